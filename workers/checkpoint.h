@@ -1,0 +1,75 @@
+/* A checkpoint: all that one transaction stores of one partition at one position of the log (architecture 4.7).
+   Built by the shard, completed with numbers by the publisher, written by the scribe. Plain rows and an arena of
+   texts; whoever holds it owns it. */
+#ifndef AMPEL_WORKERS_CHECKPOINT_H
+#define AMPEL_WORKERS_CHECKPOINT_H
+
+#include "workers/parcel.h"
+
+struct ampel_rating_row {
+    struct ampel_text tenant, seller, marketplace;
+    struct ampel_numbers numbers;
+    int64_t as_of_ms;        /* the engine's time when the row was made */
+};
+
+struct ampel_violation_row {
+    struct ampel_text tenant, seller, marketplace;
+    struct ampel_violation violation; /* texts in the arena */
+};
+
+struct ampel_violation_gone {
+    struct ampel_text tenant, seller, marketplace, id;
+};
+
+struct ampel_refusal_row {
+    struct ampel_text tenant, seller, marketplace, producer, field, id;
+    uint64_t sequence;
+    uint64_t position;
+    uint32_t event_index;
+    uint8_t verdict;
+    uint8_t type;            /* enum ampel_event_type, 255 unknown */
+    int64_t at_ms, stamp_ms;
+};
+
+struct ampel_checkpoint {
+    struct ampel_parcel parcel;
+    uint32_t partition;
+    uint64_t epoch;
+    uint64_t position_old, position_new;
+    int64_t as_of_ms;
+    char rules_version[AMPEL_ID_BYTES_MAX + 1];
+    /* Names of cap groups by index, for the two columns of the view and for whoever reads the rest. */
+    uint32_t caps_count;
+    char caps_names[AMPEL_CAP_GROUPS_MAX][AMPEL_ID_BYTES_MAX + 1];
+    uint32_t meta_size;
+    uint8_t *meta;           /* encoded by proto/page.h */
+    uint32_t pages_count;
+    struct ampel_loaded_page *pages;  /* encoded, ascending */
+    uint32_t ratings_count;
+    struct ampel_rating_row *ratings; /* sorted by account */
+    uint32_t violations_count;
+    struct ampel_violation_row *violations;
+    uint32_t gone_count;
+    struct ampel_violation_gone *gone;
+    uint32_t refusals_count;
+    struct ampel_refusal_row *refusals;
+    uint64_t refusals_total; /* with those that are only counted */
+    /* Added by the publisher: everything told since the last checkpoint of this partition. */
+    uint64_t stream_epoch;
+    uint32_t outs_count;
+    struct ampel_parcel_out **outs;
+    struct ampel_arena *arena;
+    bool last;               /* of an orderly stop */
+};
+
+/* Texts and rows of one checkpoint, freed at once. */
+struct ampel_arena;
+struct ampel_arena *ampel_arena_open(void);
+void ampel_arena_close(struct ampel_arena *arena);
+void *ampel_arena_take(struct ampel_arena *arena, size_t size); /* 8-aligned; NULL: no memory */
+AMPEL_MUST_CHECK bool ampel_arena_text(struct ampel_arena *arena, struct ampel_text text,
+                                       struct ampel_text *out);
+
+void ampel_checkpoint_free(struct ampel_checkpoint *checkpoint);
+
+#endif

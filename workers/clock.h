@@ -1,0 +1,24 @@
+/* The one place that knows the time. A simulator gives its own. Thread: any. */
+#ifndef AMPEL_WORKERS_CLOCK_H
+#define AMPEL_WORKERS_CLOCK_H
+
+#include "engine/base.h"
+
+struct ampel_clock {
+    void *context;
+    int64_t (*now_ms)(void *context);       /* stamps: UTC, possibly standing or running at another speed */
+    int64_t (*monotonic_ns)(void *context); /* timers: never jumps, always at the machine's speed */
+};
+
+/* The machine's clock. at_ms INT64_MIN: the time it is; else it starts at at_ms and runs at speed (0 stands still,
+   1 is real). Memory is the caller's, kept as long as the clock. */
+struct ampel_system_clock {
+    int64_t start_ms;
+    int64_t start_monotonic_ns;
+    int64_t speed;
+    bool shifted;
+};
+void ampel_clock_system(struct ampel_system_clock *state, int64_t at_ms, int64_t speed,
+                        struct ampel_clock *out);
+
+#endif
