@@ -18,7 +18,10 @@ AMPEL_MUST_CHECK bool ampel_rules_file_decode(struct ampel_text text, struct amp
    "policies.suspected_ip.severity", "takeover.kinds.price_cut.weight", "repeat.table" as "1,2,4"). Does not check relations: call ampel_rules_check after the last one. */
 AMPEL_MUST_CHECK bool ampel_rules_set(struct ampel_rules *rules, struct ampel_text key,
                                       struct ampel_text value, struct ampel_error *error);
-/* The set with one of its variants applied. */
+/* ampel_rules_check with a sentence: what must hold between keys that are each in range. */
+AMPEL_MUST_CHECK bool ampel_rules_file_check(const struct ampel_rules *rules,
+                                             struct ampel_error *error);
+/* The set with one of its variants applied, relations checked. index < variants_count. */
 AMPEL_MUST_CHECK bool ampel_rules_variant(const struct ampel_rules *rules, uint32_t index,
                                           struct ampel_rules *out, struct ampel_error *error);
 /* The file's text for a set, commented; decode gives the same set back. 0: capacity. */
