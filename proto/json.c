@@ -120,6 +120,12 @@ bool ampel_json_integer(const struct ampel_json *value, int64_t *out) {
     return true;
 }
 
+bool ampel_json_real(const struct ampel_json *value, double *out) {
+    if (ampel_json_kind(value) != AMPEL_JSON_REAL) return false;
+    *out = json_real_value(inner(value));
+    return true;
+}
+
 /* Scaled and rounded; *distance is what rounding took. */
 static bool scale_number(const struct ampel_json *value, int64_t scale, int64_t *out,
                          double *distance) {

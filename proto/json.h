@@ -53,6 +53,8 @@ AMPEL_MUST_CHECK bool ampel_json_text(const struct ampel_json *value, struct amp
 AMPEL_MUST_CHECK bool ampel_json_boolean(const struct ampel_json *value, bool *out);
 /* Whole numbers written as such: 5, not 5.0. */
 AMPEL_MUST_CHECK bool ampel_json_integer(const struct ampel_json *value, int64_t *out);
+/* A number with decimals or an exponent, as the double nearest to it. */
+AMPEL_MUST_CHECK bool ampel_json_real(const struct ampel_json *value, double *out);
 /* A number times scale (1..1 000 000), rounded to the nearest whole, halves away from zero: how
    0.0349 becomes 34 900 ppm. Also false where the result leaves +-10^15. */
 AMPEL_MUST_CHECK bool ampel_json_scaled(const struct ampel_json *value, int64_t scale,
