@@ -350,7 +350,7 @@ static bool read_table(struct reader *reader, const struct raw_repeat *repeat) {
                              reader->error))
             return place(reader, path);
         if (scratch.ladder_table_count != 1) {
-            ampel_error_set(reader->error, path, "must be one whole number");
+            ampel_error_set(reader->error, "repeat.table", "must be a list of whole numbers");
             return place(reader, path);
         }
         size += (size_t)snprintf(joined + size, sizeof(joined) - size, "%s%d", i > 0 ? "," : "",
