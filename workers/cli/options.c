@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "proto/time.h"
 #include "workers/cli/command.h"
@@ -67,12 +66,16 @@ static bool number_read(const char *text, int64_t *out) {
     return true;
 }
 
+int64_t ampel_option_now(void) {
+    struct ampel_system_clock state;
+    struct ampel_clock clock;
+    ampel_clock_system(&state, INT64_MIN, 1, &clock);
+    return clock.now_ms(clock.context);
+}
+
 static bool time_read(const char *text, int64_t *out) {
     if (strcmp(text, "now") == 0) {
-        struct ampel_system_clock state;
-        struct ampel_clock clock;
-        ampel_clock_system(&state, INT64_MIN, 1, &clock);
-        *out = clock.now_ms(clock.context);
+        *out = ampel_option_now();
         return true;
     }
     return ampel_time_decode((struct ampel_text){text, (uint32_t)strlen(text)}, out);

@@ -46,6 +46,9 @@ AMPEL_MUST_CHECK enum ampel_options_result
 ampel_options_read(const struct ampel_usage *usage, const struct ampel_option *options,
                    uint32_t options_count, int argc, char **argv, int *arguments_count);
 
+/* The time it is, in milliseconds: what "now" means. */
+int64_t ampel_option_now(void);
+
 /* "ampel score: sentence" on standard error, printf-like; returns AMPEL_EXIT_USAGE. */
 int ampel_usage_wrong(const struct ampel_usage *usage, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

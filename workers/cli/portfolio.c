@@ -1,0 +1,280 @@
+#include "workers/cli/portfolio.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/hash.h"
+#include "proto/rules_file.h"
+#include "workers/memory.h"
+
+#define RULES_BYTES_MAX (256 * 1024)
+/* Events of one tenant collected before they go to the engine as one frame. */
+#define FRAME_EVENTS 8192
+
+/* Single events are collected per tenant as the columns of a frame. */
+struct collector {
+    char tenant[AMPEL_ID_BYTES_MAX + 1];
+    struct ampel_batch_builder *builder;
+};
+
+struct loading {
+    struct ampel_engine *engine;
+    int64_t as_of_ms;
+    struct ampel_frame_account *accounts; /* with hashes */
+    uint32_t accounts_capacity;
+    uint32_t collectors_count, collectors_capacity;
+    struct collector *collectors;
+    bool failed;
+};
+
+static struct ampel_text text_of(const char *text) {
+    return (struct ampel_text){text, (uint32_t)strlen(text)};
+}
+
+static void error_print(const char *file, const struct ampel_error *error) {
+    fprintf(stderr, "ampel: %s", file);
+    if (error->line > 0) fprintf(stderr, ":%u", error->line);
+    if (error->field[0] != 0) fprintf(stderr, ": %s", error->field);
+    fprintf(stderr, ": %s\n", error->reason);
+}
+
+static bool rules_file_read(const char *file, struct ampel_rules *out) {
+    FILE *stream = fopen(file, "r");
+    if (stream == NULL) {
+        fprintf(stderr, "ampel: %s: cannot be read: %s\n", file, strerror(errno));
+        return false;
+    }
+    char *bytes = malloc(RULES_BYTES_MAX + 1);
+    bool good = bytes != NULL;
+    size_t size = good ? fread(bytes, 1, RULES_BYTES_MAX + 1, stream) : 0;
+    if (good && size > RULES_BYTES_MAX) {
+        fprintf(stderr, "ampel: %s: larger than 256 KiB\n", file);
+        good = false;
+    }
+    struct ampel_error error = {0};
+    if (good && !ampel_rules_file_decode((struct ampel_text){bytes, (uint32_t)size}, out, &error)) {
+        error_print(file, &error);
+        good = false;
+    }
+    free(bytes);
+    fclose(stream);
+    return good;
+}
+
+bool ampel_portfolio_rules(const char *file, const struct ampel_option_list *sets,
+                           struct ampel_rules *out) {
+    ampel_rules_init(out);
+    if (file != NULL && !rules_file_read(file, out)) return false;
+    for (uint32_t i = 0; i < sets->count; i++) {
+        const char *equals = strchr(sets->values[i], '=');
+        if (equals == NULL) {
+            fprintf(stderr, "ampel: --set %s: must be key=value\n", sets->values[i]);
+            return false;
+        }
+        struct ampel_error error = {0};
+        struct ampel_text key = {sets->values[i], (uint32_t)(equals - sets->values[i])};
+        if (!ampel_rules_set(out, key, text_of(equals + 1), &error)) {
+            error_print("--set", &error);
+            return false;
+        }
+    }
+    const char *key;
+    if (!ampel_rules_check(out, &key)) {
+        fprintf(stderr, "ampel: the rules do not fit together: %s\n", key);
+        return false;
+    }
+    return true;
+}
+
+/* Hashes the accounts of a decoded frame and applies it. */
+static bool frame_apply(struct loading *loading, struct ampel_text tenant,
+                        const struct ampel_frame *decoded) {
+    if (decoded->accounts_count > loading->accounts_capacity) {
+        struct ampel_frame_account *accounts =
+            realloc(loading->accounts, decoded->accounts_count * sizeof *accounts);
+        if (accounts == NULL) return false;
+        loading->accounts = accounts;
+        loading->accounts_capacity = decoded->accounts_count;
+    }
+    for (uint32_t i = 0; i < decoded->accounts_count; i++) {
+        loading->accounts[i] = decoded->accounts[i];
+        loading->accounts[i].hash = ampel_hash_account(tenant, decoded->accounts[i].seller,
+                                                       decoded->accounts[i].marketplace);
+    }
+    struct ampel_frame frame = *decoded;
+    frame.tenant = tenant;
+    frame.producer = (struct ampel_text){NULL, 0};
+    frame.stamp_ms = loading->as_of_ms;
+    frame.backfill = false;
+    frame.accounts = loading->accounts;
+    struct ampel_apply_counts counts;
+    enum ampel_engine_status status = ampel_engine_apply(loading->engine, &frame, &counts);
+    ampel_engine_changes_clear(loading->engine);
+    return status == AMPEL_ENGINE_OK;
+}
+
+static bool collector_flush(struct loading *loading, struct collector *collector) {
+    if (ampel_batch_builder_events(collector->builder) == 0) return true;
+    struct ampel_frame frame;
+    ampel_batch_builder_frame(collector->builder, &frame);
+    bool good = frame_apply(loading, text_of(collector->tenant), &frame);
+    ampel_batch_builder_reset(collector->builder);
+    return good;
+}
+
+static struct collector *collector_of(struct loading *loading, struct ampel_text tenant) {
+    for (uint32_t i = 0; i < loading->collectors_count; i++) {
+        struct collector *collector = &loading->collectors[i];
+        if (strlen(collector->tenant) == tenant.size &&
+            memcmp(collector->tenant, tenant.bytes, tenant.size) == 0)
+            return collector;
+    }
+    if (loading->collectors_count == loading->collectors_capacity) {
+        uint32_t capacity = loading->collectors_capacity == 0 ? 8 : loading->collectors_capacity * 2;
+        struct collector *collectors = realloc(loading->collectors, capacity * sizeof *collectors);
+        if (collectors == NULL) return NULL;
+        loading->collectors = collectors;
+        loading->collectors_capacity = capacity;
+    }
+    struct collector *collector = &loading->collectors[loading->collectors_count];
+    memset(collector, 0, sizeof *collector);
+    memcpy(collector->tenant, tenant.bytes, tenant.size);
+    collector->builder = ampel_batch_builder_open();
+    if (collector->builder == NULL) return NULL;
+    loading->collectors_count++;
+    return collector;
+}
+
+/* Events after the time of the question are no part of it. */
+static bool event_take(struct loading *loading, struct ampel_text tenant, struct ampel_text seller,
+                       struct ampel_text marketplace, const struct ampel_event *event) {
+    if (event->at_ms > loading->as_of_ms) return true;
+    struct collector *collector = collector_of(loading, tenant);
+    if (collector == NULL) return false;
+    if (ampel_batch_builder_events(collector->builder) >= FRAME_EVENTS &&
+        !collector_flush(loading, collector))
+        return false;
+    return ampel_batch_builder_push(collector->builder, seller, marketplace, event) ||
+           (collector_flush(loading, collector) &&
+            ampel_batch_builder_push(collector->builder, seller, marketplace, event));
+}
+
+static bool line_take(void *context, const struct ampel_jsonl_event *event) {
+    struct loading *loading = context;
+    loading->failed = !event_take(loading, event->tenant, event->seller, event->marketplace,
+                                  &event->event);
+    return !loading->failed;
+}
+
+/* What only the batch's own time speaks against is part of a question about the past. */
+static bool refusal_stands(uint8_t verdict) {
+    return verdict != AMPEL_VERDICT_ANCIENT && verdict != AMPEL_VERDICT_FUTURE;
+}
+
+static bool frame_is_whole(const struct loading *loading, const struct ampel_batch *batch) {
+    if (batch->refused_count > 0) return false;
+    for (uint32_t i = 0; i < batch->frame.events_count; i++) {
+        int64_t at_ms;
+        memcpy(&at_ms, batch->frame.at + (size_t)i * sizeof at_ms, sizeof at_ms);
+        if (at_ms > loading->as_of_ms) return false;
+    }
+    return true;
+}
+
+static bool batch_take(void *context, struct ampel_text tenant, const struct ampel_batch *batch,
+                       const uint8_t *bytes, uint32_t size) {
+    struct loading *loading = context;
+    (void)bytes;
+    (void)size;
+    if (frame_is_whole(loading, batch)) {
+        loading->failed = !frame_apply(loading, tenant, &batch->frame);
+        return !loading->failed;
+    }
+    uint32_t refused = 0;
+    for (uint32_t i = 0; i < batch->frame.events_count && !loading->failed; i++) {
+        if (refused < batch->refused_count && batch->refused[refused].event_index == i &&
+            refusal_stands(batch->refused[refused++].verdict))
+            continue;
+        uint32_t account;
+        struct ampel_event event;
+        ampel_frame_event(&batch->frame, i, &account, &event);
+        loading->failed = !event_take(loading, tenant, batch->frame.accounts[account].seller,
+                                      batch->frame.accounts[account].marketplace, &event);
+    }
+    return !loading->failed;
+}
+
+static int text_compare(struct ampel_text left, struct ampel_text right) {
+    uint32_t common = left.size < right.size ? left.size : right.size;
+    int order = memcmp(left.bytes, right.bytes, common);
+    return order != 0 ? order : (left.size > right.size) - (left.size < right.size);
+}
+
+static int slot_compare(const void *left, const void *right, void *context) {
+    const struct ampel_engine *engine = context;
+    struct ampel_text a[3], b[3];
+    ampel_engine_account_identity(engine, *(const uint32_t *)left, &a[0], &a[1], &a[2]);
+    ampel_engine_account_identity(engine, *(const uint32_t *)right, &b[0], &b[1], &b[2]);
+    for (int i = 0; i < 3; i++) {
+        int order = text_compare(a[i], b[i]);
+        if (order != 0) return order;
+    }
+    return 0;
+}
+
+static bool slots_sort(struct ampel_portfolio *portfolio) {
+    portfolio->accounts_count = ampel_engine_accounts_count(portfolio->engine);
+    portfolio->slots = malloc((portfolio->accounts_count + 1) * sizeof *portfolio->slots);
+    if (portfolio->slots == NULL) return false;
+    for (uint32_t i = 0; i < portfolio->accounts_count; i++) portfolio->slots[i] = i;
+    qsort_r(portfolio->slots, portfolio->accounts_count, sizeof *portfolio->slots, slot_compare,
+            portfolio->engine);
+    return true;
+}
+
+static bool files_load(struct loading *loading, struct ampel_portfolio *out, char *const *files,
+                       int files_count) {
+    const struct ampel_source_options options = {.sent_at_ms = INT64_MIN, .progress = "reading"};
+    const struct ampel_source_sink sink = {
+        .context = loading, .event = line_take, .batch = batch_take};
+    bool good = ampel_source_walk(files, files_count, &options, &sink, &out->counts);
+    for (uint32_t i = 0; good && i < loading->collectors_count; i++)
+        good = collector_flush(loading, &loading->collectors[i]);
+    for (uint32_t i = 0; i < loading->collectors_count; i++)
+        ampel_batch_builder_close(loading->collectors[i].builder);
+    free(loading->collectors);
+    free(loading->accounts);
+    return good;
+}
+
+bool ampel_portfolio_open(struct ampel_portfolio *out, char *const *files, int files_count,
+                          int64_t as_of_ms, const struct ampel_rules *rules) {
+    *out = (struct ampel_portfolio){0};
+    struct ampel_engine_options options = {.rules = rules, .start_ms = as_of_ms};
+    ampel_memory_open(&options.memory);
+    struct loading loading = {.as_of_ms = as_of_ms};
+    bool good = ampel_engine_open(&options, &loading.engine) == AMPEL_ENGINE_OK;
+    out->engine = loading.engine;
+    good = good && files_load(&loading, out, files, files_count) && slots_sort(out);
+    if (loading.failed || out->engine == NULL) fprintf(stderr, "ampel: out of memory\n");
+    return good;
+}
+
+void ampel_portfolio_close(struct ampel_portfolio *portfolio) {
+    free(portfolio->slots);
+    ampel_engine_close(portfolio->engine);
+}
+
+uint32_t ampel_portfolio_find(const struct ampel_portfolio *portfolio, const char *account) {
+    const char *seller = strchr(account, '/');
+    const char *marketplace = seller != NULL ? strchr(seller + 1, '/') : NULL;
+    if (marketplace == NULL) return AMPEL_SLOT_NONE;
+    struct ampel_text texts[3] = {{account, (uint32_t)(seller - account)},
+                                  {seller + 1, (uint32_t)(marketplace - seller - 1)},
+                                  text_of(marketplace + 1)};
+    return ampel_engine_account_find(portfolio->engine,
+                                     ampel_hash_account(texts[0], texts[1], texts[2]), texts[0],
+                                     texts[1], texts[2]);
+}

@@ -1,0 +1,28 @@
+/* A portfolio in memory, without a server: one engine holds all accounts of the files at one time. */
+#ifndef AMPEL_WORKERS_CLI_PORTFOLIO_H
+#define AMPEL_WORKERS_CLI_PORTFOLIO_H
+
+#include "engine/engine.h"
+#include "workers/cli/options.h"
+#include "workers/cli/source.h"
+
+struct ampel_portfolio {
+    struct ampel_engine *engine;
+    uint32_t accounts_count;
+    uint32_t *slots;         /* sorted by tenant, seller, marketplace, bytewise */
+    struct ampel_source_counts counts;
+};
+
+/* The rules of --rules and --set: defaults where file is NULL. False: said on standard error. */
+AMPEL_MUST_CHECK bool ampel_portfolio_rules(const char *file, const struct ampel_option_list *sets,
+                                            struct ampel_rules *out);
+
+/* Reads the files and keeps what has at <= as_of_ms. False: said on standard error. Close it in either case. */
+AMPEL_MUST_CHECK bool ampel_portfolio_open(struct ampel_portfolio *out, char *const *files,
+                                           int files_count, int64_t as_of_ms,
+                                           const struct ampel_rules *rules);
+void ampel_portfolio_close(struct ampel_portfolio *portfolio);
+/* Slot of "tenant/seller/marketplace", AMPEL_SLOT_NONE if there is none. */
+uint32_t ampel_portfolio_find(const struct ampel_portfolio *portfolio, const char *account);
+
+#endif

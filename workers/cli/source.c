@@ -1,0 +1,159 @@
+#include "workers/cli/source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/hash.h"
+#include "workers/cli/progress.h"
+
+#define BUFFER_BYTES (1u << 20)
+/* A line of JSON holds one event; nothing sensible is longer. */
+#define LINE_BYTES_MAX (64u << 10)
+
+struct walk {
+    const struct ampel_source_options *options;
+    const struct ampel_source_sink *sink;
+    struct ampel_source_counts *counts;
+    struct ampel_progress progress;
+    struct ampel_batch_decoder *decoder;
+    struct ampel_jsonl_event *event;
+    const char *name;      /* of the file, for messages */
+    FILE *file;
+    uint8_t *bytes;        /* window on the file: bytes[start..end) are not used yet */
+    size_t start, end, capacity;
+    uint64_t offset;       /* of bytes[start] in the file */
+    uint64_t done;         /* of all files */
+    bool ended;            /* the file has no more */
+};
+
+/* Makes at least size bytes available, fewer only at the end of the file. */
+static bool walk_fill(struct walk *walk, size_t size) {
+    if (walk->end - walk->start >= size || walk->ended) return true;
+    if (walk->start > 0) {
+        memmove(walk->bytes, walk->bytes + walk->start, walk->end - walk->start);
+        walk->end -= walk->start;
+        walk->start = 0;
+    }
+    if (size + BUFFER_BYTES > walk->capacity) {
+        uint8_t *bytes = realloc(walk->bytes, size + BUFFER_BYTES);
+        if (bytes == NULL) {
+            fprintf(stderr, "ampel: %s: out of memory\n", walk->name);
+            return false;
+        }
+        walk->bytes = bytes;
+        walk->capacity = size + BUFFER_BYTES;
+    }
+    while (walk->end < size && !walk->ended) {
+        size_t got = fread(walk->bytes + walk->end, 1, walk->capacity - walk->end, walk->file);
+        walk->end += got;
+        walk->ended = got == 0;
+    }
+    if (ferror(walk->file)) {
+        fprintf(stderr, "ampel: %s: cannot be read: %s\n", walk->name, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static void walk_skip(struct walk *walk, size_t size) {
+    walk->start += size;
+    walk->offset += size;
+    walk->done += size;
+    if (walk->options->progress != NULL)
+        ampel_progress_show(&walk->progress, walk->done, walk->counts->events);
+}
+
+static bool refused_say(struct walk *walk, enum ampel_verdict verdict,
+                        const struct ampel_error *error, struct ampel_text line) {
+    walk->counts->refused++;
+    if (walk->sink->refused != NULL)
+        return walk->sink->refused(walk->sink->context, walk->name, verdict, error, line);
+    fprintf(stderr, "ampel: %s:%u: %s%s%s (%s)\n", walk->name, error->line, error->field,
+            error->field[0] != 0 ? ": " : "", error->reason, ampel_verdict_name((uint8_t)verdict));
+    return true;
+}
+
+static bool line_is_blank(struct ampel_text line) {
+    for (uint32_t i = 0; i < line.size; i++)
+        if (line.bytes[i] != ' ' && line.bytes[i] != '\t' && line.bytes[i] != '\r') return false;
+    return true;
+}
+
+static bool line_take(struct walk *walk, struct ampel_text line, uint32_t number) {
+    if (line_is_blank(line)) return true;
+    struct ampel_error error = {0};
+    enum ampel_verdict verdict = ampel_jsonl_decode(
+        line, walk->options->sent_at_ms, walk->options->fallback_tenant, walk->event, &error);
+    error.line = number;
+    if (verdict != AMPEL_VERDICT_OK) return refused_say(walk, verdict, &error, line);
+    walk->counts->events++;
+    return walk->sink->event == NULL || walk->sink->event(walk->sink->context, walk->event);
+}
+
+/* A line that fits no buffer is refused and passed over. */
+static bool line_too_long(struct walk *walk, uint32_t number) {
+    struct ampel_error error = {.line = number};
+    (void)ampel_error_set(&error, "", "the line is longer than %u bytes", LINE_BYTES_MAX);
+    error.line = number;
+    if (!refused_say(walk, AMPEL_VERDICT_BAD_VALUE, &error, (struct ampel_text){"", 0})) return false;
+    for (;;) {
+        size_t have = walk->end - walk->start;
+        const uint8_t *newline = memchr(walk->bytes + walk->start, '\n', have);
+        if (newline != NULL) {
+            walk_skip(walk, (size_t)(newline - (walk->bytes + walk->start)) + 1);
+            return true;
+        }
+        walk_skip(walk, have);
+        if (walk->ended) return true;
+        if (!walk_fill(walk, BUFFER_BYTES)) return false;
+    }
+}
+
+static bool lines_walk(struct walk *walk) {
+    for (uint32_t number = 1;; number++) {
+        const uint8_t *newline = NULL;
+        size_t have = walk->end - walk->start;
+        if (have > 0) newline = memchr(walk->bytes + walk->start, '\n', have);
+        if (newline == NULL && !walk->ended && have < LINE_BYTES_MAX) {
+            if (!walk_fill(walk, have + 1)) return false;
+            have = walk->end - walk->start;
+            newline = have > 0 ? memchr(walk->bytes + walk->start, '\n', have) : NULL;
+        }
+        if (have == 0) return true;
+        if (newline == NULL && !walk->ended) {
+            number--;
+            if (have < LINE_BYTES_MAX) continue;
+            if (!line_too_long(walk, ++number)) return false;
+            continue;
+        }
+        size_t size = newline != NULL ? (size_t)(newline - (walk->bytes + walk->start)) : have;
+        if (size > LINE_BYTES_MAX) {
+            if (!line_too_long(walk, number)) return false;
+            continue;
+        }
+        struct ampel_text line = {(const char *)walk->bytes + walk->start, (uint32_t)size};
+        if (!line_take(walk, line, number)) return false;
+        walk_skip(walk, size + (newline != NULL ? 1 : 0));
+    }
+}
+
+static bool damaged(const struct walk *walk, const char *reason) {
+    fprintf(stderr, "ampel: %s: damaged at byte %llu: %s\n", walk->name,
+            (unsigned long long)walk->offset, reason);
+    return false;
+}
+
+static bool batch_take(struct walk *walk, struct ampel_text tenant, const uint8_t *bytes,
+                       uint32_t size) {
+    struct ampel_batch batch;
+    struct ampel_error error = {0};
+    if (!ampel_batch_decode(walk->decoder, bytes, size, &batch, &error))
+        return damaged(walk, error.reason);
+    walk->counts->batches++;
+    walk->counts->events += batch.frame.events_count - batch.refused_count;
+    walk->counts->refused += batch.refused_count;
+    return walk->sink->batch == NULL ||
+           walk->sink->batch(walk->sink->context, tenant, &batch, bytes, size);
+}
