@@ -1,6 +1,6 @@
 /* A checkpoint: all that one transaction stores of one partition at one position of the log (architecture 4.7).
-   Built by the shard, completed with numbers by the publisher, written by the scribe. Plain rows and an arena of
-   texts; whoever holds it owns it. */
+   Built by the shard, completed with numbers by the publisher, written by the scribe. Whoever holds it owns it: the
+   struct is from malloc, rows, meta, pages and texts lie in the arena; outs and the array of them are from malloc. */
 #ifndef AMPEL_WORKERS_CHECKPOINT_H
 #define AMPEL_WORKERS_CHECKPOINT_H
 

@@ -21,4 +21,8 @@ struct ampel_system_clock {
 void ampel_clock_system(struct ampel_system_clock *state, int64_t at_ms, int64_t speed,
                         struct ampel_clock *out);
 
+/* What the machine says: for log lines and how long a call took, never for stamps or what is decided. */
+int64_t ampel_clock_machine_ms(void);
+int64_t ampel_clock_machine_ns(void); /* monotonic */
+
 #endif

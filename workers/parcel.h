@@ -1,4 +1,5 @@
-/* Parcels: the whole things that threads hand to each other. One pointer, one owner.
+/* Parcels: the whole things that threads hand to each other. One pointer, one owner. A parcel and what its pointers name
+   are from malloc, each pointer a block of its own (told texts point into `texts`), so that *_free can free them.
 
        gateway ──RECORD──▶ journal ──RECORD──▶ shards ──OUT, CHECKPOINT──▶ publisher ──CHECKPOINT──▶ scribe
           ▲                   │                   ▲                            ▲  │ ASK                │
@@ -48,7 +49,7 @@ struct ampel_parcel_record {
     struct ampel_peer peer;
     uint32_t producer_index; /* the gateway's own */
     uint64_t sequence;
-    void *ack;               /* the gateway's own: the encoded ack waits here */
+    void *ack;               /* the gateway's own: the encoded ack waits here; malloc, freed with the record */
     uint32_t ack_size;
     int64_t received_monotonic_ns;
 };

@@ -35,6 +35,13 @@
     X(log_level, CHOICE, "info", 0, 0, "", "debug|info|warn|error: least level of log lines")         \
     X(log_format, CHOICE, "auto", 0, 0, "", "auto|json|text: form of log lines")
 
+enum ampel_setting {
+#define X(name, form, fallback, least, greatest, unit, sentence) AMPEL_SETTING_INDEX_##name,
+    AMPEL_SETTINGS(X)
+#undef X
+        AMPEL_SETTINGS_COUNT
+};
+
 struct ampel_settings {
 #define X(name, form, fallback, least, greatest, unit, sentence) AMPEL_SETTING_##form(name)
 #define AMPEL_SETTING_TEXT(name) char name[1001];
@@ -44,16 +51,23 @@ struct ampel_settings {
 #define AMPEL_SETTING_TIME(name) int64_t name; /* INT64_MIN: now */
     AMPEL_SETTINGS(X)
 #undef X
+    /* Where each value came from: "default", "--flag", "environment NAME" or "FILE:line". */
+    char sources[AMPEL_SETTINGS_COUNT][128];
 };
 
-/* Defaults, then the file (path NULL or "": none; a missing file that was named is an error), the environment, then arguments.
-   Sets *help or *print where --help or --print-settings stands among them. False: error names setting and source. */
+/* Defaults, then the file, the environment (AMPEL_ and the name in upper case; other AMPEL_ variables are let alone), then
+   arguments: `--name value` or `--name=value`, with - or _ between words; a boolean may stand without its value. The file
+   is named by `--settings FILE` or AMPEL_SETTINGS (none, or "": none; a missing file that was named is an error). Sets *help
+   or *print where --help or --print-settings stands among the arguments. About 25 KiB: keep it static.
+   False: error names setting (in field), value, bounds and source. Thread: main, once. */
 AMPEL_MUST_CHECK bool ampel_settings_read(struct ampel_settings *out, int argc, char **argv,
                                           bool *help, bool *print, struct ampel_error *error);
-/* `name = value` lines with where each came from as comment: what --print-settings shows. */
+/* `name = value` lines with where each came from as comment: what --print-settings shows, on standard output. A password in
+   database_url is shown as ***. What it prints can be read as a settings file. */
 void ampel_settings_print(const struct ampel_settings *settings);
+/* --help: how to call the program and a row for each setting, on standard output. */
 void ampel_settings_help(const char *program);
-/* docs/SETTINGS.md. */
+/* docs/SETTINGS.md. Returns the size, 0 when capacity does not suffice. */
 uint32_t ampel_settings_document(char *bytes, uint32_t capacity);
 
 #endif

@@ -1,0 +1,87 @@
+/* Memory of one checkpoint: blocks that grow, freed at once.
+
+       arena ──▶ newest block ──▶ older block ──▶ ...      each: link, then bytes taken from the
+   front */
+#include <stdlib.h>
+#include <string.h>
+
+#include "workers/checkpoint.h"
+
+#define BLOCK_BYTES_LEAST ((size_t)16 * 1024)
+#define BLOCK_BYTES_MOST  ((size_t)1024 * 1024)
+
+struct block {
+    struct block *older;
+    size_t capacity;
+    size_t used;
+    _Alignas(8) unsigned char bytes[];
+};
+
+struct ampel_arena {
+    struct block *newest;
+    size_t next_bytes;
+};
+
+struct ampel_arena *ampel_arena_open(void) {
+    struct ampel_arena *arena = malloc(sizeof(*arena));
+    if (arena != NULL) *arena = (struct ampel_arena){.next_bytes = BLOCK_BYTES_LEAST};
+    return arena;
+}
+
+void ampel_arena_close(struct ampel_arena *arena) {
+    if (arena == NULL) return;
+    while (arena->newest != NULL) {
+        struct block *older = arena->newest->older;
+        free(arena->newest);
+        arena->newest = older;
+    }
+    free(arena);
+}
+
+static bool grow(struct ampel_arena *arena, size_t size) {
+    size_t capacity = arena->next_bytes > size ? arena->next_bytes : size;
+    if (capacity > SIZE_MAX - sizeof(struct block)) return false;
+    struct block *block = malloc(sizeof(*block) + capacity);
+    if (block == NULL) return false;
+    block->older = arena->newest;
+    block->capacity = capacity;
+    block->used = 0;
+    arena->newest = block;
+    if (arena->next_bytes < BLOCK_BYTES_MOST) arena->next_bytes *= 2;
+    return true;
+}
+
+void *ampel_arena_take(struct ampel_arena *arena, size_t size) {
+    if (size > SIZE_MAX / 2) return NULL;
+    size = (size + 7) & ~(size_t)7;
+    struct block *block = arena->newest;
+    if (block == NULL || size > block->capacity - block->used) {
+        if (!grow(arena, size)) return NULL;
+        block = arena->newest;
+    }
+    void *taken = block->bytes + block->used;
+    block->used += size;
+    return taken;
+}
+
+bool ampel_arena_text(struct ampel_arena *arena, struct ampel_text text, struct ampel_text *out) {
+    if (text.size == 0) {
+        *out = (struct ampel_text){"", 0};
+        return true;
+    }
+    char *bytes = ampel_arena_take(arena, text.size);
+    if (bytes == NULL) return false;
+    memcpy(bytes, text.bytes, text.size);
+    *out = (struct ampel_text){bytes, text.size};
+    return true;
+}
+
+void ampel_checkpoint_free(struct ampel_checkpoint *checkpoint) {
+    if (checkpoint == NULL) return;
+    for (uint32_t i = 0; i < checkpoint->outs_count; i++) {
+        ampel_parcel_out_free(checkpoint->outs[i]);
+    }
+    free(checkpoint->outs);
+    ampel_arena_close(checkpoint->arena);
+    free(checkpoint);
+}

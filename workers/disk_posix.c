@@ -1,0 +1,179 @@
+#define _DEFAULT_SOURCE /* flock */
+#include "workers/disk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOCK_NAME    "lock"
+#define ZEROES_BYTES ((size_t)1 << 20)
+
+struct posix_disk {
+    int directory;
+    int lock;
+};
+
+static enum ampel_disk_status status_of(int error) {
+    if (error == ENOSPC || error == EDQUOT) return AMPEL_DISK_FULL;
+    if (error == ENOENT) return AMPEL_DISK_NOT_FOUND;
+    return AMPEL_DISK_FAILED;
+}
+
+static enum ampel_disk_status disk_lock(void *context) {
+    struct posix_disk *disk = context;
+    int fd = openat(disk->directory, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return status_of(errno);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        int error = errno;
+        (void)close(fd);
+        return error == EWOULDBLOCK ? AMPEL_DISK_BUSY : AMPEL_DISK_FAILED;
+    }
+    disk->lock = fd; /* kept open: the lock lives as long as the process */
+    return AMPEL_DISK_OK;
+}
+
+static enum ampel_disk_status
+disk_list(void *context, void (*sink)(void *sink_context, const char *name), void *sink_context) {
+    struct posix_disk *disk = context;
+    int fd = openat(disk->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return status_of(errno);
+    DIR *directory = fdopendir(fd);
+    if (directory == NULL) {
+        (void)close(fd);
+        return AMPEL_DISK_FAILED;
+    }
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(directory);
+        if (entry == NULL) break;
+        if (entry->d_name[0] != '.') sink(sink_context, entry->d_name);
+    }
+    enum ampel_disk_status status = errno == 0 ? AMPEL_DISK_OK : AMPEL_DISK_FAILED;
+    (void)closedir(directory);
+    return status;
+}
+
+static enum ampel_disk_status disk_open(void *context, const char *name, bool create, int *handle) {
+    struct posix_disk *disk = context;
+    int fd = openat(disk->directory, name, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
+    if (fd < 0) return status_of(errno);
+    *handle = fd;
+    return AMPEL_DISK_OK;
+}
+
+static enum ampel_disk_status disk_size(void *context, int handle, uint64_t *size_bytes) {
+    (void)context;
+    struct stat stat;
+    if (fstat(handle, &stat) != 0) return status_of(errno);
+    *size_bytes = (uint64_t)stat.st_size;
+    return AMPEL_DISK_OK;
+}
+
+static enum ampel_disk_status disk_read(void *context, int handle, uint64_t offset, void *bytes,
+                                        size_t size, size_t *read_size) {
+    (void)context;
+    size_t got = 0;
+    while (got < size) {
+        ssize_t now = pread(handle, (char *)bytes + got, size - got, (off_t)(offset + got));
+        if (now < 0 && errno == EINTR) continue;
+        if (now < 0) return status_of(errno);
+        if (now == 0) break;
+        got += (size_t)now;
+    }
+    *read_size = got;
+    return AMPEL_DISK_OK;
+}
+
+static enum ampel_disk_status disk_write(void *context, int handle, uint64_t offset,
+                                         const void *bytes, size_t size) {
+    (void)context;
+    size_t done = 0;
+    while (done < size) {
+        ssize_t now =
+            pwrite(handle, (const char *)bytes + done, size - done, (off_t)(offset + done));
+        if (now < 0 && errno == EINTR) continue;
+        if (now < 0) return status_of(errno);
+        if (now == 0) return AMPEL_DISK_FAILED;
+        done += (size_t)now;
+    }
+    return AMPEL_DISK_OK;
+}
+
+static enum ampel_disk_status disk_sync(void *context, int handle) {
+    (void)context;
+    /* ENOSPC of a sync is a failed sync like any other: the pages may be gone. */
+    return fdatasync(handle) == 0 ? AMPEL_DISK_OK : AMPEL_DISK_FAILED;
+}
+
+/* Blocks are reserved first, so that a full disk says so before anything is written; zeroes are
+   written, because a block that is merely reserved costs a change of metadata when it is first
+   written. */
+static enum ampel_disk_status disk_allocate(void *context, int handle, uint64_t size_bytes) {
+    int error = posix_fallocate(handle, 0, (off_t)size_bytes);
+    if (error != 0 && error != EINVAL && error != EOPNOTSUPP) return status_of(error);
+    void *zeroes = calloc(1, ZEROES_BYTES);
+    if (zeroes == NULL) return AMPEL_DISK_FULL; /* may pass */
+    enum ampel_disk_status status = AMPEL_DISK_OK;
+    for (uint64_t at = 0; at < size_bytes && status == AMPEL_DISK_OK; at += ZEROES_BYTES) {
+        uint64_t left = size_bytes - at;
+        status = disk_write(context, handle, at, zeroes, left < ZEROES_BYTES ? left : ZEROES_BYTES);
+    }
+    free(zeroes);
+    return status;
+}
+
+static enum ampel_disk_status disk_close(void *context, int handle) {
+    (void)context;
+    return close(handle) == 0 ? AMPEL_DISK_OK : AMPEL_DISK_FAILED;
+}
+
+static enum ampel_disk_status disk_rename(void *context, const char *from, const char *to) {
+    struct posix_disk *disk = context;
+    int failed = renameat(disk->directory, from, disk->directory, to);
+    return failed == 0 ? AMPEL_DISK_OK : status_of(errno);
+}
+
+static enum ampel_disk_status disk_remove(void *context, const char *name) {
+    struct posix_disk *disk = context;
+    return unlinkat(disk->directory, name, 0) == 0 ? AMPEL_DISK_OK : status_of(errno);
+}
+
+static enum ampel_disk_status disk_sync_directory(void *context) {
+    struct posix_disk *disk = context;
+    return fsync(disk->directory) == 0 ? AMPEL_DISK_OK : AMPEL_DISK_FAILED;
+}
+
+bool ampel_disk_posix(const char *path, struct ampel_disk *out) {
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) return false;
+    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) return false;
+    struct posix_disk *disk = malloc(sizeof(*disk));
+    if (disk == NULL) {
+        (void)close(directory);
+        errno = ENOMEM;
+        return false;
+    }
+    *disk = (struct posix_disk){.directory = directory, .lock = -1};
+    *out = (struct ampel_disk){
+        .context = disk,
+        .lock = disk_lock,
+        .list = disk_list,
+        .open = disk_open,
+        .size = disk_size,
+        .allocate = disk_allocate,
+        .read = disk_read,
+        .write = disk_write,
+        .sync = disk_sync,
+        .close = disk_close,
+        .rename = disk_rename,
+        .remove = disk_remove,
+        .sync_directory = disk_sync_directory,
+    };
+    return true;
+}

@@ -1,0 +1,99 @@
+#include "workers/parcel.h"
+
+#include <stdlib.h>
+
+#include "workers/checkpoint.h"
+
+static_assert(sizeof(struct ampel_parcel_record) % 8 == 0, "the bytes behind it are 8-aligned");
+
+struct ampel_parcel_record *ampel_parcel_record_make(uint32_t size) {
+    struct ampel_parcel_record *record = malloc(sizeof(*record) + size);
+    if (record == NULL) return NULL;
+    *record = (struct ampel_parcel_record){
+        .parcel = {AMPEL_PARCEL_RECORD}, .size = size, .bytes = (uint8_t *)(record + 1)};
+    atomic_init(&record->holders, 1);
+    return record;
+}
+
+void ampel_parcel_record_hold(struct ampel_parcel_record *record, uint32_t more) {
+    atomic_fetch_add_explicit(&record->holders, more, memory_order_relaxed);
+}
+
+void ampel_parcel_record_release(struct ampel_parcel_record *record) {
+    if (record == NULL) return;
+    unsigned holders = atomic_fetch_sub_explicit(&record->holders, 1, memory_order_acq_rel);
+    AMPEL_ASSERT(holders > 0);
+    if (holders > 1) return;
+    free(record->ack);
+    free(record);
+}
+
+void ampel_parcel_loaded_free(struct ampel_parcel_loaded *loaded) {
+    if (loaded == NULL) return;
+    for (uint32_t i = 0; i < loaded->pages_count; i++)
+        free(loaded->pages[i].bytes);
+    free(loaded->pages);
+    free(loaded->meta);
+    free(loaded);
+}
+
+static void windows_free(struct ampel_parcel_windows *windows) {
+    free(windows->windows);
+    free(windows);
+}
+
+void ampel_parcel_out_free(struct ampel_parcel_out *out) {
+    if (out == NULL) return;
+    free(out->told);
+    free(out->texts);
+    free(out);
+}
+
+void ampel_parcel_tenants_free(struct ampel_parcel_tenants *tenants) {
+    if (tenants == NULL) return;
+    free(tenants->keys);
+    free(tenants->numbers);
+    free(tenants);
+}
+
+void ampel_parcel_answer_free(struct ampel_parcel_answer *answer) {
+    if (answer == NULL) return;
+    for (uint32_t i = 0; i < answer->rows_count; i++)
+        free(answer->rows[i].bytes);
+    free(answer->rows);
+    free(answer);
+}
+
+void ampel_parcel_free(struct ampel_parcel *parcel) {
+    if (parcel == NULL) return;
+    switch (parcel->kind) {
+    case AMPEL_PARCEL_RECORD:
+        ampel_parcel_record_release((struct ampel_parcel_record *)parcel);
+        return;
+    case AMPEL_PARCEL_LOADED:
+        ampel_parcel_loaded_free((struct ampel_parcel_loaded *)parcel);
+        return;
+    case AMPEL_PARCEL_WINDOWS:
+        windows_free((struct ampel_parcel_windows *)parcel);
+        return;
+    case AMPEL_PARCEL_OUT:
+        ampel_parcel_out_free((struct ampel_parcel_out *)parcel);
+        return;
+    case AMPEL_PARCEL_CHECKPOINT:
+        ampel_checkpoint_free((struct ampel_checkpoint *)parcel);
+        return;
+    case AMPEL_PARCEL_TENANTS:
+        ampel_parcel_tenants_free((struct ampel_parcel_tenants *)parcel);
+        return;
+    case AMPEL_PARCEL_ANSWER:
+        ampel_parcel_answer_free((struct ampel_parcel_answer *)parcel);
+        return;
+    case AMPEL_PARCEL_REPLAYED:
+    case AMPEL_PARCEL_COMMITTED:
+    case AMPEL_PARCEL_ASK:
+    case AMPEL_PARCEL_STOP:
+        free(parcel);
+        return;
+    }
+    AMPEL_ASSERT(!"a kind of parcel that nobody knows");
+}
