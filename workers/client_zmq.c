@@ -1,0 +1,203 @@
+#include "workers/client_zmq.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zmq.h>
+
+#define ENDPOINT_BYTES_MAX 256
+/* Batches are large; acks and changes are small, and a watcher's memory is its own. */
+#define SEND_HWM 16
+#define RECEIVE_HWM 1024
+#define RECONNECT_MS 100
+#define RECONNECT_MAX_MS 2000
+#define REFUSED_PAUSE_MS 1000
+#define HEARTBEAT_EVERY_MS 5000
+#define HEARTBEAT_GONE_MS 15000
+
+struct ampel_client {
+    void *context;
+    void *socket;
+    void *monitor;
+    zmq_msg_t message;      /* the last received */
+    bool refused;           /* the socket is of no use any more: open another one */
+    uint32_t opened_count;  /* names the monitors */
+    char endpoint[ENDPOINT_BYTES_MAX];
+    struct ampel_keyfile keys;
+    char trouble[ENDPOINT_BYTES_MAX + 160];
+};
+
+static bool option_set(void *socket, int option, int value) {
+    return zmq_setsockopt(socket, option, &value, sizeof(value)) == 0;
+}
+
+static bool socket_set(const struct ampel_client *client) {
+    void *const socket = client->socket;
+    const struct ampel_keyfile *keys = &client->keys;
+    return zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, keys->server_key, AMPEL_KEY_TEXT_SIZE) == 0 &&
+           zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, keys->public_key, AMPEL_KEY_TEXT_SIZE) == 0 &&
+           zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key, AMPEL_KEY_TEXT_SIZE) == 0 &&
+           option_set(socket, ZMQ_SNDHWM, SEND_HWM) && option_set(socket, ZMQ_RCVHWM, RECEIVE_HWM) &&
+           option_set(socket, ZMQ_LINGER, 0) && option_set(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
+           option_set(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) &&
+           option_set(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_EVERY_MS) &&
+           option_set(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_GONE_MS) &&
+           option_set(socket, ZMQ_IPV6, strchr(client->endpoint, '[') != NULL);
+}
+
+static void socket_close(struct ampel_client *client) {
+    if (client->monitor != NULL) (void)zmq_close(client->monitor);
+    if (client->socket != NULL) (void)zmq_close(client->socket);
+    client->monitor = NULL;
+    client->socket = NULL;
+}
+
+/* The monitor first, so that nothing of the connection's life is missed. */
+static bool socket_open(struct ampel_client *client) {
+    char name[64];
+    (void)snprintf(name, sizeof(name), "inproc://ampel.client.%u", client->opened_count++);
+    client->socket = zmq_socket(client->context, ZMQ_DEALER);
+    client->monitor = zmq_socket(client->context, ZMQ_PAIR);
+    if (client->socket == NULL || client->monitor == NULL || !socket_set(client) ||
+        zmq_socket_monitor(client->socket, name, ZMQ_EVENT_ALL) != 0 ||
+        zmq_connect(client->monitor, name) != 0 ||
+        zmq_connect(client->socket, client->endpoint) != 0) {
+        (void)snprintf(client->trouble, sizeof(client->trouble), "cannot connect to %s: %s",
+                       client->endpoint, zmq_strerror(zmq_errno()));
+        socket_close(client);
+        return false;
+    }
+    client->refused = false;
+    return true;
+}
+
+bool ampel_client_open(const char *endpoint, const struct ampel_keyfile *keys,
+                       struct ampel_client **out, struct ampel_error *error) {
+    if (strlen(endpoint) >= ENDPOINT_BYTES_MAX)
+        return ampel_error_set(error, "endpoint", "an endpoint has at most %d bytes",
+                               ENDPOINT_BYTES_MAX - 1);
+    struct ampel_client *client = calloc(1, sizeof(*client));
+    if (client == NULL) return ampel_error_set(error, "", "no memory");
+    memcpy(client->endpoint, endpoint, strlen(endpoint) + 1);
+    client->keys = *keys;
+    (void)zmq_msg_init(&client->message);
+    (void)snprintf(client->trouble, sizeof(client->trouble), "no answer yet from %s", endpoint);
+    client->context = zmq_ctx_new();
+    if (client->context == NULL || !socket_open(client)) {
+        (void)ampel_error_set(error, "endpoint", "%s", client->trouble);
+        if (client->context != NULL) (void)zmq_ctx_term(client->context);
+        free(client);
+        return false;
+    }
+    *out = client;
+    return true;
+}
+
+void ampel_client_close(struct ampel_client *client) {
+    if (client == NULL) return;
+    (void)zmq_msg_close(&client->message);
+    socket_close(client);
+    while (zmq_ctx_term(client->context) != 0 && zmq_errno() == EINTR) {
+    }
+    free(client);
+}
+
+enum ampel_client_status ampel_client_send(struct ampel_client *client, const uint8_t *bytes,
+                                           uint32_t size) {
+    if (client->refused || client->socket == NULL) return AMPEL_CLIENT_FULL;
+    if (zmq_send(client->socket, bytes, size, ZMQ_DONTWAIT) >= 0) return AMPEL_CLIENT_OK;
+    if (zmq_errno() == EAGAIN || zmq_errno() == EINTR) return AMPEL_CLIENT_FULL;
+    (void)snprintf(client->trouble, sizeof(client->trouble), "cannot send: %s",
+                   zmq_strerror(zmq_errno()));
+    return AMPEL_CLIENT_FAILED;
+}
+
+/* What one event of the connection's life means to people. */
+static void event_note(struct ampel_client *client, uint16_t event, uint32_t value) {
+    char *const to = client->trouble;
+    const size_t size = sizeof(client->trouble);
+    switch (event) {
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: to[0] = '\0'; break;
+    case ZMQ_EVENT_CONNECT_RETRIED:
+    case ZMQ_EVENT_CLOSED:
+        if (to[0] == '\0' || strncmp(to, "no answer", 9) == 0)
+            (void)snprintf(to, size, "nobody listens at %s", client->endpoint);
+        break;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+        (void)snprintf(to, size,
+                       "%s ended the handshake: not a worker, the wrong `server` key, or it is not ready yet",
+                       client->endpoint);
+        break;
+    case ZMQ_EVENT_DISCONNECTED:
+        if (to[0] == '\0') (void)snprintf(to, size, "the connection to %s was lost", client->endpoint);
+        break;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        /* 300 is "not now", and libzmq comes again by itself; else it gives up or not, by luck. */
+        if (value == 300) break;
+        (void)snprintf(to, size, "the worker at %s does not accept this key: unknown or suspended",
+                       client->endpoint);
+        client->refused = true;
+        break;
+    default: break;
+    }
+}
+
+static void monitor_read(struct ampel_client *client) {
+    for (;;) {
+        uint8_t event[6];
+        if (zmq_recv(client->monitor, event, sizeof(event), ZMQ_DONTWAIT) < 0) return;
+        char endpoint[ENDPOINT_BYTES_MAX];
+        (void)zmq_recv(client->monitor, endpoint, sizeof(endpoint), ZMQ_DONTWAIT);
+        uint16_t kind;
+        uint32_t value;
+        memcpy(&kind, event, sizeof(kind));
+        memcpy(&value, event + sizeof(kind), sizeof(value));
+        event_note(client, kind, value);
+    }
+}
+
+/* After a refusal: waits a while, then starts again with a new socket. */
+static enum ampel_client_status start_again(struct ampel_client *client, uint32_t timeout_ms) {
+    socket_close(client);
+    const uint32_t pause_ms = timeout_ms < REFUSED_PAUSE_MS ? timeout_ms : REFUSED_PAUSE_MS;
+    if (pause_ms > 0) (void)zmq_poll(NULL, 0, (long)pause_ms);
+    return socket_open(client) ? AMPEL_CLIENT_NOTHING : AMPEL_CLIENT_FAILED;
+}
+
+enum ampel_client_status ampel_client_receive(struct ampel_client *client, uint32_t timeout_ms,
+                                              const uint8_t **bytes, uint32_t *size) {
+    (void)zmq_msg_close(&client->message);
+    (void)zmq_msg_init(&client->message);
+    if (client->refused || client->socket == NULL) return start_again(client, timeout_ms);
+    long wait_ms = 0;
+    for (;;) {
+        monitor_read(client);
+        if (client->refused) return AMPEL_CLIENT_REFUSED;
+        if (zmq_msg_recv(&client->message, client->socket, ZMQ_DONTWAIT) >= 0) break;
+        if (zmq_errno() != EAGAIN && zmq_errno() != EINTR) {
+            (void)snprintf(client->trouble, sizeof(client->trouble), "cannot receive: %s",
+                           zmq_strerror(zmq_errno()));
+            return AMPEL_CLIENT_FAILED;
+        }
+        if (wait_ms == (long)timeout_ms) return AMPEL_CLIENT_NOTHING;
+        wait_ms = (long)timeout_ms;
+        zmq_pollitem_t items[2] = {{.socket = client->socket, .events = ZMQ_POLLIN},
+                                   {.socket = client->monitor, .events = ZMQ_POLLIN}};
+        if (zmq_poll(items, 2, wait_ms) < 0) return AMPEL_CLIENT_NOTHING;
+    }
+    *bytes = zmq_msg_data(&client->message);
+    *size = (uint32_t)zmq_msg_size(&client->message);
+    return AMPEL_CLIENT_OK;
+}
+
+int ampel_client_fd(const struct ampel_client *client) {
+    int fd = -1;
+    size_t size = sizeof(fd);
+    if (client->socket == NULL || zmq_getsockopt(client->socket, ZMQ_FD, &fd, &size) != 0) return -1;
+    return fd;
+}
+
+const char *ampel_client_trouble(const struct ampel_client *client) { return client->trouble; }
