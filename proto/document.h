@@ -1,5 +1,6 @@
-/* Documents of the marketplace: seller performance reports and notifications become events (domain.md "What
-   feeds it"). jansson reads them. Unknown fields are no error; a broken one is named by its path. */
+/* Documents of the marketplace: seller performance reports and notifications become events
+   (domain.md "What feeds it"). jansson reads them. Unknown fields are no error; a broken one is
+   named by its path. */
 #ifndef AMPEL_PROTO_DOCUMENT_H
 #define AMPEL_PROTO_DOCUMENT_H
 
@@ -19,22 +20,47 @@ struct ampel_document_account {
 typedef void (*ampel_document_sink)(void *context, const struct ampel_jsonl_event *event);
 
 struct ampel_document_counts {
-    uint32_t events, duplicates, skipped; /* skipped: documents of no interest (an order not shipped yet, ...) */
+    uint32_t events, duplicates,
+        skipped; /* skipped: documents of no interest (an order not shipped yet, ...) */
 };
 
-/* What was seen already, over many documents: notification ids, and orders counted. Grows; NULL: no memory. */
+/* What was seen already, over many documents: notification ids, and orders counted, as hashes of
+   128 bits with the day they belong to. Grows; NULL: no memory. Thread: one. */
 struct ampel_document_memory;
 struct ampel_document_memory *ampel_document_memory_open(void);
-void ampel_document_memory_close(struct ampel_document_memory *memory);
+void ampel_document_memory_close(struct ampel_document_memory *memory); /* NULL is fine */
+uint32_t ampel_document_memory_count(const struct ampel_document_memory *memory);
 
-/* One seller performance report (one JSON document, one element a marketplace). at_ms: when it was made, from the
-   file's name or the caller; INT64_MIN takes the end of its latest reporting range. */
+/* The memory as bytes for a file, so that the next run does not count an order twice: write them
+   only once the events themselves are safe. What belongs to days before forget_before_ms is left
+   out: an order older than two windows is refused as ancient anyway. The same memory gives the same
+   bytes. export returns the size, 0 when capacity does not suffice (export_size_max always does).
+ */
+size_t ampel_document_memory_export_size_max(const struct ampel_document_memory *memory);
+size_t ampel_document_memory_export(const struct ampel_document_memory *memory,
+                                    int64_t forget_before_ms, uint8_t *bytes, size_t capacity);
+/* Adds what export wrote. False, with nothing added, for bytes that it did not write or when there
+ * is no memory. */
+AMPEL_MUST_CHECK bool ampel_document_memory_import(struct ampel_document_memory *memory,
+                                                   const uint8_t *bytes, size_t size,
+                                                   struct ampel_error *error);
+
+/* One seller performance report (one JSON document, one element a marketplace): for each
+   marketplace an `account_status`, an `observed` with score, status and counts per policy, and a
+   `metric` for each delivery metric, named as the report names it ("orderDefectRate.mfn",
+   "lateShipmentRate.10d" from lateShipmentRateList). at_ms: when it was made, from the file's name
+   or the caller; INT64_MIN takes the end of its latest reporting range. All events of a report, or
+   none: false with error filled (field:
+   "performanceMetrics[0].listingPolicyViolations.defectsCount"). counts are added to. */
 AMPEL_MUST_CHECK bool ampel_document_report(struct ampel_text json, int64_t at_ms,
                                             const struct ampel_document_account *account,
                                             ampel_document_sink sink, void *context,
                                             struct ampel_document_counts *counts,
                                             struct ampel_error *error);
-/* One notification: ORDER_CHANGE or ACCOUNT_STATUS_CHANGED in either spelling of keys; others are skipped. */
+/* One notification: ORDER_CHANGE or ACCOUNT_STATUS_CHANGED in either spelling of keys; others are
+   skipped. An order gives one `order` event when it is first met as Shipped, at its
+   TimeOfOrderChange; cancelled and replacement orders none. counts are added to; a document that is
+   refused leaves the memory as it was. */
 AMPEL_MUST_CHECK bool ampel_document_notification(struct ampel_text json,
                                                   const struct ampel_document_account *account,
                                                   struct ampel_document_memory *memory,

@@ -10,7 +10,7 @@ extern "C" {
 
 struct ampel_error {
     uint32_t line;    /* 1.. where the bytes have lines, else 0 */
-    char field[80];   /* "" where no single field is to blame */
+    char field[120];  /* "" where no single field is to blame; JSON paths get this long */
     char reason[240]; /* one sentence, terminated */
 };
 

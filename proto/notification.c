@@ -1,0 +1,270 @@
+/* Notifications: ORDER_CHANGE and ACCOUNT_STATUS_CHANGED. The marketplace writes the keys of some
+   types as "NotificationType", of others as "notificationType"; either is read everywhere. */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/bounds.h"
+#include "proto/document_memory.h"
+#include "proto/document_part.h"
+#include "proto/text.h"
+
+#define KEY_ORDER        'o'
+#define KEY_NOTIFICATION 'n'
+
+struct notification {
+    struct ampel_document_writer writer;
+    struct ampel_document_memory *memory;
+    const struct ampel_json *root, *payload;
+};
+
+static bool absent(const struct ampel_json *value) {
+    return ampel_json_kind(value) == AMPEL_JSON_NULL;
+}
+
+/* The value under a key written with a capital, or with that letter small. */
+static const struct ampel_json *member(const struct ampel_json *object, const char *key) {
+    const struct ampel_json *value = ampel_json_get(object, key);
+    if (value != NULL) return value;
+    char small[48];
+    size_t size = strlen(key);
+    AMPEL_ASSERT(size < sizeof(small));
+    memcpy(small, key, size + 1);
+    small[0] = (char)(small[0] - 'A' + 'a');
+    return ampel_json_get(object, small);
+}
+
+/* A text that must be there. */
+static bool read_text(struct notification *notification, const struct ampel_json *value,
+                      const char *path, struct ampel_text *out) {
+    if (!ampel_json_text(value, out))
+        return ampel_document_fail_kind(&notification->writer, path, "a text", value);
+    if (out->size >= 1 && out->size <= AMPEL_TEXT_BYTES_MAX) return true;
+    return ampel_document_fail(&notification->writer, path, "must have 1 to 200 bytes");
+}
+
+/* A text that may be missing or null, then empty. */
+static bool read_text_if_any(struct notification *notification, const struct ampel_json *value,
+                             const char *path, struct ampel_text *out) {
+    *out = (struct ampel_text){NULL, 0};
+    return absent(value) || read_text(notification, value, path, out);
+}
+
+static bool read_time(struct notification *notification, const struct ampel_json *value,
+                      const char *path, int64_t *out_ms) {
+    if (absent(value)) return ampel_document_fail(&notification->writer, path, "is missing");
+    if (ampel_document_time(value, false, out_ms)) return true;
+    return ampel_document_fail(&notification->writer, path, "must be a time");
+}
+
+/* The id of the notification; a document without one can be told from others by its content alone.
+ */
+static bool read_id(struct notification *notification, struct ampel_text *out) {
+    const struct ampel_json *metadata = member(notification->root, "NotificationMetadata");
+    return read_text_if_any(notification, member(metadata, "NotificationId"),
+                            "NotificationMetadata.NotificationId", out);
+}
+
+static struct ampel_document_memory_key key_of_id(const struct notification *notification,
+                                                  struct ampel_text id) {
+    struct ampel_document_memory_key key;
+    const struct ampel_text parts[] = {notification->writer.account->tenant, id};
+    ampel_document_memory_key_of(&key, KEY_NOTIFICATION, parts, 2);
+    return key;
+}
+
+/* Whether this delivery was met before; counts it if so. */
+static bool delivered_before(struct notification *notification, struct ampel_text id) {
+    if (id.size == 0) return false;
+    struct ampel_document_memory_key key = key_of_id(notification, id);
+    if (!ampel_document_memory_has(notification->memory, &key)) return false;
+    notification->writer.counts->duplicates++;
+    return true;
+}
+
+static void remember_id(struct notification *notification, struct ampel_text id, int64_t at_ms) {
+    if (id.size == 0) return;
+    struct ampel_document_memory_key key = key_of_id(notification, id);
+    ampel_document_memory_add(notification->memory, &key, at_ms / AMPEL_DAY_MS);
+}
+
+/* Room for what one document can add. */
+static bool reserve(struct notification *notification) {
+    return ampel_document_memory_reserve(notification->memory, 2) ||
+           ampel_document_fail(&notification->writer, "", "there is no memory");
+}
+
+/* Judges the event first, so that what is remembered below was really told. */
+static bool judge_then_tell(struct notification *notification, ampel_document_sink sink,
+                            struct ampel_text seller, struct ampel_text marketplace,
+                            const char *path) {
+    if (!ampel_document_tell(&notification->writer, seller, marketplace, path)) return false;
+    notification->writer.sink = sink;
+    bool told = ampel_document_tell(&notification->writer, seller, marketplace, path);
+    AMPEL_ASSERT(told); /* the same event was judged a moment ago */
+    return true;
+}
+
+static bool skip(struct notification *notification) {
+    notification->writer.counts->skipped++;
+    return true;
+}
+
+/* ---- ACCOUNT_STATUS_CHANGED ----------------------------------------------------------------- */
+
+static bool read_account_status(struct notification *notification, ampel_document_sink sink) {
+    static const char change_path[] = "Payload.AccountStatusChangeNotification";
+    static const char status_path[] =
+        "Payload.AccountStatusChangeNotification.CurrentAccountStatus";
+    struct ampel_document_writer *writer = &notification->writer;
+    const struct ampel_json *change =
+        member(notification->payload, "AccountStatusChangeNotification");
+    struct ampel_text id, seller, marketplace;
+    int64_t at_ms;
+    uint8_t code;
+    if (ampel_json_kind(change) != AMPEL_JSON_OBJECT)
+        return ampel_document_fail_kind(writer, change_path, "an object", change);
+    if (!read_id(notification, &id)) return false;
+    if (delivered_before(notification, id)) return true;
+    if (!ampel_document_status(writer, member(change, "CurrentAccountStatus"), status_path,
+                               &code) ||
+        !read_time(notification, member(notification->root, "EventTime"), "EventTime", &at_ms) ||
+        !read_text_if_any(notification, member(change, "SellerId"), change_path, &seller) ||
+        !read_text_if_any(notification, member(change, "MarketplaceId"), change_path,
+                          &marketplace) ||
+        !reserve(notification))
+        return false;
+    ampel_document_event(writer, AMPEL_EVENT_ACCOUNT_STATUS, at_ms);
+    writer->out.event.code = code;
+    if (!judge_then_tell(notification, sink, seller, marketplace, change_path)) return false;
+    remember_id(notification, id, at_ms);
+    return true;
+}
+
+/* ---- ORDER_CHANGE --------------------------------------------------------------------------- */
+
+static bool says_true(const struct ampel_json *value) {
+    bool boolean;
+    struct ampel_text text;
+    if (ampel_json_boolean(value, &boolean)) return boolean;
+    return ampel_json_text(value, &text) &&
+           (ampel_text_is(text, "true") || ampel_text_is(text, "True"));
+}
+
+/* An order that replaces another one brings no points of its own. Said in different places by
+ * different versions. */
+static bool is_replacement(const struct ampel_json *change, const struct ampel_json *summary) {
+    struct ampel_text type, replaced;
+    if (says_true(member(summary, "IsReplacementOrder"))) return true;
+    if (says_true(member(change, "IsReplacementOrder"))) return true;
+    if (ampel_json_text(member(summary, "ReplacedOrderId"), &replaced) && replaced.size > 0)
+        return true;
+    return ampel_json_text(member(summary, "OrderType"), &type) &&
+           (ampel_text_is(type, "ReplacementOrder") || ampel_text_is(type, "Replacement"));
+}
+
+/* When the order changed, told by the order system itself; where that is missing, when the
+   notification was made, which is the same but for delays of the feed. A delivery's own time is
+   never used: it differs between deliveries. */
+static bool read_change_time(struct notification *notification, const struct ampel_json *change,
+                             int64_t *at_ms) {
+    const struct ampel_json *trigger = member(change, "OrderChangeTrigger");
+    const struct ampel_json *changed = member(trigger, "TimeOfOrderChange");
+    if (absent(changed))
+        return read_time(notification, member(notification->root, "EventTime"), "EventTime", at_ms);
+    return read_time(notification, changed,
+                     "Payload.OrderChangeNotification.OrderChangeTrigger.TimeOfOrderChange", at_ms);
+}
+
+struct order {
+    struct ampel_text notification_id, order_id, seller, marketplace;
+    int64_t at_ms;
+};
+
+static bool read_order(struct notification *notification, const struct ampel_json *change,
+                       const struct ampel_json *summary, struct order *order) {
+    return read_text(notification, member(change, "AmazonOrderId"),
+                     "Payload.OrderChangeNotification.AmazonOrderId", &order->order_id) &&
+           read_text_if_any(notification, member(change, "SellerId"),
+                            "Payload.OrderChangeNotification.SellerId", &order->seller) &&
+           read_text_if_any(notification, member(summary, "MarketplaceId"),
+                            "Payload.OrderChangeNotification.Summary.MarketplaceId",
+                            &order->marketplace) &&
+           read_change_time(notification, change, &order->at_ms) && reserve(notification);
+}
+
+/* Tells the order unless it was told before; either way this delivery is known from now on. */
+static bool count_order(struct notification *notification, ampel_document_sink sink,
+                        const struct order *order) {
+    struct ampel_document_memory_key key;
+    const struct ampel_document_account *account = notification->writer.account;
+    const struct ampel_text parts[] = {account->tenant, order->order_id};
+    ampel_document_memory_key_of(&key, KEY_ORDER, parts, 2);
+    if (ampel_document_memory_has(notification->memory, &key)) {
+        notification->writer.counts->duplicates++;
+    } else {
+        ampel_document_event(&notification->writer, AMPEL_EVENT_ORDER, order->at_ms);
+        if (!judge_then_tell(notification, sink, order->seller, order->marketplace,
+                             "Payload.OrderChangeNotification"))
+            return false;
+        ampel_document_memory_add(notification->memory, &key, order->at_ms / AMPEL_DAY_MS);
+    }
+    remember_id(notification, order->notification_id, order->at_ms);
+    return true;
+}
+
+static bool read_order_change(struct notification *notification, ampel_document_sink sink) {
+    const struct ampel_json *change = member(notification->payload, "OrderChangeNotification");
+    const struct ampel_json *summary = member(change, "Summary");
+    struct order order;
+    struct ampel_text status;
+    if (ampel_json_kind(change) != AMPEL_JSON_OBJECT)
+        return ampel_document_fail_kind(&notification->writer, "Payload.OrderChangeNotification",
+                                        "an object", change);
+    if (ampel_json_kind(summary) != AMPEL_JSON_OBJECT)
+        return ampel_document_fail_kind(
+            &notification->writer, "Payload.OrderChangeNotification.Summary", "an object", summary);
+    if (!read_id(notification, &order.notification_id)) return false;
+    if (delivered_before(notification, order.notification_id)) return true;
+    if (!read_text(notification, member(summary, "OrderStatus"),
+                   "Payload.OrderChangeNotification.Summary.OrderStatus", &status))
+        return false;
+    if (!ampel_text_is(status, "Shipped") || is_replacement(change, summary))
+        return skip(notification);
+    return read_order(notification, change, summary, &order) &&
+           count_order(notification, sink, &order);
+}
+
+/* ---- any ------------------------------------------------------------------------------------ */
+
+static bool read_notification(struct notification *notification, ampel_document_sink sink) {
+    struct ampel_text type;
+    if (ampel_json_kind(notification->root) != AMPEL_JSON_OBJECT)
+        return ampel_document_fail(&notification->writer, "", "a notification is one JSON object");
+    if (!read_text(notification, member(notification->root, "NotificationType"), "NotificationType",
+                   &type))
+        return false;
+    bool order = ampel_text_is(type, "ORDER_CHANGE");
+    if (!order && !ampel_text_is(type, "ACCOUNT_STATUS_CHANGED")) return skip(notification);
+    notification->payload = member(notification->root, "Payload");
+    if (ampel_json_kind(notification->payload) != AMPEL_JSON_OBJECT)
+        return ampel_document_fail_kind(&notification->writer, "Payload", "an object",
+                                        notification->payload);
+    return order ? read_order_change(notification, sink) : read_account_status(notification, sink);
+}
+
+bool ampel_document_notification(struct ampel_text json,
+                                 const struct ampel_document_account *account,
+                                 struct ampel_document_memory *memory, ampel_document_sink sink,
+                                 void *context, struct ampel_document_counts *counts,
+                                 struct ampel_error *error) {
+    struct ampel_json *root = ampel_json_open(json, error);
+    if (root == NULL) return false;
+    struct notification notification = {
+        .writer = {.account = account, .context = context, .counts = counts, .error = error},
+        .memory = memory,
+        .root = root,
+    };
+    bool read = read_notification(&notification, sink);
+    ampel_json_close(root);
+    return read;
+}
