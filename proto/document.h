@@ -24,6 +24,19 @@ struct ampel_document_counts {
         skipped; /* skipped: documents of no interest (an order not shipped yet, ...) */
 };
 
+/* Walks the documents of a file: JSON objects one after another, on lines of their own or not, or
+   the entries of one array. The cursor starts zeroed. False at the end. *line is where the document
+   begins, 1.., so that an error's line in the file is line - 1 + error.line. What is no object
+   comes out as a document of its own, which its reader refuses; a broken one ends where a line
+   begins with the next object. Thread: any. */
+struct ampel_document_cursor {
+    uint32_t offset,
+        newlines; /* behind the document before, and how many newlines came before that */
+};
+AMPEL_MUST_CHECK bool ampel_document_next(struct ampel_text file,
+                                          struct ampel_document_cursor *cursor,
+                                          struct ampel_text *document, uint32_t *line);
+
 /* What was seen already, over many documents: notification ids, and orders counted, as hashes of
    128 bits with the day they belong to. Grows; NULL: no memory. Thread: one. */
 struct ampel_document_memory;

@@ -36,25 +36,33 @@ static struct ampel_text keep(struct ampel_document_writer *writer, uint32_t par
     return (struct ampel_text){(const char *)place, text.size};
 }
 
+static bool check_id(struct ampel_document_writer *writer, struct ampel_text text, const char *path,
+                     const char *part) {
+    if (text.size == 0)
+        return ampel_error_set(writer->error, path, "the document names no %s, and none was given",
+                               part);
+    if (ampel_id_valid(text, true)) return true;
+    return ampel_error_set(writer->error, path,
+                           "the %s must be 1 to 64 characters without space or slash", part);
+}
+
+bool ampel_document_account_check(struct ampel_document_writer *writer) {
+    const struct ampel_document_account *account = writer->account;
+    return (account->tenant.size == 0 || check_id(writer, account->tenant, "", "tenant")) &&
+           (account->seller.size == 0 || check_id(writer, account->seller, "", "seller")) &&
+           (account->marketplace.size == 0 ||
+            check_id(writer, account->marketplace, "", "marketplace"));
+}
+
 bool ampel_document_tell(struct ampel_document_writer *writer, struct ampel_text seller,
                          struct ampel_text marketplace, const char *path) {
     struct ampel_jsonl_event *out = &writer->out;
     if (seller.size == 0) seller = writer->account->seller;
     if (marketplace.size == 0) marketplace = writer->account->marketplace;
-    if (seller.size == 0)
-        return ampel_document_fail(writer, path,
-                                   "the document names no seller, and none was given");
-    if (marketplace.size == 0)
-        return ampel_document_fail(writer, path,
-                                   "the document names no marketplace, and none was given");
-    struct ampel_text tenant = writer->account->tenant;
-    if (!ampel_id_valid(seller, true) || !ampel_id_valid(marketplace, true) ||
-        (tenant.size > 0 && !ampel_id_valid(tenant, true)))
-        return ampel_document_fail(
-            writer, path,
-            "tenant, seller and marketplace must be 1 to 64 characters without space "
-            "or slash");
-    out->tenant = keep(writer, 0, tenant);
+    if (!check_id(writer, seller, path, "seller") ||
+        !check_id(writer, marketplace, path, "marketplace"))
+        return false;
+    out->tenant = keep(writer, 0, writer->account->tenant);
     out->seller = keep(writer, 1, seller);
     out->marketplace = keep(writer, 2, marketplace);
     out->event.extras = writer->extras.bytes;

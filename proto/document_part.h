@@ -29,6 +29,9 @@ bool ampel_document_fail(struct ampel_document_writer *writer, const char *path,
 bool ampel_document_fail_kind(struct ampel_document_writer *writer, const char *path,
                               const char *wanted, const struct ampel_json *value);
 
+/* The caller's account: each part that is given must be an id. */
+AMPEL_MUST_CHECK bool ampel_document_account_check(struct ampel_document_writer *writer);
+
 /* Starts an event in writer->out; extras go through writer->extras. */
 void ampel_document_event(struct ampel_document_writer *writer, enum ampel_event_type type,
                           int64_t at_ms);

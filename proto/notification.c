@@ -264,7 +264,8 @@ bool ampel_document_notification(struct ampel_text json,
         .memory = memory,
         .root = root,
     };
-    bool read = read_notification(&notification, sink);
+    bool read = ampel_document_account_check(&notification.writer) &&
+                read_notification(&notification, sink);
     ampel_json_close(root);
     return read;
 }

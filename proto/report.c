@@ -491,7 +491,7 @@ bool ampel_document_report(struct ampel_text json, int64_t at_ms,
         .writer = {.account = account, .context = context, .counts = counts, .error = error},
         .at_ms = at_ms,
     };
-    bool read = read_report(&report, root, sink);
+    bool read = ampel_document_account_check(&report.writer) && read_report(&report, root, sink);
     ampel_json_close(root);
     return read;
 }
