@@ -22,7 +22,9 @@ struct ampel_shard_options {
     uint64_t unstored_bytes_max;
     uint32_t accounts_per_tenant_max;  /* of the whole system: each partition takes its share, some slack added */
     uint32_t violations_per_account_max;
-    struct ampel_queue *in;            /* LOADED, RECORD, REPLAYED, COMMITTED, STOP */
+    /* Two queues, because records may have to wait for the database while COMMITTED, which ends the wait, may not. */
+    struct ampel_queue *in;            /* from the scribe: LOADED, COMMITTED */
+    struct ampel_queue *records;       /* from the keeper: RECORD, REPLAYED, STOP */
     struct ampel_queue *publisher;     /* OUT, CHECKPOINT, STOP */
     struct ampel_queue *gateway;       /* WINDOWS */
 };

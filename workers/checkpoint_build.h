@@ -1,0 +1,56 @@
+/* Building checkpoints: what a shard copies of one partition at one position, between two records.
+
+       engine ── dirty pages ──▶ encoded pages
+              ── rows changed ─▶ rating rows, violation rows
+       gathered ───────────────▶ refusal rows, gone rows (named by changes since the last checkpoint)
+
+   Thread: the shard's. */
+#ifndef AMPEL_WORKERS_CHECKPOINT_BUILD_H
+#define AMPEL_WORKERS_CHECKPOINT_BUILD_H
+
+#include "engine/engine.h"
+#include "workers/checkpoint.h"
+
+/* What a partition gathers for its next checkpoint besides the engine's own state. */
+struct ampel_gathered {
+    struct ampel_arena *arena;       /* texts of the rows; the checkpoint takes it over */
+    uint32_t refusals_count, refusals_capacity;
+    struct ampel_refusal_row *refusals;
+    uint32_t gone_count, gone_capacity;
+    struct ampel_violation_gone *gone;
+    uint64_t refusals_total;
+    uint64_t size_bytes;             /* about, of all the above */
+    /* Slots whose rating row waits for its order counts: a bitmap, and how many of its bits are set. */
+    uint64_t *waiting;
+    uint32_t waiting_words, waiting_count;
+};
+
+AMPEL_MUST_CHECK bool ampel_gathered_init(struct ampel_gathered *gathered);
+void ampel_gathered_reset(struct ampel_gathered *gathered); /* frees all */
+/* Both copy every text. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_gathered_refusal(struct ampel_gathered *gathered,
+                                             const struct ampel_refusal_row *row);
+AMPEL_MUST_CHECK bool ampel_gathered_gone(struct ampel_gathered *gathered,
+                                          const struct ampel_violation_gone *row);
+/* Every slot below count waits: what an import does not know is written once more. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_gathered_wait_all(struct ampel_gathered *gathered, uint32_t slots_count);
+
+struct ampel_checkpoint_builder; /* page codec and scratch, one a shard */
+struct ampel_checkpoint_builder *ampel_checkpoint_builder_open(void); /* NULL: no memory */
+void ampel_checkpoint_builder_close(struct ampel_checkpoint_builder *builder); /* NULL is fine */
+
+struct ampel_checkpoint_source {
+    struct ampel_engine *engine;     /* its dirty pages are clean afterwards */
+    struct ampel_gathered *gathered; /* empty afterwards, but for the slots that still wait */
+    uint32_t partition;
+    uint64_t epoch, position_old, position_new;
+    bool orders_rows;                /* rows for order counts alone, too */
+    bool last;
+};
+/* *size_bytes: about, of all that the checkpoint holds. False: no memory; engine and gathered are then unusable.
+   Cost: O(dirty pages + their violations + rows that wait). */
+AMPEL_MUST_CHECK bool ampel_checkpoint_build(struct ampel_checkpoint_builder *builder,
+                                             const struct ampel_checkpoint_source *source,
+                                             struct ampel_checkpoint **out, uint64_t *size_bytes);
+
+#endif

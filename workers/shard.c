@@ -1,0 +1,647 @@
+/* A turn: take what the scribe says, finish the step begun, then records, imports and checkpoints while the
+   publisher takes what comes of them. At most one thing waits for room at the publisher (`held`); nothing more is
+   made meanwhile, so memory stays bounded and nothing is lost. */
+#include "workers/shard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/page.h"
+#include "proto/record.h"
+#include "workers/checkpoint_build.h"
+#include "workers/logline.h"
+#include "workers/metrics.h"
+#include "workers/parcel.h"
+#include "workers/shard_tell.h"
+
+/* Work of one turn: so many steps of frames, and so many units of advancing in each of them. */
+#define TURN_STEPS_MAX 64
+#define ADVANCE_STEPS_MAX 4096
+#define NS_PER_MS INT64_C(1000000)
+/* A partition in which nothing happens moves its stored position this often. */
+#define MOVE_EVERY_MS 5000
+#define COUNT_EVERY_NS (1000 * NS_PER_MS)
+
+struct partition {
+    uint32_t number;
+    bool loaded;
+    bool under_way; /* a checkpoint is on its way to the database */
+    bool advancing; /* between two slices of one step */
+    bool told;      /* changes, refusals or gone rows since the last checkpoint */
+    bool finished;  /* after STOP: its last checkpoint is made */
+    struct ampel_engine *engine; /* NULL until the first frame of a fresh partition */
+    struct ampel_parcel_loaded *arrived; /* waits to be imported */
+    uint64_t epoch;
+    uint64_t position; /* behind the last record applied */
+    uint64_t stored;   /* where the database stands */
+    int64_t built_ns, orders_rows_ns;
+    uint64_t open_bytes, under_way_bytes; /* told and not stored */
+    struct ampel_engine_counts counts;    /* as metrics know them */
+    struct ampel_gathered gathered;
+};
+
+struct ampel_shard {
+    struct ampel_shard_options options;
+    uint32_t partitions_count, loaded_count;
+    struct partition *partitions; /* ascending numbers: shard_index, + shards_count, ... */
+    struct ampel_page_codec *codec;
+    struct ampel_record_reader *reader;
+    struct ampel_checkpoint_builder *builder;
+    struct ampel_parcel *held;             /* waits for room at the publisher */
+    struct ampel_parcel_windows *windows;  /* waits for room at the gateway */
+    struct ampel_parcel_record *record;    /* being read */
+    uint32_t cursor;
+    bool frame_open; /* `frame` is read and not applied */
+    struct ampel_frame frame;
+    bool stopping, stop_sent;
+    uint64_t open_bytes, under_way_bytes; /* sums over the partitions */
+    int64_t scan_ns;  /* when to look for partitions to store */
+    int64_t count_ns; /* when to bring the gauges up to date */
+};
+
+/* ---- opening ---------------------------------------------------------------------------------- */
+
+static bool open_parts(struct ampel_shard *shard) {
+    uint32_t count = shard->partitions_count;
+    shard->partitions = calloc(count == 0 ? 1 : count, sizeof(shard->partitions[0]));
+    shard->codec = ampel_page_codec_open();
+    shard->reader = ampel_record_reader_open();
+    shard->builder = ampel_checkpoint_builder_open();
+    if (shard->partitions == NULL || shard->codec == NULL || shard->reader == NULL ||
+        shard->builder == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        shard->partitions[i].number =
+            shard->options.shard_index + i * shard->options.shards_count;
+        if (!ampel_gathered_init(&shard->partitions[i].gathered)) return false;
+    }
+    return true;
+}
+
+bool ampel_shard_open(const struct ampel_shard_options *options, struct ampel_shard **out) {
+    AMPEL_ASSERT(options->shard_index < options->shards_count);
+    struct ampel_shard *shard = calloc(1, sizeof(*shard));
+    if (shard == NULL) return false;
+    shard->options = *options;
+    if (options->shard_index < options->partitions) {
+        uint32_t beyond = options->partitions - options->shard_index;
+        shard->partitions_count = (beyond + options->shards_count - 1) / options->shards_count;
+    }
+    shard->scan_ns = INT64_MAX;
+    if (!open_parts(shard)) {
+        ampel_shard_close(shard);
+        return false;
+    }
+    ampel_queue_on_room(options->publisher, ampel_queue_fd(options->in));
+    ampel_queue_on_room(options->gateway, ampel_queue_fd(options->in));
+    ampel_metric_add(AMPEL_METRIC_PARTITIONS, shard->partitions_count);
+    *out = shard;
+    return true;
+}
+
+static void uncount(struct partition *partition) {
+    ampel_metric_add(AMPEL_METRIC_ACCOUNTS, -(uint64_t)partition->counts.accounts);
+    ampel_metric_add(AMPEL_METRIC_VIOLATIONS, -(uint64_t)partition->counts.violations);
+    ampel_metric_add(AMPEL_METRIC_ENGINE_BYTES, -partition->counts.memory_bytes);
+    partition->counts = (struct ampel_engine_counts){0};
+}
+
+void ampel_shard_close(struct ampel_shard *shard) {
+    if (shard == NULL) return;
+    for (uint32_t i = 0; shard->partitions != NULL && i < shard->partitions_count; i++) {
+        struct partition *partition = &shard->partitions[i];
+        uncount(partition);
+        ampel_engine_close(partition->engine);
+        if (partition->arrived != NULL) ampel_parcel_loaded_free(partition->arrived);
+        ampel_gathered_reset(&partition->gathered);
+    }
+    ampel_metric_add(AMPEL_METRIC_PARTITIONS, -(uint64_t)shard->partitions_count);
+    ampel_metric_add(AMPEL_METRIC_UNSTORED_BYTES, -(shard->open_bytes + shard->under_way_bytes));
+    if (shard->held != NULL) ampel_parcel_free(shard->held);
+    if (shard->windows != NULL) ampel_parcel_free(&shard->windows->parcel);
+    if (shard->record != NULL) ampel_parcel_record_release(shard->record);
+    if (shard->codec != NULL) ampel_page_codec_close(shard->codec);
+    if (shard->reader != NULL) ampel_record_reader_close(shard->reader);
+    ampel_checkpoint_builder_close(shard->builder);
+    free(shard->partitions);
+    free(shard);
+}
+
+/* ---- accounting ------------------------------------------------------------------------------- */
+
+static bool stalled(const struct ampel_shard *shard) {
+    return shard->open_bytes + shard->under_way_bytes >= shard->options.unstored_bytes_max;
+}
+
+/* Partitions are looked at again at this time. */
+static void scan_by(struct ampel_shard *shard, int64_t at_ns) {
+    if (at_ns < shard->scan_ns) shard->scan_ns = at_ns;
+}
+
+static void open_bytes_add(struct ampel_shard *shard, struct partition *partition, uint64_t bytes) {
+    partition->open_bytes += bytes;
+    shard->open_bytes += bytes;
+    ampel_metric_add(AMPEL_METRIC_UNSTORED_BYTES, bytes);
+    if (stalled(shard)) scan_by(shard, 0);
+}
+
+static void gauge(enum ampel_metric metric, uint64_t before, uint64_t after) {
+    if (before != after) ampel_metric_add(metric, after - before);
+}
+
+static void count_engines(struct ampel_shard *shard, int64_t now_ns) {
+    if (now_ns < shard->count_ns) return;
+    shard->count_ns = now_ns + COUNT_EVERY_NS;
+    for (uint32_t i = 0; i < shard->partitions_count; i++) {
+        struct partition *partition = &shard->partitions[i];
+        if (partition->engine == NULL) continue;
+        struct ampel_engine_counts counts;
+        ampel_engine_counts(partition->engine, &counts);
+        gauge(AMPEL_METRIC_ACCOUNTS, partition->counts.accounts, counts.accounts);
+        gauge(AMPEL_METRIC_VIOLATIONS, partition->counts.violations, counts.violations);
+        gauge(AMPEL_METRIC_ENGINE_BYTES, partition->counts.memory_bytes, counts.memory_bytes);
+        partition->counts = counts;
+    }
+}
+
+/* ---- handing on ------------------------------------------------------------------------------- */
+
+/* Nothing may be made while something is held. */
+static void hand_on(struct ampel_shard *shard, struct ampel_parcel *parcel) {
+    AMPEL_ASSERT(shard->held == NULL);
+    if (!ampel_queue_push(shard->options.publisher, parcel)) shard->held = parcel;
+}
+
+static void flush_held(struct ampel_shard *shard) {
+    if (shard->held != NULL && ampel_queue_push(shard->options.publisher, shard->held))
+        shard->held = NULL;
+}
+
+static void flush_windows(struct ampel_shard *shard) {
+    if (shard->windows != NULL && ampel_queue_push(shard->options.gateway, shard->windows))
+        shard->windows = NULL;
+}
+
+static int64_t changed_due_ns(const struct ampel_shard *shard, const struct partition *partition) {
+    return partition->built_ns + shard->options.checkpoint_every_ms * NS_PER_MS;
+}
+
+/* The engine's changes become one parcel for the publisher and rows of the next checkpoint. */
+static bool tell(struct ampel_shard *shard, struct partition *partition,
+                 const struct ampel_frame *frame) {
+    uint32_t count;
+    const struct ampel_change *changes = ampel_engine_changes(partition->engine, &count);
+    if (count == 0) return true;
+    struct ampel_parcel_out *out = NULL;
+    uint64_t out_bytes, before_bytes = partition->gathered.size_bytes;
+    if (!ampel_shard_tell(partition->engine, partition->number, changes, count, &out, &out_bytes) ||
+        !ampel_shard_gather(partition->engine, frame, changes, count, &partition->gathered)) {
+        if (out != NULL) ampel_parcel_out_free(out);
+        return false;
+    }
+    ampel_engine_changes_clear(partition->engine);
+    partition->told = true;
+    open_bytes_add(shard, partition, out_bytes + partition->gathered.size_bytes - before_bytes);
+    if (out != NULL) hand_on(shard, &out->parcel);
+    return true;
+}
+
+/* ---- engines ---------------------------------------------------------------------------------- */
+
+/* A partition's share of the accounts that a tenant may have; hashing spreads them unevenly. */
+static uint32_t accounts_share(const struct ampel_shard_options *options) {
+    uint64_t share = options->accounts_per_tenant_max / options->partitions;
+    share += share / 4 + 64;
+    return share < options->accounts_per_tenant_max ? (uint32_t)share
+                                                    : options->accounts_per_tenant_max;
+}
+
+static enum ampel_engine_status engine_open(const struct ampel_shard *shard,
+                                            struct partition *partition, int64_t start_ms) {
+    struct ampel_engine_options options = {
+        .memory = shard->options.memory,
+        .rules = shard->options.rules,
+        .start_ms = start_ms,
+        .accounts_per_tenant_max = accounts_share(&shard->options),
+        .violations_per_account_max = shard->options.violations_per_account_max,
+    };
+    return ampel_engine_open(&options, &partition->engine);
+}
+
+/* Says in the log what could not be read, and that nothing can be done about it here. */
+static bool unreadable(const struct partition *partition, const char *what, uint32_t page,
+                       const char *reason) {
+    ampel_log(AMPEL_LOG_ERROR, "shard", "a stored partition cannot be read", "partition", "%u",
+              partition->number, "part", "%s", what, "page", "%u", page, "reason", "%s", reason,
+              NULL);
+    return false;
+}
+
+static const char *status_reason(enum ampel_engine_status status) {
+    return status == AMPEL_ENGINE_NO_MEMORY ? "no memory" : "these are no bytes that were exported";
+}
+
+static bool import_meta(struct ampel_shard *shard, struct partition *partition,
+                        const struct ampel_parcel_loaded *loaded) {
+    const uint8_t *raw;
+    uint32_t raw_size;
+    struct ampel_error error = {0};
+    if (!ampel_page_decode(shard->codec, loaded->meta, loaded->meta_size, &raw, &raw_size, &error))
+        return unreadable(partition, "meta", 0, error.reason);
+    enum ampel_engine_status status = ampel_engine_meta_import(partition->engine, raw, raw_size);
+    return status == AMPEL_ENGINE_OK || unreadable(partition, "meta", 0, status_reason(status));
+}
+
+static bool import_page(struct ampel_shard *shard, struct partition *partition,
+                        const struct ampel_loaded_page *page) {
+    const uint8_t *raw;
+    uint32_t raw_size;
+    struct ampel_error error = {0};
+    if (!ampel_page_decode(shard->codec, page->bytes, page->size, &raw, &raw_size, &error))
+        return unreadable(partition, "page", page->page, error.reason);
+    enum ampel_engine_status status =
+        ampel_engine_page_import(partition->engine, page->page, raw, raw_size);
+    return status == AMPEL_ENGINE_OK ||
+           unreadable(partition, "page", page->page, status_reason(status));
+}
+
+static bool import(struct ampel_shard *shard, struct partition *partition,
+                   const struct ampel_parcel_loaded *loaded) {
+    enum ampel_engine_status status = engine_open(shard, partition, 0);
+    if (status != AMPEL_ENGINE_OK) return unreadable(partition, "engine", 0, status_reason(status));
+    if (!import_meta(shard, partition, loaded)) return false;
+    for (uint32_t i = 0; i < loaded->pages_count; i++) {
+        if (!import_page(shard, partition, &loaded->pages[i])) return false;
+    }
+    status = ampel_engine_import_finish(partition->engine);
+    if (status != AMPEL_ENGINE_OK) return unreadable(partition, "sum", 0, status_reason(status));
+    /* Which rows waited for their order counts is not stored, so after a start all of them do. */
+    return ampel_gathered_wait_all(&partition->gathered,
+                                   ampel_engine_accounts_count(partition->engine));
+}
+
+/* Imports one partition that has arrived. False: fatal. */
+static bool take_arrived(struct ampel_shard *shard, struct partition *partition, int64_t now_ns) {
+    struct ampel_parcel_loaded *loaded = partition->arrived;
+    partition->arrived = NULL;
+    partition->epoch = loaded->epoch;
+    partition->position = loaded->position;
+    partition->stored = loaded->position;
+    partition->built_ns = now_ns;
+    /* Spread, so that not all partitions write such rows at one time. */
+    int64_t every_ns = shard->options.orders_rows_every_ms * NS_PER_MS;
+    partition->orders_rows_ns =
+        now_ns - every_ns / shard->options.partitions * (int64_t)partition->number;
+    bool taken = loaded->meta == NULL || import(shard, partition, loaded);
+    ampel_parcel_loaded_free(loaded);
+    if (!taken) return false;
+    partition->loaded = true;
+    shard->loaded_count++;
+    if (partition->engine == NULL) return true;
+    ampel_engine_position_set(partition->engine, partition->position);
+    return tell(shard, partition, NULL);
+}
+
+/* ---- from the scribe -------------------------------------------------------------------------- */
+
+static struct partition *partition_of(struct ampel_shard *shard, uint32_t number) {
+    if (number % shard->options.shards_count != shard->options.shard_index) return NULL;
+    uint32_t index = number / shard->options.shards_count;
+    return index < shard->partitions_count ? &shard->partitions[index] : NULL;
+}
+
+static bool take_committed(struct ampel_shard *shard,
+                           const struct ampel_parcel_committed *committed) {
+    struct partition *partition = partition_of(shard, committed->partition);
+    AMPEL_ASSERT(partition != NULL);
+    if (committed->fenced) {
+        ampel_log(AMPEL_LOG_ERROR, "shard", "the partition has another owner", "partition", "%u",
+                  partition->number, NULL);
+        return false;
+    }
+    AMPEL_ASSERT(partition->under_way);
+    partition->stored = committed->position;
+    partition->under_way = false;
+    shard->under_way_bytes -= partition->under_way_bytes;
+    ampel_metric_add(AMPEL_METRIC_UNSTORED_BYTES, -partition->under_way_bytes);
+    partition->under_way_bytes = 0;
+    scan_by(shard, changed_due_ns(shard, partition));
+    return true;
+}
+
+static bool take_control(struct ampel_shard *shard) {
+    struct ampel_parcel *parcel;
+    while ((parcel = ampel_queue_pop(shard->options.in)) != NULL) {
+        if (parcel->kind == AMPEL_PARCEL_LOADED) {
+            struct ampel_parcel_loaded *loaded = (struct ampel_parcel_loaded *)parcel;
+            struct partition *partition = partition_of(shard, loaded->partition);
+            AMPEL_ASSERT(partition != NULL && !partition->loaded && partition->arrived == NULL);
+            partition->arrived = loaded;
+            continue;
+        }
+        AMPEL_ASSERT(parcel->kind == AMPEL_PARCEL_COMMITTED);
+        bool fine = take_committed(shard, (struct ampel_parcel_committed *)parcel);
+        ampel_parcel_free(parcel);
+        if (!fine) return false;
+    }
+    return true;
+}
+
+/* ---- records ---------------------------------------------------------------------------------- */
+
+static bool no_memory(const struct partition *partition) {
+    ampel_log(AMPEL_LOG_ERROR, "shard", "no memory", "partition", "%u", partition->number, NULL);
+    return false;
+}
+
+/* One slice of the way to the frame's stamp; *done when it is reached. */
+static bool advance(struct ampel_shard *shard, struct partition *partition, bool *done) {
+    const struct ampel_frame *frame = &shard->frame;
+    if (partition->engine == NULL &&
+        engine_open(shard, partition, frame->stamp_ms) != AMPEL_ENGINE_OK) {
+        return no_memory(partition);
+    }
+    ampel_engine_position_set(partition->engine, frame->position);
+    if (ampel_engine_advance(partition->engine, frame->stamp_ms, ADVANCE_STEPS_MAX, done) !=
+            AMPEL_ENGINE_OK ||
+        !tell(shard, partition, NULL)) {
+        return no_memory(partition);
+    }
+    partition->advancing = !*done;
+    return true;
+}
+
+static bool apply(struct ampel_shard *shard, struct partition *partition) {
+    const struct ampel_frame *frame = &shard->frame;
+    if (frame->producer.size == 0) return true; /* a tick */
+    struct ampel_apply_counts counts;
+    if (ampel_engine_apply(partition->engine, frame, &counts) != AMPEL_ENGINE_OK)
+        return no_memory(partition);
+    if (counts.duplicate) {
+        ampel_metric_add(AMPEL_METRIC_FRAMES_DUPLICATE, 1);
+    } else {
+        ampel_metric_add(AMPEL_METRIC_FRAMES_APPLIED, 1);
+        ampel_metric_add(AMPEL_METRIC_EVENTS_APPLIED, counts.applied);
+        uint64_t before_bytes = partition->gathered.size_bytes;
+        if (!ampel_shard_gather_refused(shard->reader, frame, &partition->gathered))
+            return no_memory(partition);
+        uint64_t bytes = partition->gathered.size_bytes - before_bytes;
+        if (bytes > 0) partition->told = true;
+        open_bytes_add(shard, partition, bytes);
+        scan_by(shard, changed_due_ns(shard, partition));
+    }
+    return tell(shard, partition, frame) || no_memory(partition);
+}
+
+static void end_frame(struct ampel_shard *shard, struct partition *partition) {
+    partition->position = shard->frame.position + shard->record->size;
+    shard->frame_open = false;
+    scan_by(shard, partition->built_ns + MOVE_EVERY_MS * NS_PER_MS);
+    ampel_metric_set(AMPEL_METRIC_LOG_STAMP, shard->frame.stamp_ms / 1000);
+}
+
+/* Moves the open frame one step on: first to its stamp, slice by slice, then its events. */
+static bool step_frame(struct ampel_shard *shard) {
+    struct partition *partition = partition_of(shard, shard->frame.partition);
+    AMPEL_ASSERT(partition != NULL && partition->loaded);
+    bool done = false;
+    if (!advance(shard, partition, &done)) return false;
+    if (!done || shard->held != NULL) return true;
+    if (!apply(shard, partition)) return false;
+    end_frame(shard, partition);
+    return true;
+}
+
+/* Opens the next frame of the record that is ours and new to its partition; without one the record is done. */
+static bool next_frame(struct ampel_shard *shard) {
+    struct ampel_error error = {0};
+    while (ampel_record_frame_next(shard->reader, shard->record->bytes, &shard->cursor,
+                                   &shard->frame, &error)) {
+        const struct partition *partition = partition_of(shard, shard->frame.partition);
+        if (partition == NULL || shard->frame.position < partition->position) continue;
+        shard->frame_open = true;
+        return true;
+    }
+    if (error.reason[0] != 0) {
+        ampel_log(AMPEL_LOG_ERROR, "shard", "a record of the log cannot be read", "field", "%s",
+                  error.field, "reason", "%s", error.reason, NULL);
+        return false;
+    }
+    if (shard->record->replay) ampel_metric_add(AMPEL_METRIC_REPLAYED, 1);
+    ampel_parcel_record_release(shard->record);
+    shard->record = NULL;
+    return true;
+}
+
+/* What all partitions know of producers: the gateway waits for it. */
+static bool make_windows(struct ampel_shard *shard) {
+    shard->windows = ampel_shard_windows_make();
+    if (shard->windows == NULL) return false;
+    for (uint32_t i = 0; i < shard->partitions_count; i++) {
+        const struct ampel_engine *engine = shard->partitions[i].engine;
+        if (engine != NULL && !ampel_shard_windows_add(shard->windows, engine)) return false;
+    }
+    return true;
+}
+
+/* Takes the next parcel of the log. *more: there was one. */
+static bool take_parcel(struct ampel_shard *shard, bool *more) {
+    struct ampel_parcel *parcel = ampel_queue_pop(shard->options.records);
+    *more = parcel != NULL;
+    if (parcel == NULL) return true;
+    if (parcel->kind == AMPEL_PARCEL_RECORD) {
+        shard->record = (struct ampel_parcel_record *)parcel;
+        shard->cursor = 0;
+        return true;
+    }
+    bool fine = true;
+    if (parcel->kind == AMPEL_PARCEL_REPLAYED) {
+        fine = make_windows(shard);
+    } else {
+        AMPEL_ASSERT(parcel->kind == AMPEL_PARCEL_STOP);
+        shard->stopping = true;
+    }
+    ampel_parcel_free(parcel);
+    return fine;
+}
+
+/* Whether records may be worked on at all; if not, the next COMMITTED, LOADED or room will say so. */
+static bool may_read(const struct ampel_shard *shard) {
+    if (shard->held != NULL || shard->stopping) return false;
+    if (shard->frame_open) return true;
+    if (shard->record != NULL && shard->loaded_count < shard->partitions_count) return false;
+    return shard->record != NULL || !stalled(shard);
+}
+
+/* *more: the budget ended before the work did. */
+static bool take_records(struct ampel_shard *shard, bool *more) {
+    for (uint32_t steps = 0; may_read(shard); steps++) {
+        if (steps == TURN_STEPS_MAX) {
+            *more = true;
+            return true;
+        }
+        bool fine, parcels = true;
+        if (shard->frame_open) {
+            fine = step_frame(shard);
+        } else if (shard->record != NULL) {
+            fine = next_frame(shard);
+        } else {
+            fine = take_parcel(shard, &parcels);
+        }
+        if (!fine) return false;
+        if (!parcels) return true;
+    }
+    return true;
+}
+
+/* ---- checkpoints ------------------------------------------------------------------------------ */
+
+static bool orders_rows_due(const struct ampel_shard *shard, const struct partition *partition,
+                            int64_t now_ns) {
+    return now_ns >= partition->orders_rows_ns + shard->options.orders_rows_every_ms * NS_PER_MS;
+}
+
+/* When the partition should be stored; INT64_MAX: not before something else happens. */
+static int64_t due_ns(const struct ampel_shard *shard, const struct partition *partition) {
+    if (partition->engine == NULL || partition->under_way || partition->advancing ||
+        partition->position == partition->stored) {
+        return INT64_MAX;
+    }
+    if (stalled(shard) && partition->open_bytes > 0) return 0;
+    int64_t changed_ns = changed_due_ns(shard, partition);
+    if (partition->told || ampel_engine_page_dirty_next(partition->engine, 0) != UINT32_MAX)
+        return changed_ns;
+    int64_t moved_ns = partition->built_ns + MOVE_EVERY_MS * NS_PER_MS;
+    int64_t orders_ns = INT64_MAX;
+    if (partition->gathered.waiting_count > 0)
+        orders_ns =
+            partition->orders_rows_ns + shard->options.orders_rows_every_ms * NS_PER_MS;
+    if (orders_ns < moved_ns) moved_ns = orders_ns;
+    return moved_ns > changed_ns ? moved_ns : changed_ns;
+}
+
+static bool store(struct ampel_shard *shard, struct partition *partition, int64_t now_ns,
+                  bool last) {
+    bool orders_rows = last || orders_rows_due(shard, partition, now_ns);
+    struct ampel_checkpoint_source source = {
+        .engine = partition->engine,
+        .gathered = &partition->gathered,
+        .partition = partition->number,
+        .epoch = partition->epoch,
+        .position_old = partition->stored,
+        .position_new = partition->position,
+        .orders_rows = orders_rows,
+        .last = last,
+    };
+    struct ampel_checkpoint *checkpoint;
+    uint64_t size_bytes, gathered_bytes = partition->gathered.size_bytes;
+    if (!ampel_checkpoint_build(shard->builder, &source, &checkpoint, &size_bytes))
+        return no_memory(partition);
+    if (orders_rows) partition->orders_rows_ns = now_ns;
+    partition->built_ns = now_ns;
+    partition->under_way = true;
+    partition->told = false;
+    /* The changes told go along; what was gathered is counted in the size already. */
+    ampel_metric_add(AMPEL_METRIC_UNSTORED_BYTES, size_bytes - gathered_bytes);
+    partition->under_way_bytes = partition->open_bytes + size_bytes - gathered_bytes;
+    shard->under_way_bytes += partition->under_way_bytes;
+    shard->open_bytes -= partition->open_bytes;
+    partition->open_bytes = 0;
+    hand_on(shard, &checkpoint->parcel);
+    return true;
+}
+
+/* Stores the partition that has been due longest, if any. *more: there may be another one. */
+static bool store_due(struct ampel_shard *shard, int64_t now_ns, bool *more) {
+    /* Half of the bound is kept for telling while the database is away. */
+    if (now_ns < shard->scan_ns || shard->held != NULL || shard->stopping ||
+        shard->under_way_bytes >= shard->options.unstored_bytes_max / 2) {
+        return true;
+    }
+    struct partition *first = NULL;
+    int64_t first_ns = INT64_MAX;
+    for (uint32_t i = 0; i < shard->partitions_count; i++) {
+        int64_t at_ns = due_ns(shard, &shard->partitions[i]);
+        if (at_ns >= first_ns) continue;
+        first_ns = at_ns;
+        first = &shard->partitions[i];
+    }
+    shard->scan_ns = first_ns;
+    if (first == NULL || first_ns > now_ns) return true;
+    *more = true;
+    return store(shard, first, now_ns, false);
+}
+
+/* After STOP. A partition whose position did not move has nothing that its start would not tell again:
+   the same position twice could not be told apart after a commit of unknown outcome. */
+static bool store_last(struct ampel_shard *shard, int64_t now_ns) {
+    bool all = true;
+    for (uint32_t i = 0; i < shard->partitions_count; i++) {
+        struct partition *partition = &shard->partitions[i];
+        if (partition->finished) continue;
+        if (shard->held != NULL || partition->under_way) {
+            all = false;
+            continue;
+        }
+        partition->finished = true;
+        bool moved = partition->engine != NULL && partition->position != partition->stored;
+        if (moved && !store(shard, partition, now_ns, true)) return false;
+    }
+    if (!all || shard->held != NULL || shard->stop_sent) return true;
+    struct ampel_parcel *stop = malloc(sizeof(*stop));
+    if (stop == NULL) return false;
+    stop->kind = AMPEL_PARCEL_STOP;
+    shard->stop_sent = true;
+    hand_on(shard, stop);
+    return true;
+}
+
+/* ---- the stage -------------------------------------------------------------------------------- */
+
+static bool take_arrivals(struct ampel_shard *shard, int64_t now_ns, bool *more) {
+    for (uint32_t i = 0; i < shard->partitions_count && shard->held == NULL; i++) {
+        if (shard->partitions[i].arrived == NULL) continue;
+        *more = true;
+        return take_arrived(shard, &shard->partitions[i], now_ns);
+    }
+    return true;
+}
+
+static int64_t shard_wake_ns(const struct ampel_shard *shard) {
+    if (shard->held != NULL || shard->stopping) return INT64_MAX;
+    if (shard->under_way_bytes >= shard->options.unstored_bytes_max / 2) return INT64_MAX;
+    return shard->scan_ns;
+}
+
+static enum ampel_turn shard_turn(void *context, int64_t *wake_ns) {
+    struct ampel_shard *shard = context;
+    int64_t now_ns = shard->options.clock.monotonic_ns(shard->options.clock.context);
+    bool more = false;
+    flush_held(shard);
+    if (!take_control(shard) || !take_arrivals(shard, now_ns, &more) ||
+        !store_due(shard, now_ns, &more) || !take_records(shard, &more) ||
+        (shard->stopping && !store_last(shard, now_ns))) {
+        return AMPEL_TURN_FATAL;
+    }
+    flush_windows(shard);
+    count_engines(shard, now_ns);
+    *wake_ns = shard_wake_ns(shard);
+    if (shard->stop_sent && shard->held == NULL) return AMPEL_TURN_ENDED;
+    /* While the publisher has no room there is nothing to do; room wakes us. */
+    return more && shard->held == NULL ? AMPEL_TURN_AGAIN : AMPEL_TURN_IDLE;
+}
+
+static uint32_t shard_fds(void *context, int *fds, uint32_t capacity) {
+    const struct ampel_shard *shard = context;
+    uint32_t count = 0;
+    if (count < capacity) fds[count++] = ampel_queue_fd(shard->options.in);
+    bool waiting = may_read(shard) && shard->record == NULL;
+    if (waiting && count < capacity) fds[count++] = ampel_queue_fd(shard->options.records);
+    return count;
+}
+
+struct ampel_stage ampel_shard_stage(struct ampel_shard *shard) {
+    return (struct ampel_stage){
+        .name = "shard", .context = shard, .turn = shard_turn, .fds = shard_fds};
+}
