@@ -509,10 +509,10 @@ static bool read_variants(struct reader *reader, const struct raw_rules *raw) {
 }
 
 static bool check_rules(struct reader *reader) {
-    if (!ampel_rules_file_check(&reader->rules, reader->error)) {
-        char path[80];
-        snprintf(path, sizeof(path), "%s", reader->error != NULL ? reader->error->field : "");
-        return place(reader, path);
+    struct ampel_error broken;
+    if (!ampel_rules_file_check(&reader->rules, &broken)) {
+        if (reader->error != NULL) *reader->error = broken;
+        return place(reader, broken.field);
     }
     for (uint32_t i = 0; i < reader->rules.variants_count; i++) {
         if (!try_variant(reader, i)) return false;
