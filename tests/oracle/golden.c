@@ -106,8 +106,8 @@ uint32_t ampel_golden_cases(const char *directory, struct ampel_golden_case *out
         (void)snprintf(golden->name, sizeof golden->name, "%s", cut_field(&rest, &place));
         (void)snprintf(golden->events_path, sizeof golden->events_path, "%s/%s", directory,
                        cut_field(&rest, &place));
-        (void)snprintf(golden->expected_path, sizeof golden->expected_path,
-                       "%s/%s.expected.jsonl", directory, golden->name);
+        (void)snprintf(golden->expected_path, sizeof golden->expected_path, "%s/%s.expected.jsonl",
+                       directory, golden->name);
         golden->as_of_ms = strtoll(cut_field(&rest, &place), NULL, 10);
         ampel_oracle_rules(&golden->rules);
         override(&golden->rules, cut_field(&rest, &place), &place);
@@ -135,9 +135,8 @@ static int64_t time_of(const struct ampel_json *value, const struct place *place
     char text[AMPEL_ID_BYTES_MAX + 1];
     int year, month, day, hour, minute, second, millisecond;
     copy_text(text, value, place);
-    if (strlen(text) != 24 ||
-        sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ", &year, &month, &day, &hour, &minute, &second,
-               &millisecond) != 7) {
+    if (strlen(text) != 24 || sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ", &year, &month, &day,
+                                     &hour, &minute, &second, &millisecond) != 7) {
         refuse(place, "a time cannot be read");
     }
     return days_from_civil(year, month, day) * AMPEL_DAY_MS +
@@ -184,8 +183,8 @@ static int compare_accounts(const void *left, const void *right) {
     return order != 0 ? order : strcmp(a->marketplace, b->marketplace);
 }
 
-static struct ampel_oracle *oracle_of(struct ampel_golden_accounts *accounts, const struct ampel_json *line,
-                                      const struct place *place) {
+static struct ampel_oracle *oracle_of(struct ampel_golden_accounts *accounts,
+                                      const struct ampel_json *line, const struct place *place) {
     struct ampel_golden_account wanted = {0};
     copy_text(wanted.tenant, ampel_json_get(line, "tenant"), place);
     copy_text(wanted.seller, ampel_json_get(line, "seller"), place);

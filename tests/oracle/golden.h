@@ -1,5 +1,5 @@
-/* The golden cases as tests read them: tests/golden/cases.csv and its files. What is not as it should be
-   stops the program and names the file and line. Thread: any, one at a time. */
+/* The golden cases as tests read them: tests/golden/cases.csv and its files. What is not as it
+   should be stops the program and names the file and line. Thread: any, one at a time. */
 #ifndef AMPEL_TESTS_ORACLE_GOLDEN_H
 #define AMPEL_TESTS_ORACLE_GOLDEN_H
 
@@ -31,13 +31,13 @@ struct ampel_golden_accounts {
     uint32_t capacity;
 };
 
-/* Every event of a file, by account, sorted by tenant, seller, marketplace (bytewise), in the order of the lines. */
+/* Every event of a file, by account, sorted by tenant, seller, marketplace (bytewise), in the order
+ * of the lines. */
 void ampel_golden_events(const char *path, struct ampel_golden_accounts *out);
 void ampel_golden_accounts_reset(struct ampel_golden_accounts *accounts);
 
 #define AMPEL_GOLDEN_EXPECTED_MAX 256
 /* The lines of an expected file, each a document that the caller closes; returns how many. */
-uint32_t ampel_golden_expected(const char *path,
-                               struct ampel_json *out[AMPEL_GOLDEN_EXPECTED_MAX]);
+uint32_t ampel_golden_expected(const char *path, struct ampel_json *out[AMPEL_GOLDEN_EXPECTED_MAX]);
 
 #endif

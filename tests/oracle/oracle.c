@@ -167,7 +167,8 @@ static int compare_numbers(int64_t left, int64_t right) {
     return (left > right) - (left < right);
 }
 
-/* Which of two tellings of one violation defines it: (rev, at, policy, severity, points), then the texts. */
+/* Which of two tellings of one violation defines it: (rev, at, policy, severity, points), then the
+ * texts. */
 static int compare_tellings(const struct ampel_oracle_event *left,
                             const struct ampel_oracle_event *right) {
     int order = compare_numbers(left->rev, right->rev);
@@ -197,8 +198,8 @@ static void merge_tellings(const struct ampel_oracle *oracle, int64_t known_ms,
             place++;
         }
         if (place == out->violations_count) {
-            out->violations = ampel_oracle_grow(out->violations, place, &capacity,
-                                                sizeof *out->violations);
+            out->violations =
+                ampel_oracle_grow(out->violations, place, &capacity, sizeof *out->violations);
             out->violations[place] = (struct ampel_oracle_violation){.told = event};
             out->violations_count++;
         } else if (compare_tellings(event, out->violations[place].told) > 0) {
@@ -207,7 +208,8 @@ static void merge_tellings(const struct ampel_oracle *oracle, int64_t known_ms,
     }
 }
 
-/* The state of one violation: the greatest (at, rank); cleared since: the least at of the cleared ones. */
+/* The state of one violation: the greatest (at, rank); cleared since: the least at of the cleared
+ * ones. */
 static void merge_states(const struct ampel_oracle *oracle, int64_t known_ms,
                          struct ampel_oracle_violation *violation) {
     violation->state = AMPEL_STATE_OPEN;
@@ -288,15 +290,16 @@ static int64_t ladder_of(uint32_t rank, const struct ampel_rules *rules) {
     int64_t factor = 1;
     switch (rules->ladder) {
     case AMPEL_LADDER_GEOMETRIC:
-        for (uint32_t step = 0; step < rank && step < (uint32_t)rules->ladder_max_exponent; step++) {
+        for (uint32_t step = 0; step < rank && step < (uint32_t)rules->ladder_max_exponent;
+             step++) {
             factor *= rules->ladder_factor;
         }
         return factor;
     case AMPEL_LADDER_DOUBLE_ONCE:
         return rank == 0 ? 1 : rules->ladder_factor;
     case AMPEL_LADDER_TABLE:
-        return rules->ladder_table[rank < rules->ladder_table_count ? rank
-                                                                   : rules->ladder_table_count - 1];
+        return rules
+            ->ladder_table[rank < rules->ladder_table_count ? rank : rules->ladder_table_count - 1];
     case AMPEL_LADDER_OFF:
         break;
     }
@@ -340,8 +343,8 @@ static void rate_violations(const struct ampel_oracle *oracle, const struct ampe
                                   : rules->policies[told->policy].severity;
         violation->in_window = told->at_ms <= at_ms && at_ms < told->at_ms + window_ms(rules);
         violation->deducting = violation->in_window && is_deducting(violation->state);
-        violation->critical = violation->severity == AMPEL_SEVERITY_CRITICAL &&
-                              told->points == AMPEL_ORACLE_MISSING;
+        violation->critical =
+            violation->severity == AMPEL_SEVERITY_CRITICAL && told->points == AMPEL_ORACLE_MISSING;
     }
     for (uint32_t index = 0; index < out->violations_count; index++) {
         struct ampel_oracle_violation *violation = &out->violations[index];

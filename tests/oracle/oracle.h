@@ -1,8 +1,10 @@
-/* The slow oracle: rating-model 1 to 3.8 as plainly as it can be written, for tests to hold the engine against.
+/* The slow oracle: rating-model 1 to 3.8 as plainly as it can be written, for tests to hold the
+   engine against.
 
-   It keeps the list of an account's accepted events and recomputes everything from all of them at every
-   question. It shares words with the engine (codes, bounds, rules as data) and not a line of computing.
-   Memory is the C library's; when there is none the program stops. Thread: any, one at a time. */
+   It keeps the list of an account's accepted events and recomputes everything from all of them at
+   every question. It shares words with the engine (codes, bounds, rules as data) and not a line of
+   computing. Memory is the C library's; when there is none the program stops. Thread: any, one at a
+   time. */
 #ifndef AMPEL_TESTS_ORACLE_ORACLE_H
 #define AMPEL_TESTS_ORACLE_ORACLE_H
 
@@ -37,12 +39,14 @@ struct ampel_oracle {
     uint32_t events_capacity;
 };
 
-/* One known violation: it was told and is in E. texts are borrowed from the oracle until it is added to. */
+/* One known violation: it was told and is in E. texts are borrowed from the oracle until it is
+ * added to. */
 struct ampel_oracle_violation {
-    const struct ampel_oracle_event *told; /* the event that defines it (the greatest of its revisions) */
-    int64_t newest_at_ms;                  /* the greatest at of all events of this id, states too */
-    int64_t state_at_ms;                   /* INT64_MIN where no state event came */
-    int64_t cleared_since_ms;              /* INT64_MAX where no cleared state came */
+    const struct ampel_oracle_event
+        *told;                /* the event that defines it (the greatest of its revisions) */
+    int64_t newest_at_ms;     /* the greatest at of all events of this id, states too */
+    int64_t state_at_ms;      /* INT64_MIN where no state event came */
+    int64_t cleared_since_ms; /* INT64_MAX where no cleared state came */
     int64_t points;
     uint32_t rank;
     int8_t severity; /* resolved by the rules */
@@ -69,8 +73,8 @@ struct ampel_oracle_rating {
 
 /* The defaults of rating-model 4 and its table of policies, written here once more. */
 void ampel_oracle_rules(struct ampel_rules *out);
-/* One dotted override ("repeat.ladder", "double_once"), those keys alone that variants and golden cases use.
-   False for any other. */
+/* One dotted override ("repeat.ladder", "double_once"), those keys alone that variants and golden
+   cases use. False for any other. */
 AMPEL_MUST_CHECK bool ampel_oracle_rules_set(struct ampel_rules *rules, const char *key,
                                              const char *value);
 
@@ -80,7 +84,8 @@ void ampel_oracle_event_init(struct ampel_oracle_event *event, enum ampel_event_
 void ampel_oracle_add(struct ampel_oracle *oracle, const struct ampel_oracle_event *event);
 void ampel_oracle_reset(struct ampel_oracle *oracle);
 
-/* The rating at at_ms if nothing with an at beyond known_ms is known. Release out with ampel_oracle_rating_reset. */
+/* The rating at at_ms if nothing with an at beyond known_ms is known. Release out with
+ * ampel_oracle_rating_reset. */
 void ampel_oracle_rate(const struct ampel_oracle *oracle, const struct ampel_rules *rules,
                        int64_t known_ms, int64_t at_ms, struct ampel_oracle_rating *out);
 void ampel_oracle_rating_reset(struct ampel_oracle_rating *rating);
@@ -88,7 +93,8 @@ void ampel_oracle_rating_reset(struct ampel_oracle_rating *rating);
 /* The orders of one day that are known at known_ms (rating-model 2, merging). */
 int64_t ampel_oracle_orders_of(const struct ampel_oracle *oracle, int64_t known_ms, int64_t day);
 
-/* Grows like every list here does: twice the room when it is full. The program stops without memory. */
+/* Grows like every list here does: twice the room when it is full. The program stops without
+ * memory. */
 void *ampel_oracle_grow(void *list, uint32_t count, uint32_t *capacity, size_t item_size);
 
 #endif

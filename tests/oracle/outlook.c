@@ -32,8 +32,8 @@ void ampel_oracle_range(const struct ampel_oracle *oracle, const struct ampel_ru
     for (size_t index = 0; index < AMPEL_ARRAY_COUNT(variants); index++) {
         struct ampel_rules variant = *rules;
         for (size_t key = 0; key < 2 && variants[index][key][0] != NULL; key++) {
-            AMPEL_ASSERT(ampel_oracle_rules_set(&variant, variants[index][key][0],
-                                                variants[index][key][1]));
+            AMPEL_ASSERT(
+                ampel_oracle_rules_set(&variant, variants[index][key][0], variants[index][key][1]));
         }
         int64_t score = score_of(oracle, &variant, at_ms, at_ms);
         *score_min = score < *score_min ? score : *score_min;
@@ -49,7 +49,8 @@ static int compare_times(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-/* Every instant in (at, at + W] at which anything could change: midnights and expiries, ascending. */
+/* Every instant in (at, at + W] at which anything could change: midnights and expiries, ascending.
+ */
 static int64_t *instants_of(const struct ampel_oracle *oracle, const struct ampel_rules *rules,
                             int64_t at_ms, uint32_t *count) {
     int64_t window_ms = rules->window_days * AMPEL_DAY_MS;
@@ -208,14 +209,15 @@ static uint32_t bits_count(uint32_t set) {
     return count;
 }
 
-/* True if the set `left` of indices into sorted ids, as a sorted list, comes before `right` of the same size: the first id
-   in which they differ decides, and the lower ids are the lower bits. */
+/* True if the set `left` of indices into sorted ids, as a sorted list, comes before `right` of the
+   same size: the first id in which they differ decides, and the lower ids are the lower bits. */
 static bool comes_before(uint32_t left, uint32_t right) {
     uint32_t differ = left ^ right;
     return differ != 0 && (left & (differ & (0U - differ))) != 0;
 }
 
-/* Tries every set of `size` of the ids. True if one brings the score to green; best is then the chosen one. */
+/* Tries every set of `size` of the ids. True if one brings the score to green; best is then the
+ * chosen one. */
 static bool try_sets(const struct ampel_oracle *oracle, const struct ampel_rules *rules,
                      int64_t at_ms, const char *const *ids, uint32_t count, uint32_t size,
                      uint32_t *best) {

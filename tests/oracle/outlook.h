@@ -1,11 +1,12 @@
-/* The slow oracle's outlook: rating-model 3.11 to 3.13, each as its sentence says, by asking the oracle of
-   oracle.h again and again with other rules, times or events. */
+/* The slow oracle's outlook: rating-model 3.11 to 3.13, each as its sentence says, by asking the
+   oracle of oracle.h again and again with other rules, times or events. */
 #ifndef AMPEL_TESTS_ORACLE_OUTLOOK_H
 #define AMPEL_TESTS_ORACLE_OUTLOOK_H
 
 #include "tests/oracle/oracle.h"
 
-/* The least and greatest score over the rules and the variants of rating-model 4 (written here once more). */
+/* The least and greatest score over the rules and the variants of rating-model 4 (written here once
+ * more). */
 void ampel_oracle_range(const struct ampel_oracle *oracle, const struct ampel_rules *rules,
                         int64_t at_ms, int64_t *score_min, int64_t *score_max);
 

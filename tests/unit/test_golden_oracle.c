@@ -121,10 +121,8 @@ static void assert_outlook(const struct ampel_json *expected, const struct ampel
     assert_number(expected, "score_min", score_min);
     assert_number(expected, "score_max", score_max);
     assert_fixes(ampel_json_get(expected, "fix"), oracle, &golden->rules, golden->as_of_ms);
-    assert_to_green(ampel_json_get(expected, "to_green"), oracle, &golden->rules,
-                    golden->as_of_ms);
-    assert_forecast(ampel_json_get(expected, "forecast"), oracle, &golden->rules,
-                    golden->as_of_ms);
+    assert_to_green(ampel_json_get(expected, "to_green"), oracle, &golden->rules, golden->as_of_ms);
+    assert_forecast(ampel_json_get(expected, "forecast"), oracle, &golden->rules, golden->as_of_ms);
 }
 
 static void assert_account(const struct ampel_json *expected,

@@ -1,4 +1,5 @@
-/* The slow oracle against the worked examples of rating-model 5 and the edges that its sentences name. */
+/* The slow oracle against the worked examples of rating-model 5 and the edges that its sentences
+ * name. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +13,8 @@
 #include "tests/oracle/outlook.h"
 
 /* A noon long after 1970, so that two windows fit before it. */
-#define NOON ((int64_t)20000 * AMPEL_DAY_MS + 12 * AMPEL_HOUR_MS)
-#define DAY AMPEL_DAY_MS
+#define NOON   ((int64_t)20000 * AMPEL_DAY_MS + 12 * AMPEL_HOUR_MS)
+#define DAY    AMPEL_DAY_MS
 #define WINDOW AMPEL_WINDOW_MS
 
 enum { SUSPECTED_IP = 0, RECEIVED_IP = 1, CONDITION = 3, SAFETY = 4, RESTRICTED = 7, WARNING = 10 };
@@ -336,7 +337,8 @@ static void kept_orders_hold_the_score_where_it_is(void **state) {
     assert_int_equal(count, 9);
 }
 
-/* The numbers of a rule set in the order of rating-model 4; kinds and variants belong to later sections. */
+/* The numbers of a rule set in the order of rating-model 4; kinds and variants belong to later
+ * sections. */
 #define NUMBERS_COUNT 36
 static void numbers_of(const struct ampel_rules *rules, int64_t out[NUMBERS_COUNT]) {
     const int64_t numbers[NUMBERS_COUNT] = {
