@@ -131,7 +131,7 @@ static bool take_name(const char *key, struct ampel_text value, const char *cons
 static bool take_registered(const char *key, struct ampel_text value, enum ampel_registry registry,
                             uint8_t *out, struct ampel_error *error) {
     const char *names[64];
-    uint32_t count = ampel_registry_count(registry), code;
+    uint32_t count = ampel_registry_count(registry), code = 0;
     AMPEL_ASSERT(count <= AMPEL_ARRAY_COUNT(names));
     for (uint32_t i = 0; i < count; i++)
         names[i] = ampel_registry_name(registry, i);
@@ -184,7 +184,7 @@ static bool set_fixed(struct ampel_rules *rules, const struct ampel_rules_key *k
     static const char *const boolean_names[] = {"false", "true"};
     char *place = (char *)rules + key->offset;
     int32_t number;
-    uint32_t code;
+    uint32_t code = 0;
     switch ((enum ampel_rules_form)key->form) {
     case AMPEL_RULES_TEXT:
         return take_text(key->name, value, place, error);
