@@ -10,12 +10,15 @@
 #define ENDPOINT_BYTES_MAX 256
 /* Batches are large; acks and changes are small, and a watcher's memory is its own. */
 #define SEND_HWM 16
-#define RECEIVE_HWM 1024
+/* Far more than a feeder's credit lets come at once: a connection that is lost while its input stands still can fail an
+   assertion inside libzmq 4.3.4 (see network_zmq.h), so that it should not stand still. */
+#define RECEIVE_HWM 65536
 #define RECONNECT_MS 100
 #define RECONNECT_MAX_MS 2000
 #define REFUSED_PAUSE_MS 1000
-#define HEARTBEAT_EVERY_MS 5000
-#define HEARTBEAT_GONE_MS 15000
+#define KEEPALIVE_AFTER_S 10
+#define KEEPALIVE_EVERY_S 5
+#define KEEPALIVE_TRIES 3
 
 struct ampel_client {
     void *context;
@@ -42,8 +45,10 @@ static bool socket_set(const struct ampel_client *client) {
            option_set(socket, ZMQ_SNDHWM, SEND_HWM) && option_set(socket, ZMQ_RCVHWM, RECEIVE_HWM) &&
            option_set(socket, ZMQ_LINGER, 0) && option_set(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
            option_set(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) &&
-           option_set(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_EVERY_MS) &&
-           option_set(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_GONE_MS) &&
+           option_set(socket, ZMQ_TCP_KEEPALIVE, 1) &&
+           option_set(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_AFTER_S) &&
+           option_set(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_EVERY_S) &&
+           option_set(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_TRIES) &&
            option_set(socket, ZMQ_IPV6, strchr(client->endpoint, '[') != NULL);
 }
 
@@ -107,6 +112,11 @@ void ampel_client_close(struct ampel_client *client) {
 enum ampel_client_status ampel_client_send(struct ampel_client *client, const uint8_t *bytes,
                                            uint32_t size) {
     if (client->refused || client->socket == NULL) return AMPEL_CLIENT_FULL;
+    if (zmq_send(client->socket, bytes, size, ZMQ_DONTWAIT) >= 0) return AMPEL_CLIENT_OK;
+    /* A send that fails does not always look whether the queue was emptied in between; asking for events does. */
+    int events;
+    size_t events_size = sizeof(events);
+    (void)zmq_getsockopt(client->socket, ZMQ_EVENTS, &events, &events_size);
     if (zmq_send(client->socket, bytes, size, ZMQ_DONTWAIT) >= 0) return AMPEL_CLIENT_OK;
     if (zmq_errno() == EAGAIN || zmq_errno() == EINTR) return AMPEL_CLIENT_FULL;
     (void)snprintf(client->trouble, sizeof(client->trouble), "cannot send: %s",

@@ -12,10 +12,13 @@
 #include "workers/zap.h"
 
 #define ENDPOINT_BYTES_MAX 256
-/* A peer that says nothing for this long is asked; one that does not answer is gone. */
-#define HEARTBEAT_EVERY_MS 5000
-#define HEARTBEAT_GONE_MS 15000
-#define HANDSHAKE_MS 10000
+/* TCP asks a silent peer after this long, this often, before it is gone. */
+#define KEEPALIVE_AFTER_S 10
+#define KEEPALIVE_EVERY_S 5
+#define KEEPALIVE_TRIES 3
+/* Also how long a peer that is turned away with "not now" (ZAP 300) waits before it tries again: 4.3.4 leaves its
+   connection to this timer. */
+#define HANDSHAKE_MS 5000
 /* How long closing waits for the last acks to leave. */
 #define LINGER_MS 1000
 /* What CURVE and ZMTP add to a message. */
@@ -133,10 +136,18 @@ static void message_release(void *context, struct ampel_received *received) {
 static enum ampel_send_status message_send(void *context, const struct ampel_peer *peer,
                                            const uint8_t *bytes, uint32_t size) {
     const struct network *network = context;
+    const int flags = ZMQ_DONTWAIT | ZMQ_SNDMORE;
     /* With ZMQ_ROUTER_MANDATORY the first part is refused where the peer is gone (EHOSTUNREACH) or its
        queue full (EAGAIN); once it is taken the second part is, too. */
-    if (zmq_send(network->socket, peer->bytes, peer->size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
-        return zmq_errno() == EAGAIN ? AMPEL_SEND_FULL : AMPEL_SEND_GONE;
+    int taken = zmq_send(network->socket, peer->bytes, peer->size, flags);
+    if (taken < 0 && zmq_errno() == EAGAIN) {
+        /* A send that fails does not always look whether the queue was emptied in between; asking for events does. */
+        int events;
+        size_t events_size = sizeof(events);
+        (void)zmq_getsockopt(network->socket, ZMQ_EVENTS, &events, &events_size);
+        taken = zmq_send(network->socket, peer->bytes, peer->size, flags);
+    }
+    if (taken < 0) return zmq_errno() == EAGAIN ? AMPEL_SEND_FULL : AMPEL_SEND_GONE;
     if (zmq_send(network->socket, bytes, size, ZMQ_DONTWAIT) < 0)
         return zmq_errno() == EAGAIN ? AMPEL_SEND_FULL : AMPEL_SEND_GONE;
     return AMPEL_SEND_OK;
@@ -159,9 +170,10 @@ static bool options_set(const struct ampel_hub *hub, void *socket, const char *e
            option_set(socket, ZMQ_RCVHWM, AMPEL_NETWORK_RECEIVE_HWM) &&
            option_set(socket, ZMQ_SNDHWM, AMPEL_NETWORK_SEND_HWM) &&
            option_set(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
-           option_set(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_EVERY_MS) &&
-           option_set(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_GONE_MS) &&
-           option_set(socket, ZMQ_HEARTBEAT_TTL, HEARTBEAT_GONE_MS) &&
+           option_set(socket, ZMQ_TCP_KEEPALIVE, 1) &&
+           option_set(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_AFTER_S) &&
+           option_set(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_EVERY_S) &&
+           option_set(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_TRIES) &&
            option_set(socket, ZMQ_LINGER, LINGER_MS) &&
            /* Only where asked for: a host without IPv6 must still listen on "*". */
            option_set(socket, ZMQ_IPV6, strchr(endpoint, '[') != NULL);

@@ -11,6 +11,10 @@
    take the name of another's lost connection and be sent what was meant for it. A message from a connection that
    named itself is dropped and told in the log.
 
+   Whether a peer still lives is asked by TCP's keepalive and not by ZMTP's heartbeats: in 4.3.4 a heartbeat that stands behind
+   messages nobody reads (back-pressure, which is part of our design) ends a healthy connection, and the connection
+   after it can fail an assertion inside the library (libzmq issues 3937 and 4229, pull request 4830).
+
    The socket's fd is edge-triggered: wait for it only after `receive` said that nothing waits, and after no send
    since. Stages of ours turn again until then. */
 #ifndef AMPEL_WORKERS_NETWORK_ZMQ_H

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <zmq.h>
 
@@ -31,7 +33,9 @@ struct ampel_zap {
     /* Handed over under the lock, because two threads bring tenants; held for the time of one look-up. */
     pthread_mutex_t lock;
     struct ampel_zap_keys keys;
+    int known_fd;             /* eventfd: the first tenants came */
     /* The thread's own. */
+    bool known;
     void *requests;
     void *control_inside;
     void *monitors[COUNTED_MAX];
@@ -165,16 +169,13 @@ static void request_answer(struct ampel_zap *zap, const struct zap_request *requ
     char tenant[AMPEL_ID_BYTES_MAX + 1] = "";
     bool suspended = false;
     (void)pthread_mutex_lock(&zap->lock);
-    const bool known = zap->keys.known;
     const struct ampel_tenant_key *found = ampel_zap_keys_find(&zap->keys, key);
     if (found != NULL) {
         memcpy(tenant, found->tenant, sizeof(tenant));
         suspended = found->suspended;
     }
     (void)pthread_mutex_unlock(&zap->lock);
-    if (!known) {
-        reply_send(zap->requests, request, "300", "tenants are not known yet", "", "");
-    } else if (tenant[0] == '\0') {
+    if (tenant[0] == '\0') {
         refusal_tell(zap, request, key, "unknown key");
         reply_send(zap->requests, request, "400", "unknown key", "", "");
     } else if (suspended) {
@@ -227,10 +228,9 @@ static bool control_read(struct ampel_zap *zap) {
 static void *thread_run(void *argument) {
     struct ampel_zap *zap = argument;
     for (;;) {
-        zmq_pollitem_t items[2 + COUNTED_MAX] = {
-            {.socket = zap->control_inside, .events = ZMQ_POLLIN},
-            {.socket = zap->requests, .events = ZMQ_POLLIN},
-        };
+        zmq_pollitem_t items[2 + COUNTED_MAX] = {{.socket = zap->control_inside, .events = ZMQ_POLLIN}};
+        items[1] = zap->known ? (zmq_pollitem_t){.socket = zap->requests, .events = ZMQ_POLLIN}
+                              : (zmq_pollitem_t){.fd = zap->known_fd, .events = ZMQ_POLLIN};
         for (uint32_t i = 0; i < zap->monitors_count; i++)
             items[2 + i] = (zmq_pollitem_t){.socket = zap->monitors[i], .events = ZMQ_POLLIN};
         if (zmq_poll(items, 2 + (int)zap->monitors_count, -1) < 0) {
@@ -240,8 +240,9 @@ static void *thread_run(void *argument) {
         for (uint32_t i = 0; i < zap->monitors_count; i++)
             if (items[2 + i].revents != 0) monitor_read(zap, zap->monitors[i]);
         struct zap_request request;
-        if (items[1].revents != 0 && request_receive(zap->requests, &request))
+        if (items[1].revents != 0 && zap->known && request_receive(zap->requests, &request))
             request_answer(zap, &request);
+        if (items[1].revents != 0) zap->known = true;
         if (items[0].revents != 0 && !control_read(zap)) break;
     }
     for (uint32_t i = 0; i < zap->monitors_count; i++)
@@ -273,10 +274,12 @@ bool ampel_zap_open(void *zmq_context, const struct ampel_clock *clock, uint32_t
     zap->clock = *clock;
     zap->connections_max = connections_max;
     (void)pthread_mutex_init(&zap->lock, NULL);
-    if (!sockets_open(zap) || pthread_create(&zap->thread, NULL, thread_run, zap) != 0) {
+    zap->known_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (zap->known_fd < 0 || !sockets_open(zap) || pthread_create(&zap->thread, NULL, thread_run, zap) != 0) {
         if (zap->requests != NULL) (void)zmq_close(zap->requests);
         if (zap->control != NULL) (void)zmq_close(zap->control);
         if (zap->control_inside != NULL) (void)zmq_close(zap->control_inside);
+        if (zap->known_fd >= 0) (void)close(zap->known_fd);
         (void)pthread_mutex_destroy(&zap->lock);
         free(zap);
         return false;
@@ -289,6 +292,7 @@ void ampel_zap_close(struct ampel_zap *zap) {
     (void)zmq_send(zap->control, "", 0, 0);
     (void)pthread_join(zap->thread, NULL);
     (void)zmq_close(zap->control);
+    (void)close(zap->known_fd);
     (void)pthread_mutex_destroy(&zap->lock);
     ampel_zap_keys_reset(&zap->keys);
     free(zap);
@@ -310,6 +314,8 @@ void ampel_zap_tenants(struct ampel_zap *zap, const struct ampel_parcel_tenants 
     (void)pthread_mutex_lock(&zap->lock);
     const bool set = ampel_zap_keys_set(&zap->keys, tenants);
     (void)pthread_mutex_unlock(&zap->lock);
-    if (!set)
-        ampel_log(AMPEL_LOG_ERROR, "zap", "no memory for the tenants' keys: the old ones stay", NULL);
+    const uint64_t one = 1;
+    const bool woken = set && write(zap->known_fd, &one, sizeof(one)) == (ssize_t)sizeof(one);
+    if (!woken)
+        ampel_log(AMPEL_LOG_ERROR, "zap", "tenants' keys cannot be replaced: the old ones stay", NULL);
 }

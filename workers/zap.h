@@ -4,6 +4,8 @@
    Why a thread of its own: gateway and publisher share the context, and a handshake of a watcher must not wait for a
    gateway that has stopped reading. It sleeps until a request comes.
 
+   Until the tenants are known no request is read, so that handshakes of the first moment go on as soon as they are.
+
    It also counts connections, because nothing in libzmq bounds them: beyond connections_max a handshake is turned away and
    may try again. Connections whose handshake is under way are bounded by ZMQ_HANDSHAKE_IVL and file descriptors. */
 #ifndef AMPEL_WORKERS_ZAP_H
