@@ -1,0 +1,181 @@
+#include "proto/pack.h"
+
+#include <msgpack.h>
+#include <stdlib.h>
+
+#include "proto/text.h"
+#include "proto/walk.h"
+
+/* Holds the envelope of a batch of a thousand accounts without a second chunk. */
+#define ZONE_CHUNK_BYTES (128 * 1024)
+
+struct ampel_pack_reader {
+    msgpack_zone zone;
+};
+
+struct ampel_pack_reader *ampel_pack_reader_open(void) {
+    struct ampel_pack_reader *reader = calloc(1, sizeof *reader);
+    if (reader == NULL) return NULL;
+    if (msgpack_zone_init(&reader->zone, ZONE_CHUNK_BYTES)) return reader;
+    free(reader);
+    return NULL;
+}
+
+void ampel_pack_reader_close(struct ampel_pack_reader *reader) {
+    if (reader == NULL) return;
+    msgpack_zone_destroy(&reader->zone);
+    free(reader);
+}
+
+static void value_of(const msgpack_object *object, struct ampel_pack *out) {
+    *out = (struct ampel_pack){.kind = AMPEL_PACK_OTHER};
+    switch (object->type) {
+    case MSGPACK_OBJECT_BOOLEAN:
+        out->kind = AMPEL_PACK_BOOLEAN;
+        out->boolean = object->via.boolean;
+        break;
+    case MSGPACK_OBJECT_POSITIVE_INTEGER:
+        if (object->via.u64 > INT64_MAX) break;
+        out->kind = AMPEL_PACK_INTEGER;
+        out->integer = (int64_t)object->via.u64;
+        break;
+    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+        out->kind = AMPEL_PACK_INTEGER;
+        out->integer = object->via.i64;
+        break;
+    case MSGPACK_OBJECT_FLOAT32:
+    case MSGPACK_OBJECT_FLOAT64:
+        out->kind = AMPEL_PACK_REAL;
+        out->real = object->via.f64;
+        break;
+    case MSGPACK_OBJECT_STR:
+        out->kind = AMPEL_PACK_TEXT;
+        out->text = (struct ampel_text){object->via.str.ptr, object->via.str.size};
+        break;
+    case MSGPACK_OBJECT_BIN:
+        out->kind = AMPEL_PACK_BYTES;
+        out->text = (struct ampel_text){object->via.bin.ptr, object->via.bin.size};
+        break;
+    case MSGPACK_OBJECT_ARRAY:
+        out->kind = AMPEL_PACK_LIST;
+        out->count = object->via.array.size;
+        out->entries = object->via.array.ptr;
+        break;
+    case MSGPACK_OBJECT_MAP:
+        out->kind = AMPEL_PACK_MAP;
+        out->count = object->via.map.size;
+        out->entries = object->via.map.ptr;
+        break;
+    case MSGPACK_OBJECT_NIL:
+    case MSGPACK_OBJECT_EXT:
+        break;
+    }
+}
+
+bool ampel_pack_decode(struct ampel_pack_reader *reader, const uint8_t *bytes, uint32_t size,
+                       uint32_t nodes_max, struct ampel_pack *out, struct ampel_error *error) {
+    struct ampel_walk walk;
+    ampel_walk_reset(&walk, bytes, size, nodes_max);
+    if (!ampel_walk_whole(&walk))
+        return ampel_error_set(error, "", "%s (byte %u of %u)", walk.problem, walk.offset, size);
+    msgpack_zone_clear(&reader->zone);
+    msgpack_object object;
+    size_t offset = 0;
+    msgpack_unpack_return found =
+        msgpack_unpack((const char *)bytes, size, &offset, &reader->zone, &object);
+    if (found == MSGPACK_UNPACK_NOMEM_ERROR) return ampel_error_set(error, "", "out of memory");
+    if (found != MSGPACK_UNPACK_SUCCESS && found != MSGPACK_UNPACK_EXTRA_BYTES)
+        return ampel_error_set(error, "", "the bytes are no msgpack");
+    if (object.type != MSGPACK_OBJECT_MAP)
+        return ampel_error_set(error, "", "the message is no map");
+    value_of(&object, out);
+    return true;
+}
+
+void ampel_pack_item(const struct ampel_pack *list, uint32_t index, struct ampel_pack *out) {
+    AMPEL_ASSERT(list->kind == AMPEL_PACK_LIST && index < list->count);
+    value_of((const msgpack_object *)list->entries + index, out);
+}
+
+void ampel_pack_entry(const struct ampel_pack *map, uint32_t index, struct ampel_pack *key,
+                      struct ampel_pack *out) {
+    AMPEL_ASSERT(map->kind == AMPEL_PACK_MAP && index < map->count);
+    const msgpack_object_kv *entry = (const msgpack_object_kv *)map->entries + index;
+    value_of(&entry->key, key);
+    value_of(&entry->val, out);
+}
+
+bool ampel_pack_find(const struct ampel_pack *map, const char *key, struct ampel_pack *out) {
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < map->count; i++) {
+        struct ampel_pack name, value;
+        ampel_pack_entry(map, i, &name, &value);
+        if (name.kind != AMPEL_PACK_TEXT || !ampel_text_is(name.text, key)) continue;
+        if (found++ == 0) *out = value;
+    }
+    return found == 1;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+static int write_bytes(void *context, const char *bytes, size_t size) {
+    struct ampel_pack_writer *writer = context;
+    if (writer->full || writer->capacity - writer->size < size) {
+        writer->full = true;
+        return -1;
+    }
+    if (size > 0) memcpy(writer->bytes + writer->size, bytes, size);
+    writer->size += (uint32_t)size;
+    return 0;
+}
+
+/* Every put leaves its outcome in writer->full. */
+static msgpack_packer packer_of(struct ampel_pack_writer *writer) {
+    msgpack_packer packer;
+    msgpack_packer_init(&packer, writer, write_bytes);
+    return packer;
+}
+
+void ampel_pack_put_map(struct ampel_pack_writer *writer, uint32_t count) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_map(&packer, count);
+}
+
+void ampel_pack_put_list(struct ampel_pack_writer *writer, uint32_t count) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, count);
+}
+
+void ampel_pack_put_text(struct ampel_pack_writer *writer, struct ampel_text text) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_str(&packer, text.size);
+    msgpack_pack_str_body(&packer, text.bytes, text.size);
+}
+
+void ampel_pack_put_word(struct ampel_pack_writer *writer, const char *word) {
+    ampel_pack_put_text(writer, ampel_text_of(word));
+}
+
+void ampel_pack_put_bytes(struct ampel_pack_writer *writer, const void *bytes, uint32_t size) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_bin(&packer, size);
+    msgpack_pack_bin_body(&packer, bytes, size);
+}
+
+void ampel_pack_put_integer(struct ampel_pack_writer *writer, int64_t number) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_int64(&packer, number);
+}
+
+void ampel_pack_put_unsigned(struct ampel_pack_writer *writer, uint64_t number) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_uint64(&packer, number);
+}
+
+void ampel_pack_put_boolean(struct ampel_pack_writer *writer, bool boolean) {
+    msgpack_packer packer = packer_of(writer);
+    if (boolean)
+        msgpack_pack_true(&packer);
+    else
+        msgpack_pack_false(&packer);
+}

@@ -1,0 +1,140 @@
+#include "proto/walk.h"
+
+static const char problem_short[] = "the bytes end within a value";
+static const char problem_nodes[] = "there are more values than a message may have";
+static const char problem_depth[] = "the values are nested too deeply";
+static const char problem_type[] = "a value has a type that no message uses";
+static const char problem_rest[] = "there are bytes after the message";
+
+void ampel_walk_reset(struct ampel_walk *walk, const uint8_t *bytes, uint32_t size,
+                      uint32_t nodes_max) {
+    *walk = (struct ampel_walk){.bytes = bytes, .size = size, .nodes_left = nodes_max};
+}
+
+static bool fail(struct ampel_walk *walk, const char *problem) {
+    walk->problem = problem;
+    return false;
+}
+
+/* A big-endian number of 1, 2, 4 or 8 bytes behind the tag; only lengths are looked at, of at
+ * most 4. */
+static bool take(struct ampel_walk *walk, uint32_t bytes_count, uint32_t *out) {
+    if (walk->size - walk->offset < bytes_count) return fail(walk, problem_short);
+    uint32_t value = 0;
+    for (uint32_t i = 0; i < bytes_count; i++)
+        value = value << 8 | walk->bytes[walk->offset + i];
+    walk->offset += bytes_count;
+    *out = value;
+    return true;
+}
+
+static bool take_body(struct ampel_walk *walk, uint32_t size, struct ampel_walk_head *out) {
+    if (walk->size - walk->offset < size) return fail(walk, problem_short);
+    out->text = (struct ampel_text){(const char *)walk->bytes + walk->offset, size};
+    walk->offset += size;
+    return true;
+}
+
+/* Every entry takes a byte at least, so a count beyond the rest is a lie. */
+static bool take_count(struct ampel_walk *walk, uint32_t count, struct ampel_walk_head *out) {
+    uint32_t left = walk->size - walk->offset;
+    if (count > (out->form == AMPEL_WALK_MAP ? left / 2 : left)) return fail(walk, problem_short);
+    out->count = count;
+    return true;
+}
+
+static bool step_sized(struct ampel_walk *walk, enum ampel_walk_form form, uint32_t length_bytes,
+                       struct ampel_walk_head *out) {
+    uint32_t size;
+    out->form = form;
+    if (!take(walk, length_bytes, &size)) return false;
+    if (form == AMPEL_WALK_LIST || form == AMPEL_WALK_MAP) return take_count(walk, size, out);
+    return take_body(walk, size, out);
+}
+
+static bool step_tagged(struct ampel_walk *walk, uint8_t tag, struct ampel_walk_head *out) {
+    uint32_t ignored;
+    out->form = AMPEL_WALK_SCALAR;
+    switch (tag) {
+    case 0xc0: /* nil */
+    case 0xc2: /* false */
+    case 0xc3: /* true */
+        return true;
+    case 0xc4:
+        return step_sized(walk, AMPEL_WALK_BYTES, 1, out);
+    case 0xc5:
+        return step_sized(walk, AMPEL_WALK_BYTES, 2, out);
+    case 0xc6:
+        return step_sized(walk, AMPEL_WALK_BYTES, 4, out);
+    case 0xcc: /* u8 */
+    case 0xd0: /* i8 */
+        return take(walk, 1, &ignored);
+    case 0xcd: /* u16 */
+    case 0xd1: /* i16 */
+        return take(walk, 2, &ignored);
+    case 0xca: /* f32 */
+    case 0xce: /* u32 */
+    case 0xd2: /* i32 */
+        return take(walk, 4, &ignored);
+    case 0xcb: /* f64 */
+    case 0xcf: /* u64 */
+    case 0xd3: /* i64 */
+        return take(walk, 8, &ignored);
+    case 0xd9:
+        return step_sized(walk, AMPEL_WALK_TEXT, 1, out);
+    case 0xda:
+        return step_sized(walk, AMPEL_WALK_TEXT, 2, out);
+    case 0xdb:
+        return step_sized(walk, AMPEL_WALK_TEXT, 4, out);
+    case 0xdc:
+        return step_sized(walk, AMPEL_WALK_LIST, 2, out);
+    case 0xdd:
+        return step_sized(walk, AMPEL_WALK_LIST, 4, out);
+    case 0xde:
+        return step_sized(walk, AMPEL_WALK_MAP, 2, out);
+    case 0xdf:
+        return step_sized(walk, AMPEL_WALK_MAP, 4, out);
+    default:
+        return fail(walk, problem_type); /* extensions, and 0xc1, which is never used */
+    }
+}
+
+bool ampel_walk_step(struct ampel_walk *walk, struct ampel_walk_head *out) {
+    if (walk->offset >= walk->size) return fail(walk, problem_short);
+    if (walk->nodes_left == 0) return fail(walk, problem_nodes);
+    walk->nodes_left--;
+    *out = (struct ampel_walk_head){.form = AMPEL_WALK_SCALAR};
+    uint8_t tag = walk->bytes[walk->offset++];
+    if (tag <= 0x7f || tag >= 0xe0) return true;
+    if (tag >= 0xc0) return step_tagged(walk, tag, out);
+    if (tag >= 0xa0) {
+        out->form = AMPEL_WALK_TEXT;
+        return take_body(walk, tag & 0x1f, out);
+    }
+    out->form = tag >= 0x90 ? AMPEL_WALK_LIST : AMPEL_WALK_MAP;
+    return take_count(walk, tag & 0x0f, out);
+}
+
+bool ampel_walk_over(struct ampel_walk *walk) {
+    /* How many values are still to come at each level. */
+    uint64_t left[AMPEL_WALK_DEPTH_MAX + 1];
+    uint32_t depth = 0;
+    left[0] = 1;
+    for (;;) {
+        struct ampel_walk_head head;
+        while (left[depth] == 0) {
+            if (depth == 0) return true;
+            depth--;
+        }
+        left[depth]--;
+        if (!ampel_walk_step(walk, &head)) return false;
+        if (head.count == 0) continue;
+        if (depth == AMPEL_WALK_DEPTH_MAX) return fail(walk, problem_depth);
+        left[++depth] = head.form == AMPEL_WALK_MAP ? UINT64_C(2) * head.count : head.count;
+    }
+}
+
+bool ampel_walk_whole(struct ampel_walk *walk) {
+    if (!ampel_walk_over(walk)) return false;
+    return walk->offset == walk->size || fail(walk, problem_rest);
+}
