@@ -357,8 +357,11 @@ enum ampel_verdict ampel_draft_put(struct ampel_draft *draft, struct ampel_text 
         if ((draft->given >> i & 1) != 0)
             return refuse(AMPEL_VERDICT_BAD_VALUE, "the field stands twice", why);
         draft->given |= UINT32_C(1) << i;
-        return field->home == AMPEL_HOME_EXTRA ? put_extra(draft, field, value, why)
-                                               : put_member(draft, field, value, why);
+        if (field->home != AMPEL_HOME_EXTRA) return put_member(draft, field, value, why);
+        enum ampel_verdict verdict = put_extra(draft, field, value, why);
+        draft->event.extras = draft->extras.bytes;
+        draft->event.extras_size = draft->extras.size;
+        return verdict;
     }
     return refuse(AMPEL_VERDICT_UNKNOWN_FIELD, "the type of event knows no such field", why);
 }
@@ -370,8 +373,6 @@ enum ampel_verdict ampel_draft_check(struct ampel_draft *draft, int64_t sent_at_
         *field = draft->fields[i].name;
         return AMPEL_VERDICT_MISSING;
     }
-    draft->event.extras = draft->extras.bytes;
-    draft->event.extras_size = draft->extras.size;
     return ampel_event_judge(&draft->event, sent_at_ms, field);
 }
 
