@@ -1,0 +1,504 @@
+/* Records out: one batch split by partition, ticks, the seal (proto/record.h).
+
+   The split is a counting sort. Accounts are hashed once each; an event's partition and its
+   account's index within that partition's frame follow from its account by two lookups, so the
+   passes over events are plain loops. */
+#include <stdlib.h>
+
+#include "engine/load.h"
+#include "engine/registry.h"
+#include "proto/hash.h"
+#include "proto/record.h"
+#include "proto/record_layout.h"
+#include "proto/text.h"
+
+/* What one frame of the batch will hold. */
+struct part {
+    uint32_t accounts_count, events_count, columns;
+    uint32_t accounts_first, events_first; /* into the orders below */
+    uint32_t extras_size, texts_size, refused_count, refused_size;
+};
+
+struct ampel_record_builder {
+    uint32_t partitions;
+    struct part *parts; /* one a partition */
+    /* By account of the batch. */
+    uint64_t *hashes;
+    uint16_t *account_part;
+    uint32_t *account_local; /* the index within its frame; NONE until an accepted event names it */
+    uint32_t *accounts_order; /* accounts by partition */
+    uint32_t accounts_capacity;
+    /* By accepted event. */
+    uint32_t *accepted; /* indices of events in the batch */
+    uint32_t *order;    /* the same by partition */
+    uint32_t events_capacity;
+    uint8_t *bytes;
+    uint32_t bytes_capacity;
+};
+
+#define NONE UINT32_MAX
+static_assert(AMPEL_PARTITIONS_MAX <= UINT16_MAX, "a partition is a u16 here");
+
+struct ampel_record_builder *ampel_record_builder_open(uint32_t partitions) {
+    AMPEL_ASSERT(partitions >= 1 && partitions <= AMPEL_PARTITIONS_MAX);
+    struct ampel_record_builder *builder = calloc(1, sizeof *builder);
+    if (builder == NULL) return NULL;
+    builder->partitions = partitions;
+    builder->parts = calloc(partitions, sizeof *builder->parts);
+    if (builder->parts != NULL) return builder;
+    free(builder);
+    return NULL;
+}
+
+void ampel_record_builder_close(struct ampel_record_builder *builder) {
+    if (builder == NULL) return;
+    free(builder->parts);
+    free(builder->hashes);
+    free(builder->account_part);
+    free(builder->account_local);
+    free(builder->accounts_order);
+    free(builder->accepted);
+    free(builder->order);
+    free(builder->bytes);
+    free(builder);
+}
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+static bool regrow(void *place, size_t size) {
+    void **block = place;
+    void *grown = realloc(*block, size);
+    if (grown == NULL) return false;
+    *block = grown;
+    return true;
+}
+
+static bool reserve(struct ampel_record_builder *builder, const struct ampel_frame *frame) {
+    uint32_t accounts = frame->accounts_count, events = frame->events_count;
+    if (accounts > builder->accounts_capacity) {
+        if (!regrow(&builder->hashes, accounts * sizeof *builder->hashes) ||
+            !regrow(&builder->account_part, accounts * sizeof *builder->account_part) ||
+            !regrow(&builder->account_local, accounts * sizeof *builder->account_local) ||
+            !regrow(&builder->accounts_order, accounts * sizeof *builder->accounts_order))
+            return false;
+        builder->accounts_capacity = accounts;
+    }
+    if (events > builder->events_capacity) {
+        if (!regrow(&builder->accepted, events * sizeof *builder->accepted) ||
+            !regrow(&builder->order, events * sizeof *builder->order))
+            return false;
+        builder->events_capacity = events;
+    }
+    return true;
+}
+
+static bool reserve_bytes(struct ampel_record_builder *builder, uint64_t size) {
+    if (size > AMPEL_RECORD_BYTES_MAX) return false;
+    if (size <= builder->bytes_capacity) return true;
+    if (!regrow(&builder->bytes, size)) return false;
+    builder->bytes_capacity = (uint32_t)size;
+    return true;
+}
+
+/* ---- the split ------------------------------------------------------------------------------ */
+
+static uint32_t account_of(const struct ampel_frame *frame, uint32_t event) {
+    return ampel_load_u32(frame->account + 4 * (size_t)event);
+}
+
+/* The accepted events are those between the refused ones. */
+static uint32_t collect_accepted(struct ampel_record_builder *builder,
+                                 const struct ampel_batch *batch) {
+    uint32_t count = 0, next = 0;
+    for (uint32_t r = 0; r <= batch->refused_count; r++) {
+        uint32_t end =
+            r < batch->refused_count ? batch->refused[r].event_index : batch->frame.events_count;
+        for (; next < end; next++)
+            builder->accepted[count++] = next;
+        next = end + 1;
+    }
+    return count;
+}
+
+/* Accounts that an accepted event names, hashed and counted; the others are not written. */
+static void place_accounts(struct ampel_record_builder *builder, const struct ampel_frame *frame,
+                           struct ampel_text tenant, uint32_t accepted_count) {
+    for (uint32_t a = 0; a < frame->accounts_count; a++)
+        builder->account_local[a] = NONE;
+    for (uint32_t i = 0; i < accepted_count; i++)
+        builder->account_local[account_of(frame, builder->accepted[i])] = 0;
+    for (uint32_t a = 0; a < frame->accounts_count; a++) {
+        if (builder->account_local[a] == NONE) continue;
+        const struct ampel_frame_account *account = &frame->accounts[a];
+        uint64_t hash = ampel_hash_account(tenant, account->seller, account->marketplace);
+        uint32_t partition = ampel_hash_partition(hash, builder->partitions);
+        struct part *part = &builder->parts[partition];
+        builder->hashes[a] = hash;
+        builder->account_part[a] = (uint16_t)partition;
+        builder->account_local[a] = part->accounts_count++;
+        part->texts_size += account->seller.size + account->marketplace.size;
+    }
+}
+
+static void count_events(struct ampel_record_builder *builder, const struct ampel_frame *frame,
+                         uint32_t accepted_count) {
+    for (uint32_t i = 0; i < accepted_count; i++) {
+        uint32_t account = account_of(frame, builder->accepted[i]);
+        builder->parts[builder->account_part[account]].events_count++;
+    }
+}
+
+/* Where each partition's accounts and events begin, then both in that order; batch order within it.
+ */
+static void sort_by_partition(struct ampel_record_builder *builder, const struct ampel_frame *frame,
+                              uint32_t accepted_count) {
+    uint32_t accounts = 0, events = 0;
+    for (uint32_t p = 0; p < builder->partitions; p++) {
+        builder->parts[p].accounts_first = accounts;
+        builder->parts[p].events_first = events;
+        accounts += builder->parts[p].accounts_count;
+        events += builder->parts[p].events_count;
+    }
+    for (uint32_t a = 0; a < frame->accounts_count; a++) {
+        if (builder->account_local[a] == NONE) continue;
+        const struct part *part = &builder->parts[builder->account_part[a]];
+        builder->accounts_order[part->accounts_first + builder->account_local[a]] = a;
+    }
+    for (uint32_t i = 0; i < accepted_count; i++) {
+        uint32_t event = builder->accepted[i];
+        struct part *part = &builder->parts[builder->account_part[account_of(frame, event)]];
+        builder->order[part->events_first++] = event;
+    }
+    for (uint32_t p = 0; p < builder->partitions; p++)
+        builder->parts[p].events_first -= builder->parts[p].events_count;
+}
+
+/* ---- which columns a frame needs ------------------------------------------------------------ */
+
+static bool any_byte(const uint8_t *column, const uint32_t *order, uint32_t count,
+                     uint8_t fallback) {
+    uint32_t differs = 0;
+    for (uint32_t i = 0; i < count; i++)
+        differs |= (uint32_t)(column[order[i]] ^ fallback);
+    return differs != 0;
+}
+
+static bool any_rev(const struct ampel_frame *frame, const uint32_t *order, uint32_t count) {
+    uint32_t differs = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t fallback = frame->type[order[i]] == AMPEL_EVENT_ORDERS_DAY;
+        differs |= ampel_load_u16(frame->rev + 2 * (size_t)order[i]) ^ fallback;
+    }
+    return differs != 0;
+}
+
+static bool any_points(const struct ampel_frame *frame, const uint32_t *order, uint32_t count) {
+    uint32_t differs = 0;
+    for (uint32_t i = 0; i < count; i++)
+        differs |= ampel_load_u16(frame->points + 2 * (size_t)order[i]) ^ UINT32_C(0xffff);
+    return differs != 0;
+}
+
+static bool any_count(const struct ampel_frame *frame, const uint32_t *order, uint32_t count) {
+    uint32_t differs = 0;
+    for (uint32_t i = 0; i < count; i++)
+        differs |= ampel_load_u32(frame->count + 4 * (size_t)order[i]) ^ 1;
+    return differs != 0;
+}
+
+static uint32_t extras_begin(const struct ampel_frame *frame, uint32_t event) {
+    return ampel_load_u32(frame->extras_offset + 4 * (size_t)event);
+}
+
+static uint32_t extras_total(const struct ampel_frame *frame, const uint32_t *order,
+                             uint32_t count) {
+    uint32_t size = 0;
+    for (uint32_t i = 0; i < count; i++)
+        size += extras_begin(frame, order[i] + 1) - extras_begin(frame, order[i]);
+    return size;
+}
+
+static void choose_columns(const struct ampel_frame *frame, const uint32_t *order,
+                           struct part *part) {
+    uint32_t columns = 0, n = part->events_count;
+    if (frame->count != NULL && any_count(frame, order, n)) columns |= COLUMN_COUNT;
+    if (frame->points != NULL && any_points(frame, order, n)) columns |= COLUMN_POINTS;
+    if (frame->rev != NULL && any_rev(frame, order, n)) columns |= COLUMN_REV;
+    if (frame->policy != NULL && any_byte(frame->policy, order, n, 0)) columns |= COLUMN_POLICY;
+    if (frame->severity != NULL &&
+        any_byte(frame->severity, order, n, (uint8_t)AMPEL_SEVERITY_NOT_GIVEN))
+        columns |= COLUMN_SEVERITY;
+    if (frame->code != NULL && any_byte(frame->code, order, n, AMPEL_CODE_NONE))
+        columns |= COLUMN_CODE;
+    if (frame->extras_offset != NULL) part->extras_size = extras_total(frame, order, n);
+    if (part->extras_size > 0) columns |= COLUMN_EXTRAS;
+    part->columns = columns;
+}
+
+/* ---- refused events ------------------------------------------------------------------------- */
+
+struct refused {
+    struct ampel_event event;
+    struct ampel_text field, seller, marketplace, id;
+};
+
+/* What may be told of a refused event: texts only where they are such as can be shown and stored.
+ */
+static void describe_refused(const struct ampel_batch *batch, uint32_t index, struct refused *out) {
+    const struct ampel_batch_refused *refused = &batch->refused[index];
+    const struct ampel_frame *frame = &batch->frame;
+    const struct ampel_text none = {NULL, 0};
+    uint32_t account;
+    ampel_frame_event(frame, refused->event_index, &account, &out->event);
+    out->field = ampel_text_of(refused->field);
+    if (!ampel_id_valid(out->field, false)) out->field = none;
+    out->seller = account < frame->accounts_count ? frame->accounts[account].seller : none;
+    out->marketplace =
+        account < frame->accounts_count ? frame->accounts[account].marketplace : none;
+    if (!ampel_id_valid(out->seller, true)) out->seller = none;
+    if (!ampel_id_valid(out->marketplace, true)) out->marketplace = none;
+    out->id = ampel_extra_text(&out->event, AMPEL_EXTRA_ID);
+    if (!ampel_id_valid(out->id, false)) out->id = none;
+}
+
+static uint32_t refused_size(const struct refused *refused) {
+    return REFUSED_HEAD_BYTES + refused->field.size + refused->seller.size +
+           refused->marketplace.size + refused->id.size;
+}
+
+static uint8_t *put_text(uint8_t *to, struct ampel_text text) {
+    if (text.size > 0) memcpy(to, text.bytes, text.size);
+    return to + text.size;
+}
+
+static uint8_t *put_refused(uint8_t *to, const struct ampel_batch *batch, uint32_t index) {
+    struct refused refused;
+    describe_refused(batch, index, &refused);
+    memset(to, 0, REFUSED_HEAD_BYTES);
+    ampel_store_u32(to, batch->refused[index].event_index);
+    to[4] = batch->refused[index].verdict;
+    to[5] = refused.event.type;
+    to[6] = (uint8_t)refused.field.size;
+    to[7] = (uint8_t)refused.seller.size;
+    to[8] = (uint8_t)refused.marketplace.size;
+    to[9] = (uint8_t)refused.id.size;
+    ampel_store_i64(to + 16, refused.event.at_ms);
+    to = put_text(to + REFUSED_HEAD_BYTES, refused.field);
+    to = put_text(to, refused.seller);
+    to = put_text(to, refused.marketplace);
+    return put_text(to, refused.id);
+}
+
+/* Refused events belong to no partition: they travel in the one that remembers the producer. */
+static void plan_home(struct ampel_record_builder *builder, const struct ampel_batch *batch,
+                      struct ampel_text tenant, uint32_t accepted_count, uint32_t *home) {
+    *home = NONE;
+    if (accepted_count > 0 && batch->refused_count == 0) return;
+    *home = ampel_hash_partition(ampel_hash_producer(tenant, batch->header.producer),
+                                 builder->partitions);
+    struct part *part = &builder->parts[*home];
+    part->refused_count = batch->refused_count < REFUSED_REMEMBERED_MAX ? batch->refused_count
+                                                                        : REFUSED_REMEMBERED_MAX;
+    for (uint32_t i = 0; i < part->refused_count; i++) {
+        struct refused refused;
+        describe_refused(batch, i, &refused);
+        part->refused_size += refused_size(&refused);
+    }
+}
+
+/* ---- writing frames ------------------------------------------------------------------------- */
+
+static void gather_u64(uint8_t *to, const uint8_t *column, const uint32_t *order, uint32_t count) {
+    for (size_t i = 0; i < count; i++)
+        ampel_store_u64(to + 8 * i, ampel_load_u64(column + 8 * (size_t)order[i]));
+}
+
+static void gather_u32(uint8_t *to, const uint8_t *column, const uint32_t *order, uint32_t count) {
+    for (size_t i = 0; i < count; i++)
+        ampel_store_u32(to + 4 * i, ampel_load_u32(column + 4 * (size_t)order[i]));
+}
+
+static void gather_u16(uint8_t *to, const uint8_t *column, const uint32_t *order, uint32_t count) {
+    for (size_t i = 0; i < count; i++)
+        ampel_store_u16(to + 2 * i, ampel_load_u16(column + 2 * (size_t)order[i]));
+}
+
+static void gather_bytes(uint8_t *to, const uint8_t *column, const uint32_t *order,
+                         uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        to[i] = column[order[i]];
+}
+
+static void write_accounts(const struct ampel_record_builder *builder,
+                           const struct ampel_frame *frame, const struct part *part,
+                           const struct frame_layout *layout, uint8_t *to) {
+    uint8_t *texts = to + layout->texts;
+    for (size_t i = 0; i < part->accounts_count; i++) {
+        uint32_t a = builder->accounts_order[part->accounts_first + i];
+        const struct ampel_frame_account *account = &frame->accounts[a];
+        ampel_store_u64(to + layout->hash + 8 * i, builder->hashes[a]);
+        to[layout->account_sizes + 2 * i] = (uint8_t)account->seller.size;
+        to[layout->account_sizes + 2 * i + 1] = (uint8_t)account->marketplace.size;
+        texts = put_text(texts, account->seller);
+        texts = put_text(texts, account->marketplace);
+    }
+}
+
+static void write_extras(const struct ampel_frame *frame, const uint32_t *order, uint32_t count,
+                         const struct frame_layout *layout, uint8_t *to) {
+    uint32_t offset = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t from = extras_begin(frame, order[i]);
+        uint32_t size = extras_begin(frame, order[i] + 1) - from;
+        ampel_store_u32(to + layout->extras_offset + 4 * i, offset);
+        if (size > 0) memcpy(to + layout->extras + offset, frame->extras + from, size);
+        offset += size;
+    }
+    ampel_store_u32(to + layout->extras_offset + 4 * (size_t)count, offset);
+}
+
+static void write_columns(const struct ampel_record_builder *builder,
+                          const struct ampel_frame *frame, const struct part *part,
+                          const struct frame_layout *layout, uint8_t *to) {
+    const uint32_t *order = builder->order + part->events_first;
+    uint32_t n = part->events_count, columns = part->columns;
+    for (size_t i = 0; i < n; i++)
+        ampel_store_u32(to + layout->account + 4 * i,
+                        builder->account_local[account_of(frame, order[i])]);
+    gather_u64(to + layout->at, frame->at, order, n);
+    gather_bytes(to + layout->type, frame->type, order, n);
+    if ((columns & COLUMN_COUNT) != 0) gather_u32(to + layout->count, frame->count, order, n);
+    if ((columns & COLUMN_POINTS) != 0) gather_u16(to + layout->points, frame->points, order, n);
+    if ((columns & COLUMN_REV) != 0) gather_u16(to + layout->rev, frame->rev, order, n);
+    if ((columns & COLUMN_POLICY) != 0) gather_bytes(to + layout->policy, frame->policy, order, n);
+    if ((columns & COLUMN_SEVERITY) != 0)
+        gather_bytes(to + layout->severity, frame->severity, order, n);
+    if ((columns & COLUMN_CODE) != 0) gather_bytes(to + layout->code, frame->code, order, n);
+    if ((columns & COLUMN_EXTRAS) != 0) write_extras(frame, order, n, layout, to);
+}
+
+static void part_layout(const struct part *part, struct frame_layout *layout) {
+    frame_layout_init(layout, part->accounts_count, part->events_count, part->columns,
+                      part->texts_size, part->extras_size, part->refused_size);
+}
+
+static uint8_t *write_frame(const struct ampel_record_builder *builder,
+                            const struct ampel_batch *batch, uint32_t partition, uint8_t *to) {
+    const struct part *part = &builder->parts[partition];
+    struct frame_layout layout;
+    part_layout(part, &layout);
+    memset(to + layout.end - 8, 0, 8); /* padding */
+    ampel_store_u32(to, partition);
+    ampel_store_u32(to + 4, (uint32_t)layout.end);
+    ampel_store_u32(to + 8, part->accounts_count);
+    ampel_store_u32(to + 12, part->events_count);
+    ampel_store_u32(to + 16, part->extras_size);
+    ampel_store_u32(to + 20, part->refused_count);
+    ampel_store_u32(to + 24, part->refused_size);
+    ampel_store_u32(to + 28, part->columns);
+    write_columns(builder, &batch->frame, part, &layout, to);
+    write_accounts(builder, &batch->frame, part, &layout, to);
+    uint8_t *refused = to + layout.refused;
+    for (uint32_t i = 0; i < part->refused_count; i++)
+        refused = put_refused(refused, batch, i);
+    return to + layout.end;
+}
+
+/* ---- records -------------------------------------------------------------------------------- */
+
+static void write_header(uint8_t *to, enum ampel_record_kind kind, uint32_t size,
+                         uint32_t frames_count, int64_t stamp_ms) {
+    memset(to, 0, AMPEL_RECORD_HEADER_BYTES);
+    ampel_store_u32(to, RECORD_MAGIC);
+    ampel_store_u16(to + 4, AMPEL_RECORD_VERSION);
+    ampel_store_u16(to + 6, (uint16_t)kind);
+    ampel_store_u32(to + 8, size);
+    ampel_store_u32(to + 12, frames_count);
+    ampel_store_i64(to + 24, stamp_ms);
+}
+
+static uint8_t *write_batch_head(uint8_t *to, const struct ampel_batch *batch,
+                                 struct ampel_text tenant) {
+    const struct ampel_batch_header *header = &batch->header;
+    uint64_t size = record_padded(BATCH_HEAD_BYTES + tenant.size + header->producer.size);
+    memset(to, 0, size);
+    ampel_store_u64(to, header->sequence);
+    ampel_store_i64(to + 8, header->sent_at_ms);
+    ampel_store_u32(to + 16, batch->refused_count);
+    to[20] = header->backfill;
+    to[21] = (uint8_t)tenant.size;
+    to[22] = (uint8_t)header->producer.size;
+    put_text(put_text(to + BATCH_HEAD_BYTES, tenant), header->producer);
+    return to + size;
+}
+
+/* The size of the record, and how many frames it has. */
+static uint64_t measure(const struct ampel_record_builder *builder, const struct ampel_batch *batch,
+                        struct ampel_text tenant, uint32_t home, uint32_t *frames_count) {
+    uint64_t size = AMPEL_RECORD_HEADER_BYTES +
+                    record_padded(BATCH_HEAD_BYTES + tenant.size + batch->header.producer.size);
+    *frames_count = 0;
+    for (uint32_t p = 0; p < builder->partitions; p++) {
+        struct frame_layout layout;
+        if (builder->parts[p].events_count == 0 && p != home) continue;
+        part_layout(&builder->parts[p], &layout);
+        size += layout.end;
+        ++*frames_count;
+    }
+    return size;
+}
+
+bool ampel_record_encode_batch(struct ampel_record_builder *builder,
+                               const struct ampel_batch *batch, struct ampel_text tenant,
+                               int64_t stamp_ms, const uint8_t **bytes, uint32_t *size) {
+    const struct ampel_frame *frame = &batch->frame;
+    uint32_t home, frames_count;
+    if (!reserve(builder, frame)) return false;
+    memset(builder->parts, 0, builder->partitions * sizeof *builder->parts);
+    uint32_t accepted_count = collect_accepted(builder, batch);
+    place_accounts(builder, frame, tenant, accepted_count);
+    count_events(builder, frame, accepted_count);
+    sort_by_partition(builder, frame, accepted_count);
+    for (uint32_t p = 0; p < builder->partitions; p++) {
+        struct part *part = &builder->parts[p];
+        if (part->events_count > 0)
+            choose_columns(frame, builder->order + part->events_first, part);
+    }
+    plan_home(builder, batch, tenant, accepted_count, &home);
+
+    uint64_t total = measure(builder, batch, tenant, home, &frames_count);
+    if (!reserve_bytes(builder, total)) return false;
+    write_header(builder->bytes, AMPEL_RECORD_BATCH, (uint32_t)total, frames_count, stamp_ms);
+    uint8_t *to = write_batch_head(builder->bytes + AMPEL_RECORD_HEADER_BYTES, batch, tenant);
+    for (uint32_t p = 0; p < builder->partitions; p++)
+        if (builder->parts[p].events_count > 0 || p == home)
+            to = write_frame(builder, batch, p, to);
+    AMPEL_ASSERT(to == builder->bytes + total);
+    *bytes = builder->bytes;
+    *size = (uint32_t)total;
+    return true;
+}
+
+bool ampel_record_encode_tick(struct ampel_record_builder *builder, int64_t stamp_ms,
+                              const uint32_t *partitions, uint32_t partitions_count,
+                              const uint8_t **bytes, uint32_t *size) {
+    uint64_t total = AMPEL_RECORD_HEADER_BYTES + record_padded(UINT64_C(4) * partitions_count);
+    AMPEL_ASSERT(partitions_count <= builder->partitions);
+    if (!reserve_bytes(builder, total)) return false;
+    memset(builder->bytes, 0, total);
+    write_header(builder->bytes, AMPEL_RECORD_TICK, (uint32_t)total, partitions_count, stamp_ms);
+    for (size_t i = 0; i < partitions_count; i++) {
+        AMPEL_ASSERT(partitions[i] < builder->partitions);
+        ampel_store_u32(builder->bytes + AMPEL_RECORD_HEADER_BYTES + 4 * i, partitions[i]);
+    }
+    *bytes = builder->bytes;
+    *size = (uint32_t)total;
+    return true;
+}
+
+void ampel_record_seal(uint8_t *bytes, uint64_t position, int64_t stamp_ms) {
+    ampel_store_u64(bytes + 16, position);
+    ampel_store_i64(bytes + 24, stamp_ms);
+    uint64_t checksum = ampel_hash_around(bytes, ampel_load_u32(bytes + 8), RECORD_CHECKSUM_OFFSET);
+    ampel_store_u64(bytes + RECORD_CHECKSUM_OFFSET, checksum);
+}
