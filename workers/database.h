@@ -1,5 +1,5 @@
 /* The database, as the worker sees it: whole transactions. A simulator gives its own; the real one is
-   workers/postgres.c, the only file that includes libpq in the worker. Thread: the scribe's. */
+   workers/postgres.c over workers/pq.c, the only file that includes libpq. Thread: the scribe's. */
 #ifndef AMPEL_WORKERS_DATABASE_H
 #define AMPEL_WORKERS_DATABASE_H
 
@@ -44,7 +44,8 @@ struct ampel_database {
     enum ampel_database_status (*outbox)(void *context, const struct ampel_parcel_ask *ask,
                                          struct ampel_parcel_answer **out, struct ampel_error *error);
     /* A socket that becomes readable when tenants or keys changed (LISTEN), -1 where not connected; `noticed` drains it
-       and says whether they did. */
+       and says whether they did. Any call may meet a notification on its way: ask `noticed` before each wait,
+       not only when the socket is readable. True also after each new connection: what was missed is unknown. */
     int (*notice_fd)(void *context);
     bool (*noticed)(void *context);
     void (*close)(void *context);

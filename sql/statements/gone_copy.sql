@@ -1,0 +1,1 @@
+copy pg_temp.staging_gone (tenant, seller, marketplace, id) from stdin (format binary);

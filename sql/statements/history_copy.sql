@@ -1,0 +1,3 @@
+copy pg_temp.staging_history (tenant, number, id, at, seller, marketplace, score, status, risk, orders, order_points,
+                              deducted, score_before, status_before, risk_before, cause, cause_id, message)
+from stdin (format binary);

@@ -1,0 +1,1 @@
+select to_regclass('ampel.migration') is not null;

@@ -1,0 +1,1 @@
+copy pg_temp.staging_page (page, bytes) from stdin (format binary);

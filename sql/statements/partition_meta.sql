@@ -1,0 +1,1 @@
+select bytes from ampel.meta where partition = $1::bigint;

@@ -1,0 +1,1 @@
+select epoch, position from ampel.partition where partition = $1::bigint;

@@ -1,0 +1,1 @@
+select id, partitions::bigint from ampel.system;

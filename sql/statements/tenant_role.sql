@@ -1,0 +1,1 @@
+select coalesce(ampel.tenant_role_make($1::text)::text, '');
