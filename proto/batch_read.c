@@ -448,7 +448,7 @@ static bool read_rows(struct ampel_batch_decoder *decoder, const struct ampel_pa
 static bool read_events(struct ampel_batch_decoder *decoder, const struct envelope *envelope,
                         struct ampel_batch *out, struct ampel_error *error) {
     struct ampel_frame *frame = &out->frame;
-    bool any_bad, rows = envelope->rows.given;
+    bool any_bad = false, rows = envelope->rows.given;
     if (rows == envelope->columns.given)
         return ampel_error_set(error, "columns", "a batch has either columns or rows");
     if (!read_accounts(decoder, &envelope->accounts.value, frame, &any_bad, error)) return false;
