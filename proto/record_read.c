@@ -256,7 +256,7 @@ static bool read_frame(struct ampel_record_reader *reader, const uint8_t *bytes,
 static bool next_of_batch(struct ampel_record_reader *reader, const uint8_t *bytes, uint32_t size,
                           uint32_t frames_count, uint32_t *cursor, struct ampel_frame *out,
                           struct ampel_error *error) {
-    uint32_t at = *cursor, frame_size;
+    uint32_t at = *cursor, frame_size = 0;
     if (at == 0) {
         at = AMPEL_RECORD_HEADER_BYTES;
         reader->frames_left = frames_count;
