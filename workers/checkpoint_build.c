@@ -5,7 +5,8 @@
 
 #include "proto/page.h"
 
-/* ---- gathered rows ---------------------------------------------------------------------------- */
+/* ---- gathered rows ----------------------------------------------------------------------------
+ */
 
 bool ampel_gathered_init(struct ampel_gathered *gathered) {
     *gathered = (struct ampel_gathered){.arena = ampel_arena_open()};
@@ -57,8 +58,7 @@ bool ampel_gathered_refusal(struct ampel_gathered *gathered, const struct ampel_
 }
 
 bool ampel_gathered_gone(struct ampel_gathered *gathered, const struct ampel_violation_gone *row) {
-    void *rows =
-        grow(gathered->gone, gathered->gone_count, &gathered->gone_capacity, sizeof(*row));
+    void *rows = grow(gathered->gone, gathered->gone_count, &gathered->gone_capacity, sizeof(*row));
     if (rows == NULL) return false;
     gathered->gone = rows;
     struct ampel_violation_gone *copy = &gathered->gone[gathered->gone_count];
@@ -70,12 +70,13 @@ bool ampel_gathered_gone(struct ampel_gathered *gathered, const struct ampel_vio
         return false;
     }
     gathered->gone_count++;
-    gathered->size_bytes += sizeof(*row) + row->id.size +
-                            account_size(row->tenant, row->seller, row->marketplace);
+    gathered->size_bytes +=
+        sizeof(*row) + row->id.size + account_size(row->tenant, row->seller, row->marketplace);
     return true;
 }
 
-/* ---- slots that wait -------------------------------------------------------------------------- */
+/* ---- slots that wait --------------------------------------------------------------------------
+ */
 
 static bool waiting_reserve(struct ampel_gathered *gathered, uint32_t slots_count) {
     uint32_t words = slots_count / 64 + (slots_count % 64 != 0);
@@ -106,11 +107,13 @@ static void waiting_clear(struct ampel_gathered *gathered, uint32_t slot) {
 
 bool ampel_gathered_wait_all(struct ampel_gathered *gathered, uint32_t slots_count) {
     if (!waiting_reserve(gathered, slots_count)) return false;
-    for (uint32_t slot = 0; slot < slots_count; slot++) waiting_set(gathered, slot);
+    for (uint32_t slot = 0; slot < slots_count; slot++)
+        waiting_set(gathered, slot);
     return true;
 }
 
-/* ---- the builder ------------------------------------------------------------------------------ */
+/* ---- the builder ------------------------------------------------------------------------------
+ */
 
 struct ampel_checkpoint_builder {
     struct ampel_page_codec *codec;
@@ -211,7 +214,8 @@ static bool build_page(struct building *building, uint32_t page) {
     return true;
 }
 
-/* Which rows of the page's accounts are to be written; those for order counts alone may have to wait. */
+/* Which rows of the page's accounts are to be written; those for order counts alone may have to
+ * wait. */
 static bool choose_rows(struct building *building, uint32_t page) {
     struct ampel_checkpoint_builder *builder = building->builder;
     const struct ampel_engine *engine = building->source->engine;
@@ -255,7 +259,8 @@ static bool build_pages(struct building *building) {
     const struct ampel_engine *engine = building->source->engine;
     uint32_t dirty_count = 0;
     uint32_t page = ampel_engine_page_dirty_next(engine, 0);
-    for (; page != UINT32_MAX; page = ampel_engine_page_dirty_next(engine, page + 1)) dirty_count++;
+    for (; page != UINT32_MAX; page = ampel_engine_page_dirty_next(engine, page + 1))
+        dirty_count++;
     if (dirty_count == 0) return true;
     struct ampel_checkpoint *checkpoint = building->checkpoint;
     checkpoint->pages =
@@ -324,8 +329,8 @@ static uint32_t count_changed_violations(const struct building *building) {
     for (uint32_t i = 0; i < building->builder->violated_count; i++) {
         uint32_t cursor = 0;
         struct ampel_violation violation;
-        while (ampel_engine_violation_next(building->source->engine,
-                                           building->builder->violated[i], &cursor, &violation)) {
+        while (ampel_engine_violation_next(building->source->engine, building->builder->violated[i],
+                                           &cursor, &violation)) {
             if (violation.changed) count++;
         }
     }
@@ -336,8 +341,8 @@ static bool copy_violation(struct building *building, const struct ampel_violati
                            struct ampel_violation *to) {
     struct ampel_arena *arena = building->checkpoint->arena;
     *to = *from;
-    building->size_bytes += (uint64_t)from->id.size + from->incident.size + from->asin.size +
-                            from->sku.size;
+    building->size_bytes +=
+        (uint64_t)from->id.size + from->incident.size + from->asin.size + from->sku.size;
     return ampel_arena_text(arena, from->id, &to->id) &&
            ampel_arena_text(arena, from->incident, &to->incident) &&
            ampel_arena_text(arena, from->asin, &to->asin) &&
@@ -415,7 +420,8 @@ static bool build_all(struct building *building) {
     const struct ampel_checkpoint_source *source = building->source;
     building->builder->slots_count = 0;
     building->builder->violated_count = 0;
-    if (!waiting_reserve(source->gathered, ampel_engine_accounts_count(source->engine))) return false;
+    if (!waiting_reserve(source->gathered, ampel_engine_accounts_count(source->engine)))
+        return false;
     return build_meta(building) && build_pages(building) &&
            (!source->orders_rows || choose_waiting(building)) && build_ratings(building) &&
            build_violations(building) && take_gathered(building);
@@ -449,7 +455,9 @@ bool ampel_checkpoint_build(struct ampel_checkpoint_builder *builder,
     };
     source->gathered->arena = next;
     name_rules(checkpoint, ampel_engine_rules(source->engine));
-    struct building building = {.builder = builder, .source = source, .checkpoint = checkpoint,
+    struct building building = {.builder = builder,
+                                .source = source,
+                                .checkpoint = checkpoint,
                                 .size_bytes = sizeof(*checkpoint)};
     if (!build_all(&building)) {
         ampel_checkpoint_free(checkpoint);

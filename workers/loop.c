@@ -11,7 +11,7 @@
 
 #include "workers/logline.h"
 
-#define FDS_MAX 16
+#define FDS_MAX   16
 #define NAME_SIZE 16 /* what Linux keeps of a thread's name */
 
 struct ampel_loop {
@@ -23,7 +23,8 @@ struct ampel_loop {
     _Atomic enum ampel_loop_state state;
 };
 
-/* Until wake_ns, INT64_MAX without end. A timer may come late by a part of a millisecond, never early. */
+/* Until wake_ns, INT64_MAX without end. A timer may come late by a part of a millisecond, never
+ * early. */
 static int timeout_ms(const struct ampel_loop *loop, int64_t wake_ns) {
     if (wake_ns == INT64_MAX) return -1;
     int64_t left_ns = wake_ns - loop->clock.monotonic_ns(loop->clock.context);
@@ -37,7 +38,8 @@ static void wait_for(const struct ampel_loop *loop, int64_t wake_ns) {
     struct pollfd polled[FDS_MAX];
     uint32_t count = loop->stage.fds(loop->stage.context, fds, FDS_MAX);
     AMPEL_ASSERT(count <= FDS_MAX);
-    for (uint32_t i = 0; i < count; i++) polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+    for (uint32_t i = 0; i < count; i++)
+        polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
     int ready = poll(polled, count, timeout_ms(loop, wake_ns));
     AMPEL_ASSERT(ready >= 0 || errno == EINTR);
 }
@@ -57,8 +59,8 @@ static void *thread_main(void *context) {
     (void)pthread_setname_np(pthread_self(), loop->name);
     enum ampel_loop_state state = run(loop);
     ampel_log(state == AMPEL_LOOP_FATAL ? AMPEL_LOG_ERROR : AMPEL_LOG_DEBUG, "loop",
-              state == AMPEL_LOOP_FATAL ? "the stage failed for good" : "the stage has ended", "stage",
-              "%s", loop->name, NULL);
+              state == AMPEL_LOOP_FATAL ? "the stage failed for good" : "the stage has ended",
+              "stage", "%s", loop->name, NULL);
     atomic_store(&loop->state, state);
     const uint64_t one = 1;
     ssize_t written = write(loop->ended_fd, &one, sizeof(one));
@@ -92,7 +94,9 @@ enum ampel_loop_state ampel_loop_state(const struct ampel_loop *loop) {
     return atomic_load(&((struct ampel_loop *)loop)->state);
 }
 
-const char *ampel_loop_name(const struct ampel_loop *loop) { return loop->name; }
+const char *ampel_loop_name(const struct ampel_loop *loop) {
+    return loop->name;
+}
 
 void ampel_loop_close(struct ampel_loop *loop) {
     if (loop == NULL) return;

@@ -1,7 +1,8 @@
-/* A turn does one thing with the database and hands on what comes of it. What finds no room with its receiver waits
-   in that receiver's outbox and never holds up the database: every other stage may wait for the scribe, the scribe
-   waits for nobody, so no circle of waiting can close. An outbox is short by nature: one COMMITTED for each partition
-   under way, one ANSWER for each ASK. */
+/* A turn does one thing with the database and hands on what comes of it. What finds no room with
+   its receiver waits in that receiver's outbox and never holds up the database: every other stage
+   may wait for the scribe, the scribe waits for nobody, so no circle of waiting can close. An
+   outbox is short by nature: one COMMITTED for each partition under way, one ANSWER for each ASK.
+ */
 #include "workers/scribe.h"
 
 #include <stdlib.h>
@@ -11,9 +12,9 @@
 #include "workers/metrics.h"
 #include "workers/parcel.h"
 
-#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_MS      INT64_C(1000000)
 #define PAUSE_LEAST_NS (100 * NS_PER_MS)
-#define PAUSE_MOST_NS (5000 * NS_PER_MS)
+#define PAUSE_MOST_NS  (5000 * NS_PER_MS)
 
 /* Parcels that wait for room in one queue, oldest first. */
 struct outbox {
@@ -34,21 +35,22 @@ struct ampel_scribe {
     uint32_t claim_next;
     bool connected;
     bool connected_before;
-    bool tenants_due;  /* keys may have changed */
-    bool look_first;   /* the checkpoint's last commit is of unknown outcome */
+    bool tenants_due; /* keys may have changed */
+    bool look_first;  /* the checkpoint's last commit is of unknown outcome */
     bool stopping;
     uint64_t system_id;
     struct ampel_parcel *work; /* a checkpoint or ask whose fate is open */
     int64_t retry_ns;          /* not before this time; 0: at once */
     int64_t pause_ns;          /* of the last failure in a row, 0 after success */
-    int64_t *as_of_ms;         /* by partition: the engine's time that is stored; INT64_MAX unknown */
+    int64_t *as_of_ms; /* by partition: the engine's time that is stored; INT64_MAX unknown */
     uint32_t outboxes_count;
     struct outbox *keeper, *publisher, *gateway;
     struct outbox *shards; /* shards_count of them */
     struct outbox outboxes[];
 };
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------
+ */
 
 static void wire(struct ampel_scribe *scribe) {
     const struct ampel_scribe_options *options = &scribe->options;
@@ -59,7 +61,8 @@ static void wire(struct ampel_scribe *scribe) {
     scribe->keeper->queue = options->keeper;
     scribe->publisher->queue = options->publisher;
     scribe->gateway->queue = options->gateway;
-    for (uint32_t i = 0; i < options->shards_count; i++) scribe->shards[i].queue = options->shards[i];
+    for (uint32_t i = 0; i < options->shards_count; i++)
+        scribe->shards[i].queue = options->shards[i];
     for (uint32_t i = 0; i < scribe->outboxes_count; i++)
         ampel_queue_on_room(scribe->outboxes[i].queue, ampel_queue_fd(options->in));
 }
@@ -76,7 +79,8 @@ bool ampel_scribe_open(const struct ampel_scribe_options *options, struct ampel_
         free(scribe);
         return false;
     }
-    for (uint32_t i = 0; i < options->partitions; i++) scribe->as_of_ms[i] = INT64_MAX;
+    for (uint32_t i = 0; i < options->partitions; i++)
+        scribe->as_of_ms[i] = INT64_MAX;
     wire(scribe);
     *out = scribe;
     return true;
@@ -86,7 +90,8 @@ void ampel_scribe_close(struct ampel_scribe *scribe) {
     if (scribe == NULL) return;
     for (uint32_t i = 0; i < scribe->outboxes_count; i++) {
         struct outbox *outbox = &scribe->outboxes[i];
-        for (uint32_t j = 0; j < outbox->count; j++) ampel_parcel_free(outbox->parcels[outbox->first + j]);
+        for (uint32_t j = 0; j < outbox->count; j++)
+            ampel_parcel_free(outbox->parcels[outbox->first + j]);
         free(outbox->parcels);
     }
     ampel_parcel_free(scribe->work);
@@ -94,7 +99,8 @@ void ampel_scribe_close(struct ampel_scribe *scribe) {
     free(scribe);
 }
 
-/* ---- handing on ------------------------------------------------------------------------------- */
+/* ---- handing on -------------------------------------------------------------------------------
+ */
 
 static void outbox_flush(struct outbox *outbox) {
     while (outbox->count > 0 && ampel_queue_push(outbox->queue, outbox->parcels[outbox->first])) {
@@ -126,8 +132,8 @@ static struct outbox *shard_of(struct ampel_scribe *scribe, uint32_t partition) 
     return &scribe->shards[partition % scribe->options.shards_count];
 }
 
-static bool hand_on_committed(struct ampel_scribe *scribe, const struct ampel_checkpoint *checkpoint,
-                              bool fenced) {
+static bool hand_on_committed(struct ampel_scribe *scribe,
+                              const struct ampel_checkpoint *checkpoint, bool fenced) {
     struct outbox *receivers[3] = {shard_of(scribe, checkpoint->partition), scribe->keeper,
                                    scribe->publisher};
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(receivers); i++) {
@@ -189,7 +195,8 @@ static bool hand_on_loaded(struct ampel_scribe *scribe, struct ampel_parcel_load
     return hand_on(scribe->keeper, &positions->parcel) && first;
 }
 
-/* ---- what the database says ------------------------------------------------------------------- */
+/* ---- what the database says -------------------------------------------------------------------
+ */
 
 enum outcome {
     OUTCOME_DONE,
@@ -204,12 +211,18 @@ static enum outcome no_memory(void) {
 
 static const char *status_name(enum ampel_database_status status) {
     switch (status) {
-    case AMPEL_DATABASE_OK: return "ok";
-    case AMPEL_DATABASE_AWAY: return "away";
-    case AMPEL_DATABASE_RETRY: return "retry";
-    case AMPEL_DATABASE_UNKNOWN: return "unknown";
-    case AMPEL_DATABASE_FENCED: return "fenced";
-    case AMPEL_DATABASE_BROKEN: return "broken";
+    case AMPEL_DATABASE_OK:
+        return "ok";
+    case AMPEL_DATABASE_AWAY:
+        return "away";
+    case AMPEL_DATABASE_RETRY:
+        return "retry";
+    case AMPEL_DATABASE_UNKNOWN:
+        return "unknown";
+    case AMPEL_DATABASE_FENCED:
+        return "fenced";
+    case AMPEL_DATABASE_BROKEN:
+        return "broken";
     }
     return "?";
 }
@@ -237,9 +250,10 @@ static enum outcome failed(struct ampel_scribe *scribe, const char *what,
     int64_t pause_ns = scribe->pause_ns * 2;
     if (pause_ns < PAUSE_LEAST_NS) pause_ns = PAUSE_LEAST_NS;
     if (pause_ns > PAUSE_MOST_NS) pause_ns = PAUSE_MOST_NS;
-    ampel_log(fatal ? AMPEL_LOG_ERROR : AMPEL_LOG_WARN, "scribe", "the database call failed", "call",
-              "%s", what, "status", "%s", status_name(status), "reason", "%s", error->reason,
-              "retry_ms", "%lld", fatal ? 0LL : (long long)(pause_ns / NS_PER_MS), NULL);
+    ampel_log(fatal ? AMPEL_LOG_ERROR : AMPEL_LOG_WARN, "scribe", "the database call failed",
+              "call", "%s", what, "status", "%s", status_name(status), "reason", "%s",
+              error->reason, "retry_ms", "%lld", fatal ? 0LL : (long long)(pause_ns / NS_PER_MS),
+              NULL);
     if (fatal) return OUTCOME_FATAL;
     if (status != AMPEL_DATABASE_RETRY) {
         scribe->connected = false;
@@ -252,7 +266,9 @@ static enum outcome failed(struct ampel_scribe *scribe, const char *what,
 }
 
 /* Connecting alone is no success: a database may take connections and do nothing. */
-static void succeeded(struct ampel_scribe *scribe) { scribe->pause_ns = 0; }
+static void succeeded(struct ampel_scribe *scribe) {
+    scribe->pause_ns = 0;
+}
 
 static enum outcome connect(struct ampel_scribe *scribe) {
     struct ampel_database *database = &scribe->options.database;
@@ -262,8 +278,8 @@ static enum outcome connect(struct ampel_scribe *scribe) {
     if (status != AMPEL_DATABASE_OK) return failed(scribe, "connect", status, &error);
     if (system.partitions != scribe->options.partitions ||
         (scribe->connected_before && system.id != scribe->system_id)) {
-        ampel_log(AMPEL_LOG_ERROR, "scribe", "this is another system's database", "partitions", "%u",
-                  system.partitions, "expected", "%u", scribe->options.partitions, NULL);
+        ampel_log(AMPEL_LOG_ERROR, "scribe", "this is another system's database", "partitions",
+                  "%u", system.partitions, "expected", "%u", scribe->options.partitions, NULL);
         return OUTCOME_FATAL;
     }
     scribe->system_id = system.id;
@@ -316,7 +332,8 @@ static enum outcome tell_tenants(struct ampel_scribe *scribe) {
     return hand_on_tenants(scribe, tenants) ? OUTCOME_DONE : no_memory();
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------ */
+/* ---- checkpoints ------------------------------------------------------------------------------
+ */
 
 static enum outcome checkpoint_done(struct ampel_scribe *scribe,
                                     struct ampel_checkpoint *checkpoint) {
@@ -344,14 +361,14 @@ static enum outcome fenced(struct ampel_scribe *scribe, const struct ampel_check
     return OUTCOME_FATAL;
 }
 
-/* The last commit may have been done: the position says. A shard never makes a checkpoint with anything told that
-   leaves the position where it was, so the two cases cannot be confused. */
+/* The last commit may have been done: the position says. A shard never makes a checkpoint with
+   anything told that leaves the position where it was, so the two cases cannot be confused. */
 static enum outcome look(struct ampel_scribe *scribe, struct ampel_checkpoint *checkpoint) {
     struct ampel_database *database = &scribe->options.database;
     uint64_t epoch, position;
     struct ampel_error error = {0};
-    enum ampel_database_status status = database->position(
-        database->context, checkpoint->partition, &epoch, &position, &error);
+    enum ampel_database_status status =
+        database->position(database->context, checkpoint->partition, &epoch, &position, &error);
     if (status != AMPEL_DATABASE_OK) return failed(scribe, "position", status, &error);
     if (epoch != checkpoint->epoch) return fenced(scribe, checkpoint, "epoch");
     if (position == checkpoint->position_new) {
@@ -377,7 +394,8 @@ static enum outcome commit(struct ampel_scribe *scribe, struct ampel_checkpoint 
     return failed(scribe, "commit", status, &error);
 }
 
-/* ---- questions -------------------------------------------------------------------------------- */
+/* ---- questions --------------------------------------------------------------------------------
+ */
 
 static struct ampel_parcel_answer *failed_answer(const struct ampel_parcel_ask *ask) {
     struct ampel_parcel_answer *answer = calloc(1, sizeof(*answer));
@@ -398,8 +416,7 @@ static enum outcome answer(struct ampel_scribe *scribe, struct ampel_parcel_ask 
     enum outcome outcome = OUTCOME_DONE;
     if (scribe->connected) {
         struct ampel_error error = {0};
-        enum ampel_database_status status =
-            database->outbox(database->context, ask, &made, &error);
+        enum ampel_database_status status = database->outbox(database->context, ask, &made, &error);
         if (status != AMPEL_DATABASE_OK) {
             made = NULL;
             outcome = failed(scribe, "outbox", status, &error);
@@ -412,7 +429,8 @@ static enum outcome answer(struct ampel_scribe *scribe, struct ampel_parcel_ask 
     return outcome;
 }
 
-/* ---- the stage -------------------------------------------------------------------------------- */
+/* ---- the stage --------------------------------------------------------------------------------
+ */
 
 /* The next thing to do with the database; DONE with *idle where there is none. */
 static enum outcome work(struct ampel_scribe *scribe, bool *idle) {
@@ -434,7 +452,12 @@ static enum outcome work(struct ampel_scribe *scribe, bool *idle) {
     if (scribe->retry_ns > now_ns(scribe)) return OUTCOME_LATER;
     if (!scribe->connected) return connect(scribe);
     if (scribe->phase == PHASE_BEGIN) return begin(scribe);
-    if (scribe->phase == PHASE_CLAIM) return claim(scribe);
+    if (scribe->phase == PHASE_CLAIM) {
+        /* A shard that is still importing is waited for, so that only a few partitions are in
+         * memory twice. */
+        *idle = shard_of(scribe, scribe->claim_next)->count > 0;
+        return *idle ? OUTCOME_DONE : claim(scribe);
+    }
     if (scribe->work != NULL) {
         AMPEL_ASSERT(scribe->work->kind == AMPEL_PARCEL_CHECKPOINT);
         return commit(scribe, (struct ampel_checkpoint *)scribe->work);
@@ -456,7 +479,8 @@ static void notice(struct ampel_scribe *scribe) {
 
 static enum ampel_turn scribe_turn(void *context, int64_t *wake_ns) {
     struct ampel_scribe *scribe = context;
-    for (uint32_t i = 0; i < scribe->outboxes_count; i++) outbox_flush(&scribe->outboxes[i]);
+    for (uint32_t i = 0; i < scribe->outboxes_count; i++)
+        outbox_flush(&scribe->outboxes[i]);
     notice(scribe);
     bool idle = false;
     enum outcome outcome = work(scribe, &idle);

@@ -1,6 +1,6 @@
-/* A turn: take what the scribe says, finish the step begun, then records, imports and checkpoints while the
-   publisher takes what comes of them. At most one thing waits for room at the publisher (`held`); nothing more is
-   made meanwhile, so memory stays bounded and nothing is lost. */
+/* A turn: take what the scribe says, store a partition that is due, then go on with records. At
+   most one thing waits for room at the publisher (`held`); nothing more is made meanwhile, so
+   memory stays bounded and nothing is lost. */
 #include "workers/shard.h"
 
 #include <stdlib.h>
@@ -15,22 +15,22 @@
 #include "workers/shard_tell.h"
 
 /* Work of one turn: so many steps of frames, and so many units of advancing in each of them. */
-#define TURN_STEPS_MAX 64
+#define TURN_STEPS_MAX    64
 #define ADVANCE_STEPS_MAX 4096
-#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_MS         INT64_C(1000000)
 /* A partition in which nothing happens moves its stored position this often. */
-#define MOVE_EVERY_MS 5000
+#define MOVE_EVERY_MS  5000
 #define COUNT_EVERY_NS (1000 * NS_PER_MS)
 
 struct partition {
     uint32_t number;
     bool loaded;
-    bool under_way; /* a checkpoint is on its way to the database */
-    bool advancing; /* between two slices of one step */
-    bool told;      /* changes, refusals or gone rows since the last checkpoint */
-    bool finished;  /* after STOP: its last checkpoint is made */
+    bool under_way;              /* a checkpoint is on its way to the database */
+    bool advancing;              /* between two slices of one step */
+    bool untold;                 /* the import named changes that are not told yet */
+    bool told;                   /* changes, refusals or gone rows since the last checkpoint */
+    bool finished;               /* after STOP: its last checkpoint is made */
     struct ampel_engine *engine; /* NULL until the first frame of a fresh partition */
-    struct ampel_parcel_loaded *arrived; /* waits to be imported */
     uint64_t epoch;
     uint64_t position; /* behind the last record applied */
     uint64_t stored;   /* where the database stands */
@@ -47,19 +47,20 @@ struct ampel_shard {
     struct ampel_page_codec *codec;
     struct ampel_record_reader *reader;
     struct ampel_checkpoint_builder *builder;
-    struct ampel_parcel *held;             /* waits for room at the publisher */
-    struct ampel_parcel_windows *windows;  /* waits for room at the gateway */
-    struct ampel_parcel_record *record;    /* being read */
+    struct ampel_parcel *held;            /* waits for room at the publisher */
+    struct ampel_parcel_windows *windows; /* waits for room at the gateway */
+    struct ampel_parcel_record *record;   /* being read */
     uint32_t cursor;
     bool frame_open; /* `frame` is read and not applied */
     struct ampel_frame frame;
     bool stopping, stop_sent;
     uint64_t open_bytes, under_way_bytes; /* sums over the partitions */
-    int64_t scan_ns;  /* when to look for partitions to store */
-    int64_t count_ns; /* when to bring the gauges up to date */
+    int64_t scan_ns;                      /* when to look for partitions to store */
+    int64_t count_ns;                     /* when to bring the gauges up to date */
 };
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------
+ */
 
 static bool open_parts(struct ampel_shard *shard) {
     uint32_t count = shard->partitions_count;
@@ -72,8 +73,7 @@ static bool open_parts(struct ampel_shard *shard) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        shard->partitions[i].number =
-            shard->options.shard_index + i * shard->options.shards_count;
+        shard->partitions[i].number = shard->options.shard_index + i * shard->options.shards_count;
         if (!ampel_gathered_init(&shard->partitions[i].gathered)) return false;
     }
     return true;
@@ -113,7 +113,6 @@ void ampel_shard_close(struct ampel_shard *shard) {
         struct partition *partition = &shard->partitions[i];
         uncount(partition);
         ampel_engine_close(partition->engine);
-        if (partition->arrived != NULL) ampel_parcel_loaded_free(partition->arrived);
         ampel_gathered_reset(&partition->gathered);
     }
     ampel_metric_add(AMPEL_METRIC_PARTITIONS, -(uint64_t)shard->partitions_count);
@@ -128,7 +127,8 @@ void ampel_shard_close(struct ampel_shard *shard) {
     free(shard);
 }
 
-/* ---- accounting ------------------------------------------------------------------------------- */
+/* ---- accounting -------------------------------------------------------------------------------
+ */
 
 static bool stalled(const struct ampel_shard *shard) {
     return shard->open_bytes + shard->under_way_bytes >= shard->options.unstored_bytes_max;
@@ -165,7 +165,8 @@ static void count_engines(struct ampel_shard *shard, int64_t now_ns) {
     }
 }
 
-/* ---- handing on ------------------------------------------------------------------------------- */
+/* ---- handing on -------------------------------------------------------------------------------
+ */
 
 /* Nothing may be made while something is held. */
 static void hand_on(struct ampel_shard *shard, struct ampel_parcel *parcel) {
@@ -207,7 +208,14 @@ static bool tell(struct ampel_shard *shard, struct partition *partition,
     return true;
 }
 
-/* ---- engines ---------------------------------------------------------------------------------- */
+/* ---- engines ----------------------------------------------------------------------------------
+ */
+
+static struct partition *partition_of(struct ampel_shard *shard, uint32_t number) {
+    if (number % shard->options.shards_count != shard->options.shard_index) return NULL;
+    uint32_t index = number / shard->options.shards_count;
+    return index < shard->partitions_count ? &shard->partitions[index] : NULL;
+}
 
 /* A partition's share of the accounts that a tenant may have; hashing spreads them unevenly. */
 static uint32_t accounts_share(const struct ampel_shard_options *options) {
@@ -270,6 +278,7 @@ static bool import(struct ampel_shard *shard, struct partition *partition,
                    const struct ampel_parcel_loaded *loaded) {
     enum ampel_engine_status status = engine_open(shard, partition, 0);
     if (status != AMPEL_ENGINE_OK) return unreadable(partition, "engine", 0, status_reason(status));
+    ampel_engine_position_set(partition->engine, loaded->position);
     if (!import_meta(shard, partition, loaded)) return false;
     for (uint32_t i = 0; i < loaded->pages_count; i++) {
         if (!import_page(shard, partition, &loaded->pages[i])) return false;
@@ -281,10 +290,12 @@ static bool import(struct ampel_shard *shard, struct partition *partition,
                                    ampel_engine_accounts_count(partition->engine));
 }
 
-/* Imports one partition that has arrived. False: fatal. */
-static bool take_arrived(struct ampel_shard *shard, struct partition *partition, int64_t now_ns) {
-    struct ampel_parcel_loaded *loaded = partition->arrived;
-    partition->arrived = NULL;
+/* Imports a partition. What changed by it (other rules than before) is told as soon as there is
+ * room. False: fatal. */
+static bool take_loaded(struct ampel_shard *shard, const struct ampel_parcel_loaded *loaded,
+                        int64_t now_ns) {
+    struct partition *partition = partition_of(shard, loaded->partition);
+    AMPEL_ASSERT(partition != NULL && !partition->loaded);
     partition->epoch = loaded->epoch;
     partition->position = loaded->position;
     partition->stored = loaded->position;
@@ -293,23 +304,25 @@ static bool take_arrived(struct ampel_shard *shard, struct partition *partition,
     int64_t every_ns = shard->options.orders_rows_every_ms * NS_PER_MS;
     partition->orders_rows_ns =
         now_ns - every_ns / shard->options.partitions * (int64_t)partition->number;
-    bool taken = loaded->meta == NULL || import(shard, partition, loaded);
-    ampel_parcel_loaded_free(loaded);
-    if (!taken) return false;
+    if (loaded->meta != NULL && !import(shard, partition, loaded)) return false;
     partition->loaded = true;
+    partition->untold = partition->engine != NULL;
     shard->loaded_count++;
-    if (partition->engine == NULL) return true;
-    ampel_engine_position_set(partition->engine, partition->position);
-    return tell(shard, partition, NULL);
+    return true;
 }
 
-/* ---- from the scribe -------------------------------------------------------------------------- */
-
-static struct partition *partition_of(struct ampel_shard *shard, uint32_t number) {
-    if (number % shard->options.shards_count != shard->options.shard_index) return NULL;
-    uint32_t index = number / shard->options.shards_count;
-    return index < shard->partitions_count ? &shard->partitions[index] : NULL;
+static bool tell_imported(struct ampel_shard *shard) {
+    for (uint32_t i = 0; i < shard->partitions_count && shard->held == NULL; i++) {
+        struct partition *partition = &shard->partitions[i];
+        if (!partition->untold) continue;
+        partition->untold = false;
+        if (!tell(shard, partition, NULL)) return false;
+    }
+    return true;
 }
+
+/* ---- from the scribe --------------------------------------------------------------------------
+ */
 
 static bool take_committed(struct ampel_shard *shard,
                            const struct ampel_parcel_committed *committed) {
@@ -330,25 +343,26 @@ static bool take_committed(struct ampel_shard *shard,
     return true;
 }
 
-static bool take_control(struct ampel_shard *shard) {
+/* One import a turn at most; *more: there may be more to take. */
+static bool take_control(struct ampel_shard *shard, int64_t now_ns, bool *more) {
     struct ampel_parcel *parcel;
-    while ((parcel = ampel_queue_pop(shard->options.in)) != NULL) {
+    while (!*more && (parcel = ampel_queue_pop(shard->options.in)) != NULL) {
+        bool fine;
         if (parcel->kind == AMPEL_PARCEL_LOADED) {
-            struct ampel_parcel_loaded *loaded = (struct ampel_parcel_loaded *)parcel;
-            struct partition *partition = partition_of(shard, loaded->partition);
-            AMPEL_ASSERT(partition != NULL && !partition->loaded && partition->arrived == NULL);
-            partition->arrived = loaded;
-            continue;
+            fine = take_loaded(shard, (struct ampel_parcel_loaded *)parcel, now_ns);
+            *more = true;
+        } else {
+            AMPEL_ASSERT(parcel->kind == AMPEL_PARCEL_COMMITTED);
+            fine = take_committed(shard, (struct ampel_parcel_committed *)parcel);
         }
-        AMPEL_ASSERT(parcel->kind == AMPEL_PARCEL_COMMITTED);
-        bool fine = take_committed(shard, (struct ampel_parcel_committed *)parcel);
         ampel_parcel_free(parcel);
         if (!fine) return false;
     }
     return true;
 }
 
-/* ---- records ---------------------------------------------------------------------------------- */
+/* ---- records ----------------------------------------------------------------------------------
+ */
 
 static bool no_memory(const struct partition *partition) {
     ampel_log(AMPEL_LOG_ERROR, "shard", "no memory", "partition", "%u", partition->number, NULL);
@@ -413,7 +427,8 @@ static bool step_frame(struct ampel_shard *shard) {
     return true;
 }
 
-/* Opens the next frame of the record that is ours and new to its partition; without one the record is done. */
+/* Opens the next frame of the record that is ours and new to its partition; without one the record
+ * is done. */
 static bool next_frame(struct ampel_shard *shard) {
     struct ampel_error error = {0};
     while (ampel_record_frame_next(shard->reader, shard->record->bytes, &shard->cursor,
@@ -466,7 +481,8 @@ static bool take_parcel(struct ampel_shard *shard, bool *more) {
     return fine;
 }
 
-/* Whether records may be worked on at all; if not, the next COMMITTED, LOADED or room will say so. */
+/* Whether records may be worked on at all; if not, the next COMMITTED, LOADED or room will say so.
+ */
 static bool may_read(const struct ampel_shard *shard) {
     if (shard->held != NULL || shard->stopping) return false;
     if (shard->frame_open) return true;
@@ -495,7 +511,8 @@ static bool take_records(struct ampel_shard *shard, bool *more) {
     return true;
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------ */
+/* ---- checkpoints ------------------------------------------------------------------------------
+ */
 
 static bool orders_rows_due(const struct ampel_shard *shard, const struct partition *partition,
                             int64_t now_ns) {
@@ -515,8 +532,7 @@ static int64_t due_ns(const struct ampel_shard *shard, const struct partition *p
     int64_t moved_ns = partition->built_ns + MOVE_EVERY_MS * NS_PER_MS;
     int64_t orders_ns = INT64_MAX;
     if (partition->gathered.waiting_count > 0)
-        orders_ns =
-            partition->orders_rows_ns + shard->options.orders_rows_every_ms * NS_PER_MS;
+        orders_ns = partition->orders_rows_ns + shard->options.orders_rows_every_ms * NS_PER_MS;
     if (orders_ns < moved_ns) moved_ns = orders_ns;
     return moved_ns > changed_ns ? moved_ns : changed_ns;
 }
@@ -573,8 +589,8 @@ static bool store_due(struct ampel_shard *shard, int64_t now_ns, bool *more) {
     return store(shard, first, now_ns, false);
 }
 
-/* After STOP. A partition whose position did not move has nothing that its start would not tell again:
-   the same position twice could not be told apart after a commit of unknown outcome. */
+/* After STOP. A partition whose position did not move has nothing that its start would not tell
+   again: the same position twice could not be told apart after a commit of unknown outcome. */
 static bool store_last(struct ampel_shard *shard, int64_t now_ns) {
     bool all = true;
     for (uint32_t i = 0; i < shard->partitions_count; i++) {
@@ -597,16 +613,8 @@ static bool store_last(struct ampel_shard *shard, int64_t now_ns) {
     return true;
 }
 
-/* ---- the stage -------------------------------------------------------------------------------- */
-
-static bool take_arrivals(struct ampel_shard *shard, int64_t now_ns, bool *more) {
-    for (uint32_t i = 0; i < shard->partitions_count && shard->held == NULL; i++) {
-        if (shard->partitions[i].arrived == NULL) continue;
-        *more = true;
-        return take_arrived(shard, &shard->partitions[i], now_ns);
-    }
-    return true;
-}
+/* ---- the stage --------------------------------------------------------------------------------
+ */
 
 static int64_t shard_wake_ns(const struct ampel_shard *shard) {
     if (shard->held != NULL || shard->stopping) return INT64_MAX;
@@ -617,9 +625,9 @@ static int64_t shard_wake_ns(const struct ampel_shard *shard) {
 static enum ampel_turn shard_turn(void *context, int64_t *wake_ns) {
     struct ampel_shard *shard = context;
     int64_t now_ns = shard->options.clock.monotonic_ns(shard->options.clock.context);
-    bool more = false;
+    bool more = false, imports = false;
     flush_held(shard);
-    if (!take_control(shard) || !take_arrivals(shard, now_ns, &more) ||
+    if (!take_control(shard, now_ns, &imports) || !tell_imported(shard) ||
         !store_due(shard, now_ns, &more) || !take_records(shard, &more) ||
         (shard->stopping && !store_last(shard, now_ns))) {
         return AMPEL_TURN_FATAL;
@@ -628,8 +636,8 @@ static enum ampel_turn shard_turn(void *context, int64_t *wake_ns) {
     count_engines(shard, now_ns);
     *wake_ns = shard_wake_ns(shard);
     if (shard->stop_sent && shard->held == NULL) return AMPEL_TURN_ENDED;
-    /* While the publisher has no room there is nothing to do; room wakes us. */
-    return more && shard->held == NULL ? AMPEL_TURN_AGAIN : AMPEL_TURN_IDLE;
+    /* While the publisher has no room, imports are all there is to do; room wakes us. */
+    return imports || (more && shard->held == NULL) ? AMPEL_TURN_AGAIN : AMPEL_TURN_IDLE;
 }
 
 static uint32_t shard_fds(void *context, int *fds, uint32_t capacity) {

@@ -25,7 +25,8 @@ static size_t identity_size(const struct identity *identity) {
     return (size_t)identity->tenant.size + identity->seller.size + identity->marketplace.size;
 }
 
-/* ---- changes for the publisher ---------------------------------------------------------------- */
+/* ---- changes for the publisher ----------------------------------------------------------------
+ */
 
 static struct ampel_text copy_text(char **texts, struct ampel_text from) {
     struct ampel_text copy = {*texts, from.size};
@@ -71,8 +72,8 @@ static void fill(const struct ampel_engine *engine, const struct ampel_change *c
             .tenant = account.tenant,
             .seller = account.seller,
             .marketplace = account.marketplace,
-            .stream = changes[i].kind == AMPEL_CHANGE_SCORE ? AMPEL_STREAM_SCORES
-                                                            : AMPEL_STREAM_ALERTS,
+            .stream =
+                changes[i].kind == AMPEL_CHANGE_SCORE ? AMPEL_STREAM_SCORES : AMPEL_STREAM_ALERTS,
         };
         ampel_hash_change(account.tenant, account.seller, account.marketplace, &changes[i],
                           told->id);
@@ -104,7 +105,8 @@ bool ampel_shard_tell(const struct ampel_engine *engine, uint32_t partition,
     return true;
 }
 
-/* ---- rows of the next checkpoint -------------------------------------------------------------- */
+/* ---- rows of the next checkpoint --------------------------------------------------------------
+ */
 
 static bool gather_refused_change(const struct ampel_engine *engine,
                                   const struct ampel_frame *frame,
@@ -179,7 +181,8 @@ bool ampel_shard_gather_refused(const struct ampel_record_reader *reader,
     return true;
 }
 
-/* ---- producer windows ------------------------------------------------------------------------- */
+/* ---- producer windows -------------------------------------------------------------------------
+ */
 
 struct ampel_parcel_windows *ampel_shard_windows_make(void) {
     struct ampel_parcel_windows *windows = calloc(1, sizeof(*windows));
@@ -197,7 +200,8 @@ bool ampel_shard_windows_add(struct ampel_parcel_windows *windows,
                              const struct ampel_engine *engine) {
     uint32_t cursor = 0, more = 0;
     struct ampel_producer_window window;
-    while (ampel_engine_producer_next(engine, &cursor, &window)) more++;
+    while (ampel_engine_producer_next(engine, &cursor, &window))
+        more++;
     if (more == 0) return true;
     struct ampel_known_window *grown =
         realloc(windows->windows, (windows->windows_count + more) * sizeof(grown[0]));

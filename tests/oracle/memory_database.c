@@ -41,7 +41,8 @@ struct ampel_memory_database {
     int notice_fd;
 };
 
-/* ---- memory ----------------------------------------------------------------------------------- */
+/* ---- memory -----------------------------------------------------------------------------------
+ */
 
 /* Room for one more at the end of rows, zeroed; a power of two is taken at a time. */
 static void *push(void **rows, uint32_t *count, size_t size) {
@@ -113,7 +114,8 @@ void ampel_memory_database_close(struct ampel_memory_database *database) {
     free(database);
 }
 
-/* ---- faults ----------------------------------------------------------------------------------- */
+/* ---- faults -----------------------------------------------------------------------------------
+ */
 
 void ampel_memory_database_fault(struct ampel_memory_database *database,
                                  enum ampel_memory_fault fault, uint32_t calls) {
@@ -160,7 +162,8 @@ static enum ampel_database_status reading(struct ampel_memory_database *database
     return AMPEL_DATABASE_AWAY;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
 static enum ampel_database_status face_connect(void *context, struct ampel_database_system *out,
                                                struct ampel_error *error) {
@@ -185,7 +188,8 @@ static struct ampel_parcel_tenants *make_tenants(const struct ampel_memory_datab
     return tenants;
 }
 
-static void raise_number(struct ampel_parcel_tenants *tenants, const struct ampel_stored_told *told) {
+static void raise_number(struct ampel_parcel_tenants *tenants,
+                         const struct ampel_stored_told *told) {
     for (uint32_t i = 0; i < tenants->numbers_count; i++) {
         struct ampel_stream_number *number = &tenants->numbers[i];
         if (number->stream != told->stream || strcmp(number->tenant, told->tenant) != 0) continue;
@@ -281,12 +285,13 @@ static enum ampel_database_status face_outbox(void *context, const struct ampel_
             continue;
         }
         struct ampel_answer_row *row = PUSH(answer->rows, answer->rows_count);
-        *row = (struct ampel_answer_row){.number = told->number, .size = told->size,
-                                         .bytes = copy(told->bytes, told->size)};
+        *row = (struct ampel_answer_row){
+            .number = told->number, .size = told->size, .bytes = copy(told->bytes, told->size)};
     }
     if (answer->rows_count > 0)
         qsort(answer->rows, answer->rows_count, sizeof(answer->rows[0]), compare_rows);
-    while (answer->rows_count > ask->limit) free(answer->rows[--answer->rows_count].bytes);
+    while (answer->rows_count > ask->limit)
+        free(answer->rows[--answer->rows_count].bytes);
     *out = answer;
     return AMPEL_DATABASE_OK;
 }
@@ -310,9 +315,11 @@ static void face_close(void *context) {
     database->connected = false;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------
+ */
 
-static void store_pages(struct stored_partition *partition, const struct ampel_checkpoint *checkpoint) {
+static void store_pages(struct stored_partition *partition,
+                        const struct ampel_checkpoint *checkpoint) {
     free(partition->meta);
     partition->meta = copy(checkpoint->meta, checkpoint->meta_size);
     partition->meta_size = checkpoint->meta_size;
@@ -393,8 +400,8 @@ static void encode_told(const struct ampel_checkpoint *checkpoint, const struct 
     change->seller = told->seller;
     change->marketplace = told->marketplace;
     change->change = told->change;
-    change->rules_version = (struct ampel_text){checkpoint->rules_version,
-                                                (uint32_t)strlen(checkpoint->rules_version)};
+    change->rules_version =
+        (struct ampel_text){checkpoint->rules_version, (uint32_t)strlen(checkpoint->rules_version)};
     change->caps_count = checkpoint->caps_count;
     for (uint32_t i = 0; i < checkpoint->caps_count; i++)
         change->caps_names[i] = (struct ampel_text){checkpoint->caps_names[i],
@@ -430,7 +437,8 @@ static void store_told(struct ampel_memory_database *database,
     *stored = made;
 }
 
-static void store(struct ampel_memory_database *database, const struct ampel_checkpoint *checkpoint) {
+static void store(struct ampel_memory_database *database,
+                  const struct ampel_checkpoint *checkpoint) {
     struct stored_partition *partition = &database->partitions[checkpoint->partition];
     partition->position = checkpoint->position_new;
     store_pages(partition, checkpoint);
@@ -451,12 +459,13 @@ static void store(struct ampel_memory_database *database, const struct ampel_che
     database->commits++;
 }
 
-static enum ampel_database_status face_commit(void *context, const struct ampel_checkpoint *checkpoint,
-                                              struct ampel_error *error) {
+static enum ampel_database_status
+face_commit(void *context, const struct ampel_checkpoint *checkpoint, struct ampel_error *error) {
     struct ampel_memory_database *database = context;
     AMPEL_ASSERT(checkpoint->partition < database->partitions_count);
     enum ampel_memory_fault fault = take_fault(database);
-    if (fault == AMPEL_FAULT_AWAY || fault == AMPEL_FAULT_UNKNOWN_UNDONE) database->connected = false;
+    if (fault == AMPEL_FAULT_AWAY || fault == AMPEL_FAULT_UNKNOWN_UNDONE)
+        database->connected = false;
     if (fault == AMPEL_FAULT_AWAY) return AMPEL_DATABASE_AWAY;
     if (fault == AMPEL_FAULT_RETRY) return AMPEL_DATABASE_RETRY;
     if (fault == AMPEL_FAULT_BROKEN) return AMPEL_DATABASE_BROKEN;
@@ -472,7 +481,8 @@ static enum ampel_database_status face_commit(void *context, const struct ampel_
     return AMPEL_DATABASE_UNKNOWN;
 }
 
-void ampel_memory_database_face(struct ampel_memory_database *database, struct ampel_database *out) {
+void ampel_memory_database_face(struct ampel_memory_database *database,
+                                struct ampel_database *out) {
     *out = (struct ampel_database){
         .context = database,
         .connect = face_connect,
@@ -488,7 +498,8 @@ void ampel_memory_database_face(struct ampel_memory_database *database, struct a
     };
 }
 
-/* ---- what is stored --------------------------------------------------------------------------- */
+/* ---- what is stored ---------------------------------------------------------------------------
+ */
 
 void ampel_memory_database_tenant_add(struct ampel_memory_database *database, const char *tenant,
                                       const char *public_key) {
@@ -507,8 +518,8 @@ uint32_t ampel_memory_database_ratings(const struct ampel_memory_database *datab
     return database->ratings_count;
 }
 
-const struct ampel_stored_rating *ampel_memory_database_rating(
-    const struct ampel_memory_database *database, const char *account) {
+const struct ampel_stored_rating *
+ampel_memory_database_rating(const struct ampel_memory_database *database, const char *account) {
     for (uint32_t i = 0; i < database->ratings_count; i++) {
         if (strcmp(database->ratings[i].account, account) == 0) return &database->ratings[i];
     }
