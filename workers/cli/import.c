@@ -1,0 +1,214 @@
+/* ampel import: the marketplace's documents become events, as JSON Lines or straight into a worker. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/document.h"
+#include "proto/text.h"
+#include "workers/cli/command.h"
+#include "workers/cli/environment.h"
+#include "workers/cli/options.h"
+
+#define PATH_BYTES 4096
+#define FILE_BYTES_MAX (UINT32_C(256) << 20)
+#define LINE_BYTES 8192
+/* Events older than two windows are refused as ancient anyway. */
+#define FORGET_AFTER_MS (2 * AMPEL_WINDOW_MS + AMPEL_DAY_MS)
+
+static const struct ampel_usage usage = {
+    .command = "import",
+    .arguments = "report|notification FILE...",
+    .about =
+        "Reads seller performance reports, or notifications (ORDER_CHANGE, ACCOUNT_STATUS_CHANGED), one or many\n"
+        "in a file, and writes events as JSON Lines. Orders and notifications count once; with --memory also\n"
+        "over many runs. Unknown fields are no error; a broken one is named.",
+    .examples = "  ampel import report r1.json --account nordlicht/A1SELLER/ --at 2026-10-01T06:00:00Z\n"
+                "  ampel import notification feed.json --account nordlicht/A1SELLER/A1PA6795UKMFR9 --feed\n",
+};
+
+struct importing {
+    FILE *out;
+    const char *kind;
+    int64_t at_ms;
+    struct ampel_document_account account;
+    struct ampel_document_memory *memory;
+    struct ampel_document_counts counts;
+    uint32_t broken;
+};
+
+static void event_write(void *context, const struct ampel_jsonl_event *event) {
+    struct importing *importing = context;
+    char line[LINE_BYTES];
+    uint32_t size = ampel_jsonl_encode(event->tenant, event->seller, event->marketplace, &event->event,
+                                       line, sizeof line);
+    AMPEL_ASSERT(size > 0);
+    fwrite(line, 1, size, importing->out);
+}
+
+/* The whole file; NULL: said. Free it. */
+static char *file_read(const char *path, uint32_t *size) {
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    char *bytes = NULL;
+    size_t have = 0, capacity = 1 << 16;
+    bool good = file != NULL;
+    while (good) {
+        char *grown = realloc(bytes, capacity);
+        AMPEL_ASSERT(grown != NULL);
+        bytes = grown;
+        size_t got = fread(bytes + have, 1, capacity - have, file);
+        have += got;
+        if (got == 0) break;
+        if (have == capacity) capacity *= 2;
+        if (have > FILE_BYTES_MAX) {
+            errno = EFBIG;
+            good = false;
+        }
+    }
+    if (good && ferror(file) != 0) good = false;
+    if (!good) fprintf(stderr, "ampel import: %s: %s\n", path, strerror(errno));
+    if (file != NULL && file != stdin) fclose(file);
+    if (good) {
+        *size = (uint32_t)have;
+        return bytes;
+    }
+    free(bytes);
+    return NULL;
+}
+
+static bool file_import(struct importing *importing, const char *path) {
+    uint32_t size;
+    char *bytes = file_read(path, &size);
+    if (bytes == NULL) return false;
+    struct ampel_document_cursor cursor = {0};
+    struct ampel_text document;
+    uint32_t line;
+    while (ampel_document_next((struct ampel_text){bytes, size}, &cursor, &document, &line)) {
+        struct ampel_error error = {0};
+        bool good = strcmp(importing->kind, "report") == 0
+                        ? ampel_document_report(document, importing->at_ms, &importing->account, event_write,
+                                                importing, &importing->counts, &error)
+                        : ampel_document_notification(document, &importing->account, importing->memory,
+                                                      event_write, importing, &importing->counts, &error);
+        if (good) continue;
+        importing->broken++;
+        fprintf(stderr, "ampel import: %s:%u: %s%s%s\n", path,
+                line + (error.line > 0 ? error.line - 1 : 0), error.field, error.field[0] != 0 ? ": " : "",
+                error.reason);
+    }
+    free(bytes);
+    return true;
+}
+
+static bool memory_load(struct ampel_document_memory *memory, const char *path) {
+    if (access(path, F_OK) != 0) return true;
+    uint32_t size;
+    char *bytes = file_read(path, &size);
+    if (bytes == NULL) return false;
+    struct ampel_error error = {0};
+    bool good = ampel_document_memory_import(memory, (const uint8_t *)bytes, size, &error);
+    if (!good) fprintf(stderr, "ampel import: %s: %s\n", path, error.reason);
+    free(bytes);
+    return good;
+}
+
+/* Written aside and renamed, so that a crash leaves the old one. */
+static bool memory_save(const struct ampel_document_memory *memory, const char *path) {
+    size_t capacity = ampel_document_memory_export_size_max(memory);
+    uint8_t *bytes = malloc(capacity + 1);
+    AMPEL_ASSERT(bytes != NULL);
+    size_t size =
+        ampel_document_memory_export(memory, ampel_option_now() - FORGET_AFTER_MS, bytes, capacity);
+    char aside[PATH_BYTES];
+    snprintf(aside, sizeof aside, "%s.new", path);
+    FILE *file = fopen(aside, "wb");
+    bool good = file != NULL && fwrite(bytes, 1, size, file) == size && fflush(file) == 0 &&
+                fsync(fileno(file)) == 0;
+    if (file != NULL && fclose(file) != 0) good = false;
+    good = good && rename(aside, path) == 0;
+    if (!good) fprintf(stderr, "ampel import: %s: %s\n", path, strerror(errno));
+    free(bytes);
+    return good;
+}
+
+/* "tenant/seller/marketplace", any part empty, trailing parts may be missing. */
+static bool account_read(const char *text, struct ampel_document_account *out) {
+    struct ampel_text *parts[] = {&out->tenant, &out->seller, &out->marketplace};
+    for (int i = 0; i < 3; i++) {
+        size_t size = strcspn(text, "/");
+        *parts[i] = (struct ampel_text){text, (uint32_t)size};
+        if (size > 0 && !ampel_id_valid(*parts[i], true)) return false;
+        if (text[size] == 0) return true;
+        text += size + 1;
+    }
+    return false;
+}
+
+static int feed_run(char *events_path) {
+    char name[] = "feed";
+    char *words[] = {name, events_path, NULL};
+    return ampel_command_feed(2, words);
+}
+
+static int import_run(struct importing *importing, char **files, int files_count, bool feed,
+                      const char *memory_path) {
+    char events_path[PATH_BYTES];
+    importing->out = stdout;
+    if (feed) {
+        snprintf(events_path, sizeof events_path, "%s.events.jsonl", files[0]);
+        importing->out = fopen(events_path, "w");
+        if (importing->out == NULL) {
+            fprintf(stderr, "ampel import: %s: %s\n", events_path, strerror(errno));
+            return AMPEL_EXIT_FAILED;
+        }
+    }
+    bool good = memory_path == NULL || memory_load(importing->memory, memory_path);
+    for (int i = 0; i < files_count && good; i++) good = file_import(importing, files[i]);
+    if (feed ? fclose(importing->out) != 0 : fflush(stdout) != 0) good = false;
+    int status = good ? AMPEL_EXIT_OK : AMPEL_EXIT_FAILED;
+    if (good && feed && importing->counts.events > 0) status = feed_run(events_path);
+    /* What was seen is remembered only once its events are safe. */
+    if (status <= AMPEL_EXIT_REFUSED && memory_path != NULL && !memory_save(importing->memory, memory_path))
+        status = AMPEL_EXIT_FAILED;
+    fprintf(stderr, "%u events, %u duplicates, %u documents of no interest, %u broken\n",
+            importing->counts.events, importing->counts.duplicates, importing->counts.skipped,
+            importing->broken);
+    return status == AMPEL_EXIT_OK && importing->broken > 0 ? AMPEL_EXIT_REFUSED : status;
+}
+
+int ampel_command_import(int argc, char **argv) {
+    const char *account = NULL, *memory_path = NULL;
+    bool feed = false;
+    struct importing importing = {.at_ms = INT64_MIN};
+    const struct ampel_option options[] = {
+        {"account", 'a', AMPEL_OPTION_TEXT, &account, "T/S/M",
+         "tenant/seller/marketplace, as far as documents do not name them"},
+        {"at", 't', AMPEL_OPTION_TIME, &importing.at_ms, "TIME",
+         "when a report was made; default: the end of its latest range"},
+        {"memory", 'm', AMPEL_OPTION_TEXT, &memory_path, "FILE",
+         "what was seen in earlier runs; default: AMPEL_IMPORT_MEMORY, else none"},
+        {"feed", 0, AMPEL_OPTION_FLAG, &feed, NULL, "send the events to the worker (kept in FILE.events.jsonl)"},
+    };
+    int words;
+    enum ampel_options_result result =
+        ampel_options_read(&usage, options, AMPEL_ARRAY_COUNT(options), argc, argv, &words);
+    if (result != AMPEL_OPTIONS_OK)
+        return result == AMPEL_OPTIONS_HELP ? AMPEL_EXIT_OK : AMPEL_EXIT_USAGE;
+    if (words < 1 || (strcmp(argv[1], "report") != 0 && strcmp(argv[1], "notification") != 0))
+        return ampel_usage_wrong(&usage, "say what the files are: report or notification");
+    if (words < 2) return ampel_usage_wrong(&usage, "no FILE is given");
+    if (account != NULL && !account_read(account, &importing.account))
+        return ampel_usage_wrong(&usage, "--account is tenant/seller/marketplace, not '%s'", account);
+    if (importing.account.tenant.size == 0)
+        return ampel_usage_wrong(&usage, "documents name no tenant: give --account TENANT/...");
+    if (feed && strcmp(argv[2], "-") == 0)
+        return ampel_usage_wrong(&usage, "--feed needs a file: its events are kept beside it");
+    importing.kind = argv[1];
+    importing.memory = ampel_document_memory_open();
+    AMPEL_ASSERT(importing.memory != NULL);
+    int status = import_run(&importing, argv + 2, words - 1, feed,
+                            ampel_environment_or(memory_path, "AMPEL_IMPORT_MEMORY"));
+    ampel_document_memory_close(importing.memory);
+    return status;
+}
