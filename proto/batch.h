@@ -30,6 +30,11 @@ AMPEL_MUST_CHECK bool ampel_batch_builder_push(struct ampel_batch_builder *build
 uint32_t ampel_batch_builder_events(const struct ampel_batch_builder *builder);
 uint32_t ampel_batch_builder_bytes(const struct ampel_batch_builder *builder); /* about, of the encoding */
 
+/* The collected events as the engine reads them, without wire and log between (files, tests): stamp, producer and position
+   are 0. Borrowed from the builder until its next call. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_batch_builder_frame(struct ampel_batch_builder *builder,
+                                                struct ampel_text tenant, struct ampel_frame *out);
+
 struct ampel_batch_header {
     struct ampel_text producer; /* id, 1..64 bytes */
     uint64_t sequence;          /* from 0, one up for each batch */

@@ -42,6 +42,8 @@ struct ampel_batch_builder {
     uint64_t rows_bytes; /* a bound for all events as rows, which take more than columns */
     uint8_t *bytes;
     uint32_t bytes_capacity;
+    struct ampel_frame_account *frame_accounts;
+    uint32_t frame_accounts_capacity;
 };
 
 struct ampel_batch_builder *ampel_batch_builder_open(void) {
@@ -56,6 +58,7 @@ void ampel_batch_builder_close(struct ampel_batch_builder *builder) {
     free(builder->accounts);
     free(builder->places);
     free(builder->bytes);
+    free(builder->frame_accounts);
     free(builder);
 }
 
@@ -173,6 +176,31 @@ bool ampel_batch_builder_push(struct ampel_batch_builder *builder, struct ampel_
     if (!find_account(builder, seller, marketplace, &account)) return false;
     if (!ampel_columns_push(&builder->columns, account, &plain)) return false;
     builder->rows_bytes += row_bytes(&plain);
+    return true;
+}
+
+bool ampel_batch_builder_frame(struct ampel_batch_builder *builder, struct ampel_text tenant,
+                               struct ampel_frame *out) {
+    if (builder->frame_accounts_capacity < builder->accounts_capacity) {
+        struct ampel_frame_account *accounts =
+            realloc(builder->frame_accounts, builder->accounts_capacity * sizeof *accounts);
+        if (accounts == NULL) return false;
+        builder->frame_accounts = accounts;
+        builder->frame_accounts_capacity = builder->accounts_capacity;
+    }
+    for (uint32_t i = 0; i < builder->accounts_count; i++) {
+        struct ampel_text seller = seller_of(&builder->accounts[i]);
+        struct ampel_text marketplace = marketplace_of(&builder->accounts[i]);
+        builder->frame_accounts[i] = (struct ampel_frame_account){
+            .hash = ampel_hash_account(tenant, seller, marketplace),
+            .seller = seller,
+            .marketplace = marketplace,
+        };
+    }
+    *out = (struct ampel_frame){.tenant = tenant,
+                                .accounts_count = builder->accounts_count,
+                                .accounts = builder->frame_accounts};
+    ampel_columns_frame(&builder->columns, out);
     return true;
 }
 

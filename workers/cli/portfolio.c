@@ -88,8 +88,16 @@ bool ampel_portfolio_rules(const char *file, const struct ampel_option_list *set
     return true;
 }
 
-/* Hashes the accounts of a decoded frame and applies it. */
-static bool frame_apply(struct loading *loading, struct ampel_text tenant,
+static bool frame_apply(struct loading *loading, struct ampel_frame *frame) {
+    frame->stamp_ms = loading->as_of_ms;
+    struct ampel_apply_counts counts;
+    enum ampel_engine_status status = ampel_engine_apply(loading->engine, frame, &counts);
+    ampel_engine_changes_clear(loading->engine);
+    return status == AMPEL_ENGINE_OK;
+}
+
+/* A decoded batch goes to the engine as it is; only its accounts get their hashes. */
+static bool batch_apply(struct loading *loading, struct ampel_text tenant,
                         const struct ampel_frame *decoded) {
     if (decoded->accounts_count > loading->accounts_capacity) {
         struct ampel_frame_account *accounts =
@@ -106,20 +114,16 @@ static bool frame_apply(struct loading *loading, struct ampel_text tenant,
     struct ampel_frame frame = *decoded;
     frame.tenant = tenant;
     frame.producer = (struct ampel_text){NULL, 0};
-    frame.stamp_ms = loading->as_of_ms;
     frame.backfill = false;
     frame.accounts = loading->accounts;
-    struct ampel_apply_counts counts;
-    enum ampel_engine_status status = ampel_engine_apply(loading->engine, &frame, &counts);
-    ampel_engine_changes_clear(loading->engine);
-    return status == AMPEL_ENGINE_OK;
+    return frame_apply(loading, &frame);
 }
 
 static bool collector_flush(struct loading *loading, struct collector *collector) {
     if (ampel_batch_builder_events(collector->builder) == 0) return true;
     struct ampel_frame frame;
-    ampel_batch_builder_frame(collector->builder, &frame);
-    bool good = frame_apply(loading, text_of(collector->tenant), &frame);
+    bool good = ampel_batch_builder_frame(collector->builder, text_of(collector->tenant), &frame) &&
+                frame_apply(loading, &frame);
     ampel_batch_builder_reset(collector->builder);
     return good;
 }
@@ -189,7 +193,7 @@ static bool batch_take(void *context, struct ampel_text tenant, const struct amp
     (void)bytes;
     (void)size;
     if (frame_is_whole(loading, batch)) {
-        loading->failed = !frame_apply(loading, tenant, &batch->frame);
+        loading->failed = !batch_apply(loading, tenant, &batch->frame);
         return !loading->failed;
     }
     uint32_t refused = 0;
@@ -253,7 +257,7 @@ bool ampel_portfolio_open(struct ampel_portfolio *out, char *const *files, int f
                           int64_t as_of_ms, const struct ampel_rules *rules) {
     *out = (struct ampel_portfolio){0};
     struct ampel_engine_options options = {.rules = rules, .start_ms = as_of_ms};
-    ampel_memory_open(&options.memory);
+    ampel_memory_open(&out->memory, &options.memory);
     struct loading loading = {.as_of_ms = as_of_ms};
     bool good = ampel_engine_open(&options, &loading.engine) == AMPEL_ENGINE_OK;
     out->engine = loading.engine;
@@ -265,6 +269,7 @@ bool ampel_portfolio_open(struct ampel_portfolio *out, char *const *files, int f
 void ampel_portfolio_close(struct ampel_portfolio *portfolio) {
     free(portfolio->slots);
     ampel_engine_close(portfolio->engine);
+    ampel_memory_close(&portfolio->memory);
 }
 
 uint32_t ampel_portfolio_find(const struct ampel_portfolio *portfolio, const char *account) {

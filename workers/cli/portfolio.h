@@ -5,8 +5,10 @@
 #include "engine/engine.h"
 #include "workers/cli/options.h"
 #include "workers/cli/source.h"
+#include "workers/memory.h"
 
 struct ampel_portfolio {
+    struct ampel_shard_memory memory;
     struct ampel_engine *engine;
     uint32_t accounts_count;
     uint32_t *slots;         /* sorted by tenant, seller, marketplace, bytewise */
