@@ -153,8 +153,3 @@ bool ampel_json_scaled_exactly(const struct ampel_json *value, int64_t scale, in
     *out = whole;
     return true;
 }
-
-uint32_t ampel_json_encode(const struct ampel_json *value, char *bytes, uint32_t capacity) {
-    size_t size = json_dumpb(inner(value), bytes, capacity, JSON_COMPACT | JSON_ENCODE_ANY);
-    return size > capacity ? 0 : (uint32_t)size;
-}

@@ -64,10 +64,6 @@ AMPEL_MUST_CHECK bool ampel_json_scaled(const struct ampel_json *value, int64_t 
 AMPEL_MUST_CHECK bool ampel_json_scaled_exactly(const struct ampel_json *value, int64_t scale,
                                                 int64_t *out);
 
-/* The value as compact JSON, keys in their order, no newline, no terminator. Returns the size, or 0
-   when capacity does not suffice. */
-uint32_t ampel_json_encode(const struct ampel_json *value, char *bytes, uint32_t capacity);
-
 #ifdef __cplusplus
 }
 #endif
