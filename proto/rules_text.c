@@ -107,7 +107,7 @@ static void put_basics(struct writer *writer) {
                 "is unknown, missing\n"
                 "# or out of range is an error that names its line. `ampel score --set key=value` "
                 "tries a change.\n\n");
-    put_line(writer, "", "version", "any text of up to 64 characters; every stored score names it");
+    put_line(writer, "", "version", "any text of up to 64 characters of ASCII; every stored score names it");
     put_line(writer, "", "window_days", "1..180: how long violations and orders count");
     put_line(writer, "", "start", "0..1000: the score of an account without orders and violations");
     put(writer,
