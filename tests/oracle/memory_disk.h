@@ -1,0 +1,41 @@
+/* A disk in memory that can die. What is not synced is lost, kept or torn at a crash, sector by sector, as a seed says;
+   names are durable only after the directory's sync. Any single operation can be made to fail.
+
+       file       bytes as programs read them | durable bytes | which sectors differ
+       directory  names as programs see them, and the operations since its last sync, which a crash may undo from the end */
+#ifndef AMPEL_TESTS_MEMORY_DISK_H
+#define AMPEL_TESTS_MEMORY_DISK_H
+
+#include "workers/disk.h"
+
+#define MEMORY_DISK_SECTOR_BYTES 512
+
+struct memory_disk;
+
+struct memory_disk *memory_disk_open(void);
+void memory_disk_close(struct memory_disk *disk);
+/* What a process gets: a new one after each crash or restart; the older ones fail in everything. */
+struct ampel_disk memory_disk_process(struct memory_disk *disk);
+
+/* Operations so far that change something (create, allocate, write, sync, rename, remove, sync of the directory). */
+uint64_t memory_disk_operations(const struct memory_disk *disk);
+
+/* The operation with this number (counted as above) fails with status; a write does a part of it first. status OK: the
+   power fails in it: it is done in part and everything after it fails. UINT64_MAX: never. */
+void memory_disk_fail_at(struct memory_disk *disk, uint64_t operation, enum ampel_disk_status status);
+/* Free bytes: allocations and files growing beyond fail with FULL. */
+void memory_disk_limit(struct memory_disk *disk, uint64_t bytes_free);
+
+/* The power fails: unsynced sectors and names survive or not. Handles and the lock are gone. */
+void memory_disk_crash(struct memory_disk *disk, uint64_t seed);
+/* Only the process dies: what was written stays. */
+void memory_disk_restart(struct memory_disk *disk);
+
+/* For damage. NULL or 0 where there is no such file. */
+uint8_t *memory_disk_bytes(struct memory_disk *disk, const char *name, uint64_t *size_bytes);
+uint32_t memory_disk_files(const struct memory_disk *disk);
+/* The name of a file by its place in the order of names. */
+const char *memory_disk_name(struct memory_disk *disk, uint32_t index);
+bool memory_disk_remove(struct memory_disk *disk, const char *name);
+
+#endif
