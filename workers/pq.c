@@ -81,15 +81,27 @@ static void error_from(struct ampel_error *error, const char *name, const char *
 static enum ampel_database_status status_of_connect(const PGconn *connection) {
     static const char *const final[] = {"does not exist", "password authentication failed",
                                         "no password supplied", "no pg_hba.conf entry",
-                                        "invalid connection option", "invalid URI", "is not permitted",
-                                        "missing \"=\"", "invalid port number", "invalid percent-encoded",
-                                        "authentication failed", "permission denied for database"};
+                                        "authentication failed", "is not permitted",
+                                        "permission denied for database"};
     const char *sentence = PQerrorMessage(connection);
     if (strstr(sentence, "No such file or directory") != NULL) return AMPEL_DATABASE_AWAY;
     for (size_t i = 0; i < AMPEL_ARRAY_COUNT(final); i++) {
         if (strstr(sentence, final[i]) != NULL) return AMPEL_DATABASE_BROKEN;
     }
     return AMPEL_DATABASE_AWAY;
+}
+
+/* Whether libpq can read the URL; a bare name is that of a database. */
+static bool url_check(const char *url, struct ampel_error *error) {
+    bool bare = strncmp(url, "postgres://", 11) != 0 && strncmp(url, "postgresql://", 13) != 0 &&
+                strchr(url, '=') == NULL;
+    char *reason = NULL;
+    PQconninfoOption *options = bare ? NULL : PQconninfoParse(url, &reason);
+    bool valid = bare || options != NULL;
+    if (!valid) error_from(error, "database_url", reason == NULL ? "no memory" : reason, "");
+    PQconninfoFree(options);
+    PQfreemem(reason);
+    return valid;
 }
 
 /* Else libpq writes notices to standard error, past the log. */
@@ -107,6 +119,7 @@ enum ampel_database_status ampel_pq_connect(struct ampel_pq *pq, const char *url
     const char *values[] = {"5", "10", "5", "3", "20000", application, url, "UTF8", NULL};
     static_assert(AMPEL_ARRAY_COUNT(names) == AMPEL_ARRAY_COUNT(values), "a value for each name");
     ampel_pq_disconnect(pq);
+    if (!url_check(url, error)) return AMPEL_DATABASE_BROKEN;
     pq->connection = PQconnectdbParams(names, values, 1);
     if (pq->connection == NULL) {
         (void)ampel_error_set(error, "database", "no memory");

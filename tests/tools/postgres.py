@@ -2,8 +2,9 @@
 """A private PostgreSQL cluster on a Unix socket: no port, nobody else's, with real fsync.
 
     postgres.py run [--] COMMAND...   makes a cluster in a temporary directory, runs the command with
-                                      AMPEL_TEST_DATABASE_URL, removes the cluster; the exit status is the command's.
-                                      Where AMPEL_TEST_DATABASE_URL is set already, that server gets a database of its own for it.
+                                      AMPEL_TEST_DATABASE_URL and AMPEL_TEST_SUPERUSER_URL, removes the cluster;
+                                      the exit status is the command's. Where AMPEL_TEST_DATABASE_URL is set
+                                      already, that server gets a database of its own for it.
     postgres.py start DIRECTORY       makes (the first time) and starts a cluster in DIRECTORY, prints its URL
     postgres.py stop DIRECTORY        stops it
     postgres.py url DIRECTORY [DATABASE]
@@ -161,20 +162,29 @@ def psql(statement, url):
     return done.stdout.strip()
 
 
+def in_database(url, name):
+    """The same server and user, another database."""
+    head, mark, query = url.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}{mark}{query}"
+
+
 def run(command):
     """Runs a command against a database of its own."""
     given = os.environ.get("AMPEL_TEST_DATABASE_URL")
     if given:
         name = f"ampel_test_{secrets.token_hex(4)}"
         psql(f"create database {name}", given)
-        head, _, query = given.partition("?")
-        url = f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+        environment = {**os.environ, "AMPEL_TEST_DATABASE_URL": in_database(given, name)}
+        if superuser := os.environ.get("AMPEL_TEST_SUPERUSER_URL"):
+            environment["AMPEL_TEST_SUPERUSER_URL"] = in_database(superuser, name)
         try:
-            return subprocess.run(command, env={**os.environ, "AMPEL_TEST_DATABASE_URL": url}, check=False).returncode
+            return subprocess.run(command, env=environment, check=False).returncode
         finally:
             psql(f"drop database {name} with (force)", given)
     with Cluster() as cluster:
-        environment = {**os.environ, "AMPEL_TEST_DATABASE_URL": cluster.database()}
+        name = f"ampel_test_{secrets.token_hex(4)}"
+        environment = {**os.environ, "AMPEL_TEST_DATABASE_URL": cluster.database(name),
+                       "AMPEL_TEST_SUPERUSER_URL": cluster.url(name, SUPERUSER)}
         return subprocess.run(command, env=environment, check=False).returncode
 
 
