@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-#define AMPEL_MUST_CHECK __attribute__((warn_unused_result))
+#define AMPEL_MUST_CHECK         __attribute__((warn_unused_result))
 #define AMPEL_ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Borrowed bytes, not terminated; size 0 means absent. */
@@ -23,7 +23,7 @@ struct ampel_text {
 __attribute__((noreturn)) void ampel_panic(const char *file, int line, const char *condition);
 
 /* Stays on in release builds. Never for bytes, configuration or the clock. */
-#define AMPEL_ASSERT(condition)                                                                    \
+#define AMPEL_ASSERT(condition) \
     ((condition) ? (void)0 : ampel_panic(__FILE__, __LINE__, #condition))
 
 /* Expensive checks, on in dev, simulation and fuzzing builds. */

@@ -2,24 +2,24 @@
 
    Promise. After advance(t) and any set of applied events, every number is the pure function of
    (rules, E(t), t) that rating-model 3 defines. Same calls, same changes out, in the same order.
-   Pure: no I/O, no clock, no thread, no locale. Memory comes from the injected allocator when tables
-   grow, never per event in the steady state.
+   Pure: no I/O, no clock, no thread, no locale. Memory comes from the injected allocator when
+   tables grow, never per event in the steady state.
 
    Memory.
        engine ── hash table (hash tag, slot) ──▶ account headers, 64 bytes each, in slot order
                                                   ├─▶ day ring (8, 16 or 32 bits a day)
-                                                  ├─▶ violations: hot part sorted by (policy, at, id)
-                                                  ├─▶ violations: cold part, texts
-                                                  └─▶ identity (tenant, seller, marketplace), facts
-              ── timing wheel over accounts, pending events by time, producer windows, backfills
+                                                  ├─▶ violations: hot part sorted by (policy, at,
+   id) ├─▶ violations: cold part, texts └─▶ identity (tenant, seller, marketplace), facts ── timing
+   wheel over accounts, pending events by time, producer windows, backfills
 
-   Time moves only through advance. apply works at the engine's time, which must have been advanced to
-   the frame's stamp (a stamp behind it, as after a restart of the clock, is applied at the engine's time).
-   A frame is one step: changes compare each touched account before and after the whole frame.
+   Time moves only through advance. apply works at the engine's time, which must have been advanced
+   to the frame's stamp (a stamp behind it, as after a restart of the clock, is applied at the
+   engine's time). A frame is one step: changes compare each touched account before and after the
+   whole frame.
 
    Errors. AMPEL_ENGINE_NO_MEMORY poisons the engine: close it and recover. Import returns
-   AMPEL_ENGINE_BAD_BYTES for anything that export could not have written and leaves the engine poisoned.
-   Thread: one at a time, any. One engine serves one partition; a shard owns several. */
+   AMPEL_ENGINE_BAD_BYTES for anything that export could not have written and leaves the engine
+   poisoned. Thread: one at a time, any. One engine serves one partition; a shard owns several. */
 #ifndef AMPEL_ENGINE_ENGINE_H
 #define AMPEL_ENGINE_ENGINE_H
 
@@ -43,16 +43,16 @@ enum ampel_engine_status {
 
 struct ampel_engine_options {
     struct ampel_memory memory;
-    const struct ampel_rules *rules;  /* copied; must pass ampel_rules_check */
-    int64_t start_ms;                 /* the engine's first time */
-    uint32_t accounts_expected;       /* sizes the tables; 0 starts small */
-    uint32_t accounts_per_tenant_max; /* within this partition; 0: unlimited */
+    const struct ampel_rules *rules;     /* copied; must pass ampel_rules_check */
+    int64_t start_ms;                    /* the engine's first time */
+    uint32_t accounts_expected;          /* sizes the tables; 0 starts small */
+    uint32_t accounts_per_tenant_max;    /* within this partition; 0: unlimited */
     uint32_t violations_per_account_max; /* 0: AMPEL_ACCOUNT_VIOLATIONS_MAX */
 };
 
 /* Returns: OK, NO_MEMORY. Lifetime: *out until ampel_engine_close. */
-AMPEL_MUST_CHECK enum ampel_engine_status ampel_engine_open(const struct ampel_engine_options *options,
-                                                            struct ampel_engine **out);
+AMPEL_MUST_CHECK enum ampel_engine_status
+ampel_engine_open(const struct ampel_engine_options *options, struct ampel_engine **out);
 void ampel_engine_close(struct ampel_engine *engine); /* NULL is fine */
 
 int64_t ampel_engine_now(const struct ampel_engine *engine);
@@ -60,23 +60,22 @@ const struct ampel_rules *ampel_engine_rules(const struct ampel_engine *engine);
 
 /* ---- in ------------------------------------------------------------------------------------- */
 
-/* Moves time forward to to_ms in at most about steps_max units of work (an account touched is one), in exact
-   order of the instants on the way: midnights, expiries, events that waited, backfill summaries. What
-   happens at one instant is one change. *done is false when work is left: call again with the same to_ms
-   before applying. to_ms behind now is no error and does nothing. Slicing never alters the changes.
-   Returns: OK, NO_MEMORY. Cost: O(instants + accounts turned). */
-AMPEL_MUST_CHECK enum ampel_engine_status ampel_engine_advance(struct ampel_engine *engine,
-                                                               int64_t to_ms, uint32_t steps_max,
-                                                               bool *done);
+/* Moves time forward to to_ms in at most about steps_max units of work (an account touched is one),
+   in exact order of the instants on the way: midnights, expiries, events that waited, backfill
+   summaries. What happens at one instant is one change. *done is false when work is left: call
+   again with the same to_ms before applying. to_ms behind now is no error and does nothing. Slicing
+   never alters the changes. Returns: OK, NO_MEMORY. Cost: O(instants + accounts turned). */
+AMPEL_MUST_CHECK enum ampel_engine_status
+ampel_engine_advance(struct ampel_engine *engine, int64_t to_ms, uint32_t steps_max, bool *done);
 
 struct ampel_apply_counts {
-    uint32_t applied;   /* events that are in E now (with pending ones) */
-    uint32_t refused;   /* each one also a change of kind REFUSED */
-    bool duplicate;     /* the frame's (tenant, producer, sequence) was here before: nothing done */
+    uint32_t applied; /* events that are in E now (with pending ones) */
+    uint32_t refused; /* each one also a change of kind REFUSED */
+    bool duplicate;   /* the frame's (tenant, producer, sequence) was here before: nothing done */
 };
 
-/* Applies one frame at the engine's time. Frames with an empty producer skip the duplicate check (files).
-   Returns: OK, NO_MEMORY. */
+/* Applies one frame at the engine's time. Frames with an empty producer skip the duplicate check
+   (files). Returns: OK, NO_MEMORY. */
 AMPEL_MUST_CHECK enum ampel_engine_status ampel_engine_apply(struct ampel_engine *engine,
                                                              const struct ampel_frame *frame,
                                                              struct ampel_apply_counts *counts);
@@ -89,14 +88,14 @@ AMPEL_MUST_CHECK enum ampel_engine_status ampel_engine_rules_set(struct ampel_en
 
 /* The numbers of one account at the engine's time (rating-model 3.5 to 3.8). */
 struct ampel_numbers {
-    int64_t deducted;      /* sum of p(v) over deducting violations in window */
+    int64_t deducted; /* sum of p(v) over deducting violations in window */
     int32_t score;
     int32_t order_points;
-    uint32_t orders;       /* the sum of the window's days */
+    uint32_t orders; /* the sum of the window's days */
     uint16_t caps[AMPEL_CAP_GROUPS_MAX];
-    uint16_t criticals;    /* deducting criticals in window without points of their own */
-    uint8_t colour;        /* enum ampel_colour */
-    uint8_t risk;          /* enum ampel_risk */
+    uint16_t criticals; /* deducting criticals in window without points of their own */
+    uint8_t colour;     /* enum ampel_colour */
+    uint8_t risk;       /* enum ampel_risk */
 };
 
 #define AMPEL_SLOT_NONE UINT32_MAX
@@ -116,50 +115,52 @@ void ampel_engine_numbers(const struct ampel_engine *engine, uint32_t slot,
 /* One known violation as people and tables want it. Texts are borrowed until the next apply. */
 struct ampel_violation {
     int64_t at_ms;
-    int64_t expires_at_ms;   /* at + W: counts while at <= t < expires */
-    int64_t state_at_ms;     /* of the state that counts; INT64_MIN where no state event came */
-    int64_t cleared_since_ms;/* INT64_MAX where never cleared */
-    int64_t points;          /* p(v), told for every violation, counted only where deducting in window */
+    int64_t expires_at_ms;    /* at + W: counts while at <= t < expires */
+    int64_t state_at_ms;      /* of the state that counts; INT64_MIN where no state event came */
+    int64_t cleared_since_ms; /* INT64_MAX where never cleared */
+    int64_t points; /* p(v), told for every violation, counted only where deducting in window */
     int64_t at_risk_sales_cents; /* -1 not given */
     uint32_t rank;
     uint16_t rev;
-    int16_t points_given;    /* -1 not given */
+    int16_t points_given; /* -1 not given */
     uint8_t policy;
-    int8_t severity;         /* as the rules resolve it, 0..4 */
-    int8_t severity_given;   /* as the event said, -1 not given */
+    int8_t severity;       /* as the rules resolve it, 0..4 */
+    int8_t severity_given; /* as the event said, -1 not given */
     uint8_t state;
-    bool in_window;          /* at the engine's time */
-    bool deducting;          /* in window and the state deducts */
-    bool critical;           /* acts by the critical mode, not by points */
-    bool changed;            /* since the page was last cleaned */
+    bool in_window; /* at the engine's time */
+    bool deducting; /* in window and the state deducts */
+    bool critical;  /* acts by the critical mode, not by points */
+    bool changed;   /* since the page was last cleaned */
     struct ampel_text id, incident, asin, sku;
 };
 
-/* Walks the violations of an account in order of (policy, at, id); start with *cursor 0, ends with false.
-   States that wait for their violation are not among them. Not across apply or advance. */
+/* Walks the violations of an account in order of (policy, at, id); start with *cursor 0, ends with
+   false. States that wait for their violation are not among them. Not across apply or advance. */
 AMPEL_MUST_CHECK bool ampel_engine_violation_next(const struct ampel_engine *engine, uint32_t slot,
                                                   uint32_t *cursor, struct ampel_violation *out);
 
-/* The orders of one UTC day as they count (0 outside the last 180 days), and whether orders_day rules it. */
+/* The orders of one UTC day as they count (0 outside the last 180 days), and whether orders_day
+ * rules it. */
 uint32_t ampel_engine_orders_of(const struct ampel_engine *engine, uint32_t slot, int64_t day,
                                 bool *authoritative);
 
-/* Facts that no section of the model in this build computes with: kept, merged by the model's rules, and
-   forgotten when older than two windows (profile and account_status: never). Events as they came. Walk as above. */
+/* Facts that no section of the model in this build computes with: kept, merged by the model's
+   rules, and forgotten when older than two windows (profile and account_status: never). Events as
+   they came. Walk as above. */
 AMPEL_MUST_CHECK bool ampel_engine_fact_next(const struct ampel_engine *engine, uint32_t slot,
                                              uint32_t *cursor, struct ampel_event *out);
 
 /* ---- out: what changed ---------------------------------------------------------------------- */
 
-#define AMPEL_CHANGES(X)                                                                           \
-    X(SCORE, score, 0)                 /* score, colour or risk differ: a row of history */        \
-    X(COLOUR, colour_changed, 1)                                                                   \
-    X(RISK, risk_changed, 2)                                                                       \
-    X(CAP_NEAR, cap_near, 3)           /* the count came within cap_warn_before of the limit */    \
-    X(CAP_REACHED, cap_reached, 4)                                                                 \
-    X(CRITICAL, critical_violation, 5) /* a critical one more is deducting */                      \
-    X(BACKFILL, backfill_summary, 6)                                                               \
-    X(REFUSED, refused, 7)             /* one event, by what only a shard can know */              \
+#define AMPEL_CHANGES(X)                                                                \
+    X(SCORE, score, 0) /* score, colour or risk differ: a row of history */             \
+    X(COLOUR, colour_changed, 1)                                                        \
+    X(RISK, risk_changed, 2)                                                            \
+    X(CAP_NEAR, cap_near, 3) /* the count came within cap_warn_before of the limit */   \
+    X(CAP_REACHED, cap_reached, 4)                                                      \
+    X(CRITICAL, critical_violation, 5) /* a critical one more is deducting */           \
+    X(BACKFILL, backfill_summary, 6)                                                    \
+    X(REFUSED, refused, 7)               /* one event, by what only a shard can know */ \
     X(FORGOTTEN, violation_forgotten, 8) /* its row in tables goes */
 
 enum ampel_change_kind {
@@ -180,36 +181,36 @@ enum ampel_cause_kind {
 
 /* The last thing in the step that moved the account; several are named by the last one. */
 struct ampel_cause {
-    int64_t at_ms;           /* the event's at, or the instant */
-    uint64_t sequence;       /* of the frame, 0 for time */
-    uint8_t kind;            /* enum ampel_cause_kind */
-    uint8_t event_type;      /* EVENT only, else 255 */
-    uint8_t policy;          /* 255 where none */
-    int8_t severity;         /* resolved; -1 where none */
-    uint8_t code;            /* EVENT: its code (the state, the status), 255 where none */
-    uint8_t id_size;         /* of the violation */
-    uint8_t producer_size;   /* of the frame */
+    int64_t at_ms;         /* the event's at, or the instant */
+    uint64_t sequence;     /* of the frame, 0 for time */
+    uint8_t kind;          /* enum ampel_cause_kind */
+    uint8_t event_type;    /* EVENT only, else 255 */
+    uint8_t policy;        /* 255 where none */
+    int8_t severity;       /* resolved; -1 where none */
+    uint8_t code;          /* EVENT: its code (the state, the status), 255 where none */
+    uint8_t id_size;       /* of the violation */
+    uint8_t producer_size; /* of the frame */
     char id[AMPEL_ID_BYTES_MAX];
     char producer[AMPEL_ID_BYTES_MAX];
 };
 
 struct ampel_change {
-    int64_t at_ms;           /* the instant: the stamp, or the moment on the way to it */
-    int64_t deadline_ms;     /* that starts with it (red_hours, cap_hours), 0 if none */
-    uint64_t position;       /* of the log record that was read, 0 for time before any */
+    int64_t at_ms;       /* the instant: the stamp, or the moment on the way to it */
+    int64_t deadline_ms; /* that starts with it (red_hours, cap_hours), 0 if none */
+    uint64_t position;   /* of the log record that was read, 0 for time before any */
     uint32_t slot;
-    uint8_t kind;            /* enum ampel_change_kind */
-    uint8_t cap_group;       /* CAP_*: index; else 255 */
-    uint8_t verdict;         /* REFUSED: enum ampel_verdict */
-    bool is_new;             /* the account came into being in this step: before is all zero */
+    uint8_t kind;      /* enum ampel_change_kind */
+    uint8_t cap_group; /* CAP_*: index; else 255 */
+    uint8_t verdict;   /* REFUSED: enum ampel_verdict */
+    bool is_new;       /* the account came into being in this step: before is all zero */
     struct ampel_numbers before, after;
     struct ampel_cause cause;
 };
-/* Where an account comes into being, one SCORE change with is_new says so, and COLOUR, RISK follow only
-   where it does not start green and none. While an account is being backfilled (until its summary) frames
-   marked backfill name no changes but REFUSED and FORGOTTEN for it; the summary's before is from before
-   the first backfilled event, and one SCORE change goes with it. REFUSED for a tenant that has no
-   slot for the account: slot is AMPEL_SLOT_NONE. */
+/* Where an account comes into being, one SCORE change with is_new says so, and COLOUR, RISK follow
+   only where it does not start green and none. While an account is being backfilled (until its
+   summary) frames marked backfill name no changes but REFUSED and FORGOTTEN for it; the summary's
+   before is from before the first backfilled event, and one SCORE change goes with it. REFUSED for
+   a tenant that has no slot for the account: slot is AMPEL_SLOT_NONE. */
 
 /* The changes since the last clear, in order. Borrowed until the next apply, advance or clear. */
 const struct ampel_change *ampel_engine_changes(const struct ampel_engine *engine, uint32_t *count);
@@ -220,8 +221,8 @@ void ampel_engine_position_set(struct ampel_engine *engine, uint64_t position);
 
 /* ---- out: snapshots ------------------------------------------------------------------------- */
 
-/* Pages are runs of AMPEL_PAGE_ACCOUNTS slots; page k holds slots k*32 .. k*32+31. A page is dirty when any
-   account in it differs from what was last exported. */
+/* Pages are runs of AMPEL_PAGE_ACCOUNTS slots; page k holds slots k*32 .. k*32+31. A page is dirty
+   when any account in it differs from what was last exported. */
 uint32_t ampel_engine_pages_count(const struct ampel_engine *engine);
 /* The first dirty page >= from, or UINT32_MAX. Cost: a scan of a bitmap. */
 uint32_t ampel_engine_page_dirty_next(const struct ampel_engine *engine, uint32_t from);
@@ -229,39 +230,43 @@ uint32_t ampel_engine_page_dirty_next(const struct ampel_engine *engine, uint32_
 enum { AMPEL_ROW_NUMBERS = 1, AMPEL_ROW_ORDERS = 2, AMPEL_ROW_VIOLATIONS = 4 };
 uint8_t ampel_engine_row_changed(const struct ampel_engine *engine, uint32_t slot);
 
-/* Writes the page; the return is its size. Where that is greater than capacity nothing useful was written:
-   take more and call again. Canonical: equal state, equal bytes. Little-endian. */
+/* Writes the page; the return is its size. Where that is greater than capacity nothing useful was
+   written: take more and call again. Canonical: equal state, equal bytes. Little-endian. */
 uint32_t ampel_engine_page_export(const struct ampel_engine *engine, uint32_t page, uint8_t *bytes,
                                   uint32_t capacity);
 void ampel_engine_page_clean(struct ampel_engine *engine, uint32_t page);
 /* The rest: time, rules version, pending events, producer windows, backfills, tenants. */
-uint32_t ampel_engine_meta_export(const struct ampel_engine *engine, uint8_t *bytes, uint32_t capacity);
+uint32_t ampel_engine_meta_export(const struct ampel_engine *engine, uint8_t *bytes,
+                                  uint32_t capacity);
 
-/* Into a fresh engine: meta first, pages in ascending order without a gap, then finish, which recomputes
-   every number from the facts under the present rules (accounts whose shown numbers differ name
-   changes with cause RULES). Trusts nothing. Returns: OK, NO_MEMORY, BAD_BYTES. */
-AMPEL_MUST_CHECK enum ampel_engine_status ampel_engine_meta_import(struct ampel_engine *engine,
-                                                                   const uint8_t *bytes, uint32_t size);
+/* Into a fresh engine: meta first, pages in ascending order without a gap, then finish, which
+   recomputes every number from the facts under the present rules (accounts whose shown numbers
+   differ name changes with cause RULES). Trusts nothing. Returns: OK, NO_MEMORY, BAD_BYTES. */
+AMPEL_MUST_CHECK enum ampel_engine_status
+ampel_engine_meta_import(struct ampel_engine *engine, const uint8_t *bytes, uint32_t size);
 AMPEL_MUST_CHECK enum ampel_engine_status ampel_engine_page_import(struct ampel_engine *engine,
-                                                                   uint32_t page, const uint8_t *bytes,
+                                                                   uint32_t page,
+                                                                   const uint8_t *bytes,
                                                                    uint32_t size);
 AMPEL_MUST_CHECK enum ampel_engine_status ampel_engine_import_finish(struct ampel_engine *engine);
 
-/* The canonical bytes of one account's facts and numbers, independent of slots and of how it came to be:
-   what digests are made of. Same sizing rule as page export. */
-uint32_t ampel_engine_account_export(const struct ampel_engine *engine, uint32_t slot, uint8_t *bytes,
-                                     uint32_t capacity);
+/* The canonical bytes of one account's facts and numbers, independent of slots and of how it came
+   to be: what digests are made of. Same sizing rule as page export. */
+uint32_t ampel_engine_account_export(const struct ampel_engine *engine, uint32_t slot,
+                                     uint8_t *bytes, uint32_t capacity);
 
 /* ---- producers (architecture 4.5) ----------------------------------------------------------- */
 
-/* What this partition knows of a producer: sequences below base are all done; bit i of bits: base + i is. */
+/* What this partition knows of a producer: sequences below base are all done; bit i of bits: base +
+ * i is. */
 struct ampel_producer_window {
     struct ampel_text tenant, producer; /* borrowed until the next apply */
     int64_t seen_ms;
     uint64_t base;
     uint64_t bits[AMPEL_CREDIT / 64];
 };
-AMPEL_MUST_CHECK bool ampel_engine_producer_next(const struct ampel_engine *engine, uint32_t *cursor,
+AMPEL_MUST_CHECK bool ampel_engine_producer_next(const struct ampel_engine *engine,
+                                                 uint32_t *cursor,
                                                  struct ampel_producer_window *out);
 
 /* For metrics. */

@@ -3,13 +3,14 @@
    An event has a fixed part, the same for all types, and `extras`: its texts and rare fields, one
    after another, each of them
 
-       tag u8 | size u16 little-endian | size bytes      texts: the bytes; numbers: i64 little-endian
+       tag u8 | size u16 little-endian | size bytes      texts: the bytes; numbers: i64
+   little-endian
 
-   ordered by tag, each tag at most once. Both the wire and the log carry extras as they are, so that
-   a new field costs one row in AMPEL_EVENT_FIELDS and no new column.
+   ordered by tag, each tag at most once. Both the wire and the log carry extras as they are, so
+   that a new field costs one row in AMPEL_EVENT_FIELDS and no new column.
 
-   The tables below are the one place that knows which types, fields, ranges and defaults exist. JSON
-   Lines, the wire's rows, WIRE.md and the checks derive from it. */
+   The tables below are the one place that knows which types, fields, ranges and defaults exist.
+   JSON Lines, the wire's rows, WIRE.md and the checks derive from it. */
 #ifndef AMPEL_ENGINE_EVENT_H
 #define AMPEL_ENGINE_EVENT_H
 
@@ -21,21 +22,21 @@ extern "C" {
 #endif
 
 /* The codes travel on the wire and stand in the log: append only. */
-#define AMPEL_EVENT_TYPES(X)                                                                       \
-    X(ORDER, order, 0)                                                                             \
-    X(ORDERS_DAY, orders_day, 1)                                                                   \
-    X(VIOLATION, violation, 2)                                                                     \
-    X(VIOLATION_STATE, violation_state, 3)                                                         \
-    X(ACCOUNT_STATUS, account_status, 4)                                                           \
-    X(OBSERVED, observed, 5)                                                                       \
-    X(SIGNAL, signal, 6)                                                                           \
-    X(MAINTENANCE, maintenance, 7)                                                                 \
-    X(INCIDENT, incident, 8)                                                                       \
-    X(PROFILE, profile, 9)                                                                         \
-    X(ORDERS_CANCELLED, orders_cancelled, 10)                                                      \
-    X(LISTING, listing, 11)                                                                        \
-    X(METRIC, metric, 12)                                                                          \
-    X(HINT, hint, 13)                                                                              \
+#define AMPEL_EVENT_TYPES(X)                  \
+    X(ORDER, order, 0)                        \
+    X(ORDERS_DAY, orders_day, 1)              \
+    X(VIOLATION, violation, 2)                \
+    X(VIOLATION_STATE, violation_state, 3)    \
+    X(ACCOUNT_STATUS, account_status, 4)      \
+    X(OBSERVED, observed, 5)                  \
+    X(SIGNAL, signal, 6)                      \
+    X(MAINTENANCE, maintenance, 7)            \
+    X(INCIDENT, incident, 8)                  \
+    X(PROFILE, profile, 9)                    \
+    X(ORDERS_CANCELLED, orders_cancelled, 10) \
+    X(LISTING, listing, 11)                   \
+    X(METRIC, metric, 12)                     \
+    X(HINT, hint, 13)                         \
     X(DAY_MARK, day_mark, 14)
 
 enum ampel_event_type {
@@ -48,14 +49,15 @@ enum ampel_event_type {
 /* What `code` means, by type: violation_state -> the state; account_status and observed -> the
    status; signal -> the kind; incident -> the phase; listing -> the change; metric -> the state. */
 struct ampel_event {
-    int64_t at_ms;     /* 0..AMPEL_TIME_MAX_MS */
-    uint32_t count;    /* order, orders_cancelled, listing: count; orders_day: total */
-    uint16_t rev;      /* orders_day 1..255, violation 0..65535 */
-    int16_t points;    /* violation: 0..1000 or -1 not given; day_mark: lowest; observed: score or -1 */
-    uint8_t type;      /* enum ampel_event_type */
-    uint8_t policy;    /* violation: code of the policy registry; else 0 */
-    int8_t severity;   /* violation: enum ampel_severity, -1 not given; else -1 */
-    uint8_t code;      /* see above; AMPEL_CODE_NONE where absent */
+    int64_t at_ms;  /* 0..AMPEL_TIME_MAX_MS */
+    uint32_t count; /* order, orders_cancelled, listing: count; orders_day: total */
+    uint16_t rev;   /* orders_day 1..255, violation 0..65535 */
+    int16_t
+        points;   /* violation: 0..1000 or -1 not given; day_mark: lowest; observed: score or -1 */
+    uint8_t type; /* enum ampel_event_type */
+    uint8_t policy;  /* violation: code of the policy registry; else 0 */
+    int8_t severity; /* violation: enum ampel_severity, -1 not given; else -1 */
+    uint8_t code;    /* see above; AMPEL_CODE_NONE where absent */
     uint32_t extras_size;
     const uint8_t *extras; /* borrowed */
 };
@@ -74,16 +76,16 @@ enum ampel_field_home {
 };
 
 enum ampel_field_form {
-    AMPEL_FORM_INTEGER,   /* a whole number in [least, greatest] */
-    AMPEL_FORM_ID,        /* 1..64 bytes of printable ASCII without spaces */
-    AMPEL_FORM_TEXT,      /* 1..200 bytes of UTF-8 without control characters */
-    AMPEL_FORM_NAME,      /* one name of a registry (engine/registry.h) */
-    AMPEL_FORM_NAMES,     /* a list of names of a registry, kept as a u64 set; "all" is every bit */
-    AMPEL_FORM_TEXTS,     /* a list of ids, kept joined by commas in the order given */
-    AMPEL_FORM_BOOLEAN,   /* 0 or 1 */
-    AMPEL_FORM_TIME,      /* milliseconds, or RFC 3339 in JSON */
-    AMPEL_FORM_CENTS,     /* an amount of at most two decimals, kept in cents, >= 0 */
-    AMPEL_FORM_COUNTS,    /* {policy: n}: pairs (policy u8, n u32 little-endian), by policy */
+    AMPEL_FORM_INTEGER, /* a whole number in [least, greatest] */
+    AMPEL_FORM_ID,      /* 1..64 bytes of printable ASCII without spaces */
+    AMPEL_FORM_TEXT,    /* 1..200 bytes of UTF-8 without control characters */
+    AMPEL_FORM_NAME,    /* one name of a registry (engine/registry.h) */
+    AMPEL_FORM_NAMES,   /* a list of names of a registry, kept as a u64 set; "all" is every bit */
+    AMPEL_FORM_TEXTS,   /* a list of ids, kept joined by commas in the order given */
+    AMPEL_FORM_BOOLEAN, /* 0 or 1 */
+    AMPEL_FORM_TIME,    /* milliseconds, or RFC 3339 in JSON */
+    AMPEL_FORM_CENTS,   /* an amount of at most two decimals, kept in cents, >= 0 */
+    AMPEL_FORM_COUNTS,  /* {policy: n}: pairs (policy u8, n u32 little-endian), by policy */
 };
 
 /* Tags of extras: append only. */
@@ -113,12 +115,12 @@ enum ampel_extra_tag {
 };
 
 struct ampel_field {
-    const char *name;     /* as JSON Lines and rows write it */
-    uint8_t type;         /* enum ampel_event_type */
-    uint8_t home;         /* enum ampel_field_home */
-    uint8_t tag;          /* enum ampel_extra_tag where home is EXTRA, else 0 */
-    uint8_t form;         /* enum ampel_field_form */
-    uint8_t registry;     /* enum ampel_registry where the form is NAME or NAMES */
+    const char *name; /* as JSON Lines and rows write it */
+    uint8_t type;     /* enum ampel_event_type */
+    uint8_t home;     /* enum ampel_field_home */
+    uint8_t tag;      /* enum ampel_extra_tag where home is EXTRA, else 0 */
+    uint8_t form;     /* enum ampel_field_form */
+    uint8_t registry; /* enum ampel_registry where the form is NAME or NAMES */
     bool required;
     bool has_default;
     int64_t least, greatest; /* INTEGER and TIME */
@@ -150,21 +152,22 @@ AMPEL_MUST_CHECK bool ampel_extras_put_number(struct ampel_extras_writer *writer
                                               enum ampel_extra_tag tag, int64_t number);
 
 /* One event's fate. VERDICT_OK is 0. Codes travel in acks: append only. */
-#define AMPEL_VERDICTS(X)                                                                          \
-    X(OK, ok, 0, "accepted")                                                                       \
-    X(BAD_TYPE, bad_type, 1, "the type is unknown")                                                \
-    X(BAD_ACCOUNT, bad_account, 2, "the account is not a valid seller/marketplace")                \
-    X(MISSING, missing, 3, "a required field is missing")                                          \
-    X(OUT_OF_RANGE, out_of_range, 4, "a value is out of range")                                    \
-    X(BAD_TEXT, bad_text, 5, "a text is too long, empty or has characters that are not allowed")   \
-    X(UNKNOWN_NAME, unknown_name, 6, "a policy, severity, state, kind or other name is unknown")   \
-    X(BAD_VALUE, bad_value, 7, "a value has the wrong type or cannot be read")                     \
-    X(UNKNOWN_FIELD, unknown_field, 8, "the event has a field its type does not know")             \
-    X(FUTURE, future, 9, "at lies more than five minutes after sent_at")                           \
-    X(ANCIENT, ancient, 10, "at lies more than 360 days before sent_at")                           \
-    X(TOO_MANY_ACCOUNTS, too_many_accounts, 11, "the tenant has as many accounts as it may have")  \
-    X(TOO_MANY_VIOLATIONS, too_many_violations, 12, "the account has as many violations as it may have") \
-    X(TOO_MANY_FACTS, too_many_facts, 13, "the account has as many other facts as it may have")    \
+#define AMPEL_VERDICTS(X)                                                                         \
+    X(OK, ok, 0, "accepted")                                                                      \
+    X(BAD_TYPE, bad_type, 1, "the type is unknown")                                               \
+    X(BAD_ACCOUNT, bad_account, 2, "the account is not a valid seller/marketplace")               \
+    X(MISSING, missing, 3, "a required field is missing")                                         \
+    X(OUT_OF_RANGE, out_of_range, 4, "a value is out of range")                                   \
+    X(BAD_TEXT, bad_text, 5, "a text is too long, empty or has characters that are not allowed")  \
+    X(UNKNOWN_NAME, unknown_name, 6, "a policy, severity, state, kind or other name is unknown")  \
+    X(BAD_VALUE, bad_value, 7, "a value has the wrong type or cannot be read")                    \
+    X(UNKNOWN_FIELD, unknown_field, 8, "the event has a field its type does not know")            \
+    X(FUTURE, future, 9, "at lies more than five minutes after sent_at")                          \
+    X(ANCIENT, ancient, 10, "at lies more than 360 days before sent_at")                          \
+    X(TOO_MANY_ACCOUNTS, too_many_accounts, 11, "the tenant has as many accounts as it may have") \
+    X(TOO_MANY_VIOLATIONS, too_many_violations, 12,                                               \
+      "the account has as many violations as it may have")                                        \
+    X(TOO_MANY_FACTS, too_many_facts, 13, "the account has as many other facts as it may have")   \
     X(TOO_MANY_PENDING, too_many_pending, 14, "too many events wait for their time")
 
 enum ampel_verdict {

@@ -25,7 +25,7 @@ void ampel_frame_event(const struct ampel_frame *frame, uint32_t index, uint32_t
     if (frame->extras_offset == NULL) return;
     uint32_t from = ampel_load_u32(frame->extras_offset + 4 * i);
     uint32_t to = ampel_load_u32(frame->extras_offset + 4 * (i + 1));
-    AMPEL_ASSERT(from <= to && to <= frame->extras_size);
+    if (from > to || to > frame->extras_size) return;
     out->extras = frame->extras + from;
     out->extras_size = to - from;
 }

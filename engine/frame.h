@@ -1,7 +1,8 @@
 /* A frame: what one batch brings to one partition, stamped once, as the engine reads it.
 
-   Columns of events_count entries each; a NULL column means the default for every event. All borrowed
-   for the time of the call. Columns may be unaligned: read with memcpy-like loads (little-endian hosts).
+   Columns of events_count entries each; a NULL column means the default for every event. All
+   borrowed for the time of the call. Columns may be unaligned: read with memcpy-like loads
+   (little-endian hosts).
 
        account  u32   index into accounts
        type     u8    enum ampel_event_type
@@ -14,8 +15,8 @@
        rev      u16   default 0 (1 for orders_day)
        extras_offset u32[events_count + 1] into extras; NULL: no event has extras
 
-   Events in a frame were judged by ampel_event_check before; the engine asserts nothing about them but
-   tolerates any bytes that proto/frame.h has accepted. */
+   Events in a frame were judged by ampel_event_check before; the engine asserts nothing about them
+   but tolerates any bytes that proto/frame.h has accepted. */
 #ifndef AMPEL_ENGINE_FRAME_H
 #define AMPEL_ENGINE_FRAME_H
 
@@ -40,7 +41,7 @@ struct ampel_frame {
     struct ampel_text tenant;
     struct ampel_text producer;
     uint64_t sequence;
-    uint64_t position;  /* of the log record that carries it; 0 outside a log */
+    uint64_t position; /* of the log record that carries it; 0 outside a log */
     uint32_t accounts_count;
     const struct ampel_frame_account *accounts;
     uint32_t events_count;

@@ -10,19 +10,19 @@ extern "C" {
 #endif
 
 enum ampel_registry {
-    AMPEL_REGISTRY_POLICY,          /* suspected_ip 0, received_ip_complaint 1, ... fair_pricing 12 */
-    AMPEL_REGISTRY_SEVERITY,        /* none 0, low 1, medium 2, high 3, critical 4 */
-    AMPEL_REGISTRY_VIOLATION_STATE, /* open 0 ... approved 7: the code is the rank */
-    AMPEL_REGISTRY_ACCOUNT_STATUS,  /* normal 0, at_risk 1, deactivated 2 */
-    AMPEL_REGISTRY_KIND,            /* bulk_new_listings 0 ... status_flip 13 */
-    AMPEL_REGISTRY_INCIDENT_PHASE,  /* opened 0, contained 1, closed 2 */
-    AMPEL_REGISTRY_LISTING_CHANGE,  /* created 0, price 1, handling 2 */
-    AMPEL_REGISTRY_METRIC_CONDITION,/* less_than 0, greater_than 1, equals 2 */
-    AMPEL_REGISTRY_METRIC_STATE,    /* good 0, bad 1, none 2 */
-    AMPEL_REGISTRY_KIND_GROUP,      /* access 0, contact 1, payout 2, listings 3, orders 4, status 5 */
+    AMPEL_REGISTRY_POLICY,   /* suspected_ip 0, received_ip_complaint 1, ... fair_pricing 12 */
+    AMPEL_REGISTRY_SEVERITY, /* none 0, low 1, medium 2, high 3, critical 4 */
+    AMPEL_REGISTRY_VIOLATION_STATE,  /* open 0 ... approved 7: the code is the rank */
+    AMPEL_REGISTRY_ACCOUNT_STATUS,   /* normal 0, at_risk 1, deactivated 2 */
+    AMPEL_REGISTRY_KIND,             /* bulk_new_listings 0 ... status_flip 13 */
+    AMPEL_REGISTRY_INCIDENT_PHASE,   /* opened 0, contained 1, closed 2 */
+    AMPEL_REGISTRY_LISTING_CHANGE,   /* created 0, price 1, handling 2 */
+    AMPEL_REGISTRY_METRIC_CONDITION, /* less_than 0, greater_than 1, equals 2 */
+    AMPEL_REGISTRY_METRIC_STATE,     /* good 0, bad 1, none 2 */
+    AMPEL_REGISTRY_KIND_GROUP, /* access 0, contact 1, payout 2, listings 3, orders 4, status 5 */
     AMPEL_REGISTRY_EVENT_TYPE,
-    AMPEL_REGISTRY_COLOUR,          /* green 0, yellow 1, red 2 */
-    AMPEL_REGISTRY_RISK,            /* none 0, at_risk 1, eligible 2, immediate 3 */
+    AMPEL_REGISTRY_COLOUR, /* green 0, yellow 1, red 2 */
+    AMPEL_REGISTRY_RISK,   /* none 0, at_risk 1, eligible 2, immediate 3 */
     AMPEL_REGISTRIES_COUNT,
 };
 
@@ -48,8 +48,12 @@ enum ampel_violation_state {
 };
 
 /* Groups of rating-model 3.2, fixed. */
-static inline bool ampel_state_deducting(uint8_t state) { return state <= AMPEL_STATE_LISTING_DELETED; }
-static inline bool ampel_state_cleared(uint8_t state) { return state >= AMPEL_STATE_EDITED; }
+static inline bool ampel_state_deducting(uint8_t state) {
+    return state <= AMPEL_STATE_LISTING_DELETED;
+}
+static inline bool ampel_state_cleared(uint8_t state) {
+    return state >= AMPEL_STATE_EDITED;
+}
 
 enum ampel_colour { AMPEL_GREEN = 0, AMPEL_YELLOW = 1, AMPEL_RED = 2 };
 enum ampel_risk {

@@ -49,31 +49,31 @@ struct ampel_variant {
 
 struct ampel_rules {
     char version[AMPEL_ID_BYTES_MAX + 1];
-    int32_t window_days;                  /* 1..180 */
-    int32_t start;                        /* 0..1000 */
-    int32_t band_green, band_yellow;      /* 0..1000, yellow <= green */
-    int32_t orders_block, orders_points;  /* 1..1000000, 0..1000 */
+    int32_t window_days;                 /* 1..180 */
+    int32_t start;                       /* 0..1000 */
+    int32_t band_green, band_yellow;     /* 0..1000, yellow <= green */
+    int32_t orders_block, orders_points; /* 1..1000000, 0..1000 */
     enum ampel_rounding orders_rounding;
-    int32_t severity_points[4];           /* none, low, medium, high: 0..1000 */
+    int32_t severity_points[4]; /* none, low, medium, high: 0..1000 */
     enum ampel_critical_mode critical_mode;
-    int32_t critical_value;               /* 0..1000 */
+    int32_t critical_value; /* 0..1000 */
     enum ampel_ladder ladder;
-    int32_t ladder_factor;                /* 1..10 */
-    int32_t ladder_max_exponent;          /* 0..10 */
-    uint32_t ladder_table_count;          /* 1..16 */
+    int32_t ladder_factor;                        /* 1..10 */
+    int32_t ladder_max_exponent;                  /* 0..10 */
+    uint32_t ladder_table_count;                  /* 1..16 */
     int32_t ladder_table[AMPEL_LADDER_TABLE_MAX]; /* 0..1000 each */
     enum ampel_anchor anchor;
     enum ampel_cap_effect cap_effect;
-    int32_t cap_warn_before;              /* 0..1000; 0 warns never */
-    uint32_t cap_groups_count;            /* 0..8 */
+    int32_t cap_warn_before;   /* 0..1000; 0 warns never */
+    uint32_t cap_groups_count; /* 0..8 */
     struct ampel_cap_group cap_groups[AMPEL_CAP_GROUPS_MAX];
-    int32_t clamp_min, clamp_max;         /* -100000..100000, min <= max; shown scores lie inside */
+    int32_t clamp_min, clamp_max; /* -100000..100000, min <= max; shown scores lie inside */
     bool clamp_before_deduction;
     int32_t assurance_score, assurance_window_days, assurance_days_below;
-    int32_t deadline_red_hours, deadline_cap_hours; /* 1..8760 */
+    int32_t deadline_red_hours, deadline_cap_hours;        /* 1..8760 */
     struct ampel_policy_rule policies[AMPEL_POLICIES_MAX]; /* by registry code */
     int32_t takeover_hours, takeover_threshold;
-    struct ampel_kind_rule kinds[AMPEL_KINDS_MAX];         /* by registry code */
+    struct ampel_kind_rule kinds[AMPEL_KINDS_MAX]; /* by registry code */
     uint32_t variants_count;
     struct ampel_variant variants[AMPEL_VARIANTS_MAX];
 };

@@ -1,0 +1,251 @@
+/* Time: the instants on the way are taken in their order; at each one, every account it concerns
+   turns once, in slot order, and says what changed. A turn is never cut; between turns, advance may
+   stop and be called again. */
+#include <string.h>
+
+#include "engine/sort.h"
+#include "engine/state.h"
+
+/* ---- the turn of one account ---------------------------------------------------------------- */
+
+static void turn_cause(const struct ampel_engine *engine, const struct ampel_touched *touched,
+                       const struct ampel_numbers *after, struct ampel_cause *out) {
+    const struct ampel_instant *instant = &engine->instant;
+    uint32_t mover = ampel_touched_mover(touched, after);
+    if (mover >= AMPEL_MOVER_EVENT) {
+        const struct ampel_pending_entry *entry = &instant->entries[mover - AMPEL_MOVER_EVENT];
+        struct ampel_source source = {
+            .producer = {(const char *)entry->bytes, entry->producer_size},
+            .sequence = entry->sequence,
+            .position = engine->position,
+        };
+        struct ampel_event event;
+        ampel_pending_event(entry, &event);
+        ampel_cause_event(engine, touched->slot, &event, &source, out);
+        return;
+    }
+    if (mover != AMPEL_MOVER_EXPIRY) {
+        ampel_cause_time(instant->at_ms, AMPEL_CAUSE_MIDNIGHT, out);
+        return;
+    }
+    ampel_cause_time(instant->at_ms, AMPEL_CAUSE_EXPIRY, out);
+    ampel_cause_violation(instant->expired_policy, instant->expired_severity,
+                          (struct ampel_text){instant->expired_id, instant->expired_id_size}, out);
+}
+
+/* An event whose time has come. */
+static bool entry_turn(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
+                       uint32_t index, bool *silent) {
+    const struct ampel_pending_entry *entry = &engine->instant.entries[index];
+    struct ampel_event event;
+    ampel_pending_event(entry, &event);
+    enum ampel_outcome outcome =
+        ampel_account_merge(engine, slot, account, &event, AMPEL_MOVER_EVENT + index);
+    if (outcome == AMPEL_OUTCOME_NO_MEMORY) return false;
+    bool backfilling = account->rare != NULL && account->rare->backfill != NULL;
+    *silent = entry->backfill && backfilling;
+    if (outcome != AMPEL_OUTCOME_FULL) return true;
+    struct ampel_source source = {
+        .producer = {(const char *)entry->bytes, entry->producer_size},
+        .sequence = entry->sequence,
+        .position = engine->position,
+    };
+    return ampel_account_refuse(engine, slot, &event, &source, ampel_full_verdict(event.type));
+}
+
+static bool turn_finish(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
+                        const struct ampel_touched *touched, bool silent) {
+    struct ampel_numbers after;
+    ampel_account_numbers(engine, account, &after);
+    ampel_account_row_mark(engine, slot, account, &touched->before, &after);
+    if (!silent && ampel_changes_due(engine, &touched->before, &after, false)) {
+        struct ampel_cause cause;
+        turn_cause(engine, touched, &after, &cause);
+        if (!ampel_changes_name(engine, slot, &touched->before, &after, false, &cause,
+                                engine->position)) {
+            return false;
+        }
+    }
+    if (!ampel_backfill_summarize(engine, slot, account)) return false;
+    ampel_account_due_renew(engine, slot, account);
+    return true;
+}
+
+/* Everything that this instant means to one account; its keys are those at keys_next. */
+static bool turn(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account) {
+    struct ampel_instant *instant = &engine->instant;
+    struct ampel_touched *touched = ampel_step_touch(engine, slot, account, false);
+    if (touched == NULL) return false;
+    bool silent = false, done = true;
+    if (instant->midnight) ampel_account_midnight(engine, slot, account, touched);
+    done = ampel_account_leave(engine, slot, account, touched, true);
+    while (done && instant->keys_next < instant->keys_count &&
+           instant->keys[instant->keys_next] >> 32 == slot) {
+        uint32_t index = (uint32_t)instant->keys[instant->keys_next++];
+        if (index != UINT32_MAX) done = entry_turn(engine, slot, account, index, &silent);
+    }
+    done = done && ampel_account_leave(engine, slot, account, touched, true);
+    done = done && turn_finish(engine, slot, account, touched, silent);
+    account->touched = 0;
+    engine->touched_count = 0;
+    return done;
+}
+
+/* ---- one instant ---------------------------------------------------------------------------- */
+
+static bool key_push(struct ampel_engine *engine, uint32_t slot, uint32_t index) {
+    struct ampel_instant *instant = &engine->instant;
+    uint64_t *keys = ampel_pool_grow(&engine->pool, instant->keys, &instant->keys_capacity,
+                                     instant->keys_count + 1, sizeof(*keys));
+    if (keys == NULL) return false;
+    instant->keys = keys;
+    keys[instant->keys_count++] = (uint64_t)slot << 32 | index;
+    return true;
+}
+
+static bool entries_collect(struct ampel_engine *engine) {
+    struct ampel_instant *instant = &engine->instant;
+    while (ampel_pending_due(&engine->pending) == instant->at_ms) {
+        struct ampel_pending_entry *entries =
+            ampel_pool_grow(&engine->pool, instant->entries, &instant->entries_capacity,
+                            instant->entries_count + 1, sizeof(*entries));
+        if (entries == NULL) return false;
+        instant->entries = entries;
+        ampel_pending_pop(&engine->pending, &entries[instant->entries_count]);
+        if (!key_push(engine, entries[instant->entries_count].slot, instant->entries_count)) {
+            return false;
+        }
+        instant->entries_count++;
+    }
+    return true;
+}
+
+static bool instant_begin(struct ampel_engine *engine, int64_t at_ms) {
+    struct ampel_instant *instant = &engine->instant;
+    instant->active = true;
+    instant->at_ms = at_ms;
+    instant->sweep_slot = 0;
+    instant->keys_count = instant->keys_next = instant->entries_count = 0;
+    engine->now_ms = at_ms;
+    ampel_wheel_move(&engine->wheel, at_ms);
+    instant->midnight = at_ms / AMPEL_DAY_MS != engine->now_day;
+    if (instant->midnight) {
+        engine->now_day = at_ms / AMPEL_DAY_MS;
+        engine->now_cell = (uint32_t)(engine->now_day % AMPEL_WINDOW_DAYS_MAX);
+        ampel_producers_forget(&engine->producers, &engine->pool, at_ms);
+    }
+    for (;;) {
+        uint32_t slot = ampel_wheel_pop(&engine->wheel, &engine->accounts);
+        if (slot == AMPEL_SLOT_NONE) break;
+        if (!key_push(engine, slot, UINT32_MAX)) return false;
+    }
+    if (!entries_collect(engine)) return false;
+    ampel_sort_u64(instant->keys, instant->keys_count);
+    return true;
+}
+
+static void instant_end(struct ampel_engine *engine) {
+    struct ampel_instant *instant = &engine->instant;
+    for (uint32_t i = 0; i < instant->entries_count; i++) {
+        ampel_pending_release(&engine->pool, &instant->entries[i]);
+    }
+    instant->entries_count = 0;
+    instant->active = false;
+}
+
+/* At midnight every account is looked at: two cells of its ring, and that far ahead they are
+ * fetched. */
+#define SWEEP_AHEAD_HEADER 32
+#define SWEEP_AHEAD_RING   16
+
+static void sweep_prefetch(const struct ampel_engine *engine, uint32_t slot) {
+    const struct ampel_accounts *accounts = &engine->accounts;
+    if (slot + SWEEP_AHEAD_HEADER < accounts->count) {
+        __builtin_prefetch(ampel_account_at(accounts, slot + SWEEP_AHEAD_HEADER));
+    }
+    if (slot + SWEEP_AHEAD_RING < accounts->count) {
+        const struct ampel_account *account = ampel_account_at(accounts, slot + SWEEP_AHEAD_RING);
+        if (account->ring != NULL) {
+            __builtin_prefetch(account->ring + (size_t)engine->now_cell * account->ring_width);
+        }
+    }
+}
+
+/* False: no memory. Stops where the steps end; the instant is over when nothing is left. */
+static bool sweep_run(struct ampel_engine *engine, uint32_t *steps) {
+    struct ampel_instant *instant = &engine->instant;
+    while (instant->sweep_slot<engine->accounts.count && * steps> 0) {
+        uint32_t slot = instant->sweep_slot++;
+        (*steps)--;
+        sweep_prefetch(engine, slot);
+        struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
+        bool keyed = instant->keys_next < instant->keys_count &&
+                     instant->keys[instant->keys_next] >> 32 == slot;
+        if (!keyed && !ampel_account_midnight_due(engine, account)) continue;
+        if (!turn(engine, slot, account)) return false;
+    }
+    if (instant->sweep_slot == engine->accounts.count) instant_end(engine);
+    return true;
+}
+
+static bool instant_run(struct ampel_engine *engine, uint32_t *steps) {
+    struct ampel_instant *instant = &engine->instant;
+    if (instant->midnight) return sweep_run(engine, steps);
+    while (instant->keys_next<instant->keys_count && * steps> 0) {
+        uint32_t slot = (uint32_t)(instant->keys[instant->keys_next] >> 32);
+        (*steps)--;
+        if (!turn(engine, slot, ampel_account_at(&engine->accounts, slot))) return false;
+    }
+    if (instant->keys_next == instant->keys_count) instant_end(engine);
+    return true;
+}
+
+/* ---- the way -------------------------------------------------------------------------------- */
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* The next instant up to to_ms, INT64_MAX if there is none; false when the steps did not suffice to
+ * know. */
+static bool instant_next(struct ampel_engine *engine, int64_t to_ms, uint32_t *steps,
+                         int64_t *out) {
+    int64_t midnight_ms = (engine->now_day + 1) * AMPEL_DAY_MS, due_ms;
+    int64_t limit_ms = least(least(midnight_ms, ampel_pending_due(&engine->pending)), to_ms);
+    if (!ampel_wheel_next(&engine->wheel, &engine->accounts, limit_ms, steps, &due_ms)) {
+        return false;
+    }
+    due_ms = least(due_ms, least(midnight_ms, ampel_pending_due(&engine->pending)));
+    *out = due_ms <= to_ms ? due_ms : INT64_MAX;
+    return true;
+}
+
+enum ampel_engine_status ampel_engine_advance(struct ampel_engine *engine, int64_t to_ms,
+                                              uint32_t steps_max, bool *done) {
+    uint32_t steps = steps_max > 0 ? steps_max : 1;
+    *done = false;
+    if (engine->poisoned || engine->importing) return AMPEL_ENGINE_NO_MEMORY;
+    if (to_ms > AMPEL_TIME_MAX_MS) to_ms = AMPEL_TIME_MAX_MS;
+    for (;;) {
+        if (engine->instant.active && !instant_run(engine, &steps)) {
+            engine->poisoned = true;
+            return AMPEL_ENGINE_NO_MEMORY;
+        }
+        if (engine->instant.active) return AMPEL_ENGINE_OK;
+        if (to_ms <= engine->now_ms) break;
+        int64_t next_ms;
+        if (!instant_next(engine, to_ms, &steps, &next_ms)) return AMPEL_ENGINE_OK;
+        if (next_ms == INT64_MAX) {
+            engine->now_ms = to_ms;
+            ampel_wheel_move(&engine->wheel, to_ms);
+            break;
+        }
+        if (!instant_begin(engine, next_ms)) {
+            engine->poisoned = true;
+            return AMPEL_ENGINE_NO_MEMORY;
+        }
+    }
+    AMPEL_ASSERT_PARANOID(ampel_wheel_sane(&engine->wheel, &engine->accounts));
+    *done = true;
+    return AMPEL_ENGINE_OK;
+}

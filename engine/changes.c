@@ -1,0 +1,163 @@
+#include <string.h>
+
+#include "engine/state.h"
+
+static const char *const change_names[] = {
+#define X(upper, lower, code) [code] = #lower,
+    AMPEL_CHANGES(X)
+#undef X
+};
+
+const char *ampel_change_name(uint8_t kind) {
+    return kind < AMPEL_CHANGES_COUNT ? change_names[kind] : "unknown";
+}
+
+struct ampel_change *ampel_change_push(struct ampel_engine *engine, uint8_t kind, uint32_t slot,
+                                       uint64_t position, const struct ampel_cause *cause) {
+    struct ampel_change *changes =
+        ampel_pool_grow(&engine->pool, engine->changes, &engine->changes_capacity,
+                        engine->changes_count + 1, sizeof(*changes));
+    if (changes == NULL) return NULL;
+    engine->changes = changes;
+    struct ampel_change *change = &changes[engine->changes_count++];
+    memset(change, 0, sizeof(*change));
+    change->at_ms = engine->now_ms;
+    change->position = position;
+    change->slot = slot;
+    change->kind = kind;
+    change->cap_group = AMPEL_CAP_GROUP_NONE;
+    change->cause = *cause;
+    return change;
+}
+
+/* What a cap group has to say: CAP_NEAR, CAP_REACHED, or AMPEL_CHANGES_COUNT for nothing. */
+static uint8_t cap_kind(const struct ampel_rules *rules, uint32_t group, uint16_t before,
+                        uint16_t after) {
+    int32_t limit = rules->cap_groups[group].limit, near = limit - rules->cap_warn_before;
+    if (before < limit && after >= limit) return AMPEL_CHANGE_CAP_REACHED;
+    if (before < near && after >= near && after < limit) return AMPEL_CHANGE_CAP_NEAR;
+    return AMPEL_CHANGES_COUNT;
+}
+
+bool ampel_changes_due(const struct ampel_engine *engine, const struct ampel_numbers *before,
+                       const struct ampel_numbers *after, bool is_new) {
+    if (is_new || before->score != after->score || before->colour != after->colour) return true;
+    if (before->risk != after->risk || before->criticals < after->criticals) return true;
+    for (uint32_t i = 0; i < engine->rules.cap_groups_count; i++) {
+        uint8_t kind = cap_kind(&engine->rules, i, before->caps[i], after->caps[i]);
+        if (kind != AMPEL_CHANGES_COUNT) return true;
+    }
+    return false;
+}
+
+/* One naming in progress. */
+struct naming {
+    struct ampel_engine *engine;
+    const struct ampel_numbers *before, *after;
+    const struct ampel_cause *cause;
+    uint64_t position;
+    uint32_t slot;
+    bool is_new;
+};
+
+static bool name_one(const struct naming *naming, uint8_t kind, int32_t deadline_hours,
+                     uint8_t cap_group) {
+    struct ampel_change *change =
+        ampel_change_push(naming->engine, kind, naming->slot, naming->position, naming->cause);
+    if (change == NULL) return false;
+    change->before = *naming->before;
+    change->after = *naming->after;
+    change->is_new = naming->is_new;
+    change->cap_group = cap_group;
+    if (deadline_hours > 0) change->deadline_ms = change->at_ms + deadline_hours * AMPEL_HOUR_MS;
+    return true;
+}
+
+static bool name_caps(const struct naming *naming, uint8_t wanted, int32_t deadline_hours) {
+    const struct ampel_rules *rules = &naming->engine->rules;
+    for (uint32_t i = 0; i < rules->cap_groups_count; i++) {
+        uint8_t kind = cap_kind(rules, i, naming->before->caps[i], naming->after->caps[i]);
+        if (kind == wanted && !name_one(naming, kind, deadline_hours, (uint8_t)i)) return false;
+    }
+    return true;
+}
+
+bool ampel_changes_name(struct ampel_engine *engine, uint32_t slot,
+                        const struct ampel_numbers *before, const struct ampel_numbers *after,
+                        bool is_new, const struct ampel_cause *cause, uint64_t position) {
+    struct naming naming = {engine, before, after, cause, position, slot, is_new};
+    const struct ampel_rules *rules = &engine->rules;
+    bool colour = before->colour != after->colour, risk = before->risk != after->risk;
+    bool done = true;
+    if (is_new || colour || risk || before->score != after->score) {
+        done = name_one(&naming, AMPEL_CHANGE_SCORE, 0, AMPEL_CAP_GROUP_NONE);
+    }
+    if (done && colour) {
+        int32_t hours = after->colour == AMPEL_RED ? rules->deadline_red_hours : 0;
+        done = name_one(&naming, AMPEL_CHANGE_COLOUR, hours, AMPEL_CAP_GROUP_NONE);
+    }
+    if (done && risk) done = name_one(&naming, AMPEL_CHANGE_RISK, 0, AMPEL_CAP_GROUP_NONE);
+    done = done && name_caps(&naming, AMPEL_CHANGE_CAP_NEAR, 0);
+    done = done && name_caps(&naming, AMPEL_CHANGE_CAP_REACHED, rules->deadline_cap_hours);
+    if (done && before->criticals < after->criticals) {
+        done = name_one(&naming, AMPEL_CHANGE_CRITICAL, 0, AMPEL_CAP_GROUP_NONE);
+    }
+    return done;
+}
+
+/* ---- causes --------------------------------------------------------------------------------- */
+
+void ampel_cause_time(int64_t at_ms, uint8_t kind, struct ampel_cause *out) {
+    memset(out, 0, sizeof(*out));
+    out->at_ms = at_ms;
+    out->kind = kind;
+    out->event_type = 255;
+    out->policy = 255;
+    out->severity = AMPEL_SEVERITY_NOT_GIVEN;
+    out->code = AMPEL_CODE_NONE;
+}
+
+void ampel_cause_violation(uint8_t policy, int8_t severity, struct ampel_text id,
+                           struct ampel_cause *out) {
+    out->policy = policy;
+    out->severity = severity;
+    out->id_size = (uint8_t)(id.size <= AMPEL_ID_BYTES_MAX ? id.size : AMPEL_ID_BYTES_MAX);
+    if (out->id_size > 0) memcpy(out->id, id.bytes, out->id_size);
+}
+
+/* What is known of the violation that a state is about. */
+static void cause_state(const struct ampel_engine *engine, uint32_t slot, struct ampel_text id,
+                        struct ampel_cause *out) {
+    ampel_cause_violation(255, AMPEL_SEVERITY_NOT_GIVEN, id, out);
+    if (slot == AMPEL_SLOT_NONE) return;
+    const struct ampel_violations *violations =
+        ampel_account_at(&engine->accounts, slot)->violations;
+    uint16_t record = ampel_violations_find(violations, id);
+    if (record == AMPEL_VIOLATION_NONE) return;
+    const struct ampel_violation_hot *hot = &violations->hot[record];
+    if (hot->policy == AMPEL_POLICY_WAITING) return;
+    out->policy = hot->policy;
+    out->severity = ampel_scale_severity(&engine->scale, hot->policy, hot->severity_given);
+}
+
+void ampel_cause_event(const struct ampel_engine *engine, uint32_t slot,
+                       const struct ampel_event *event, const struct ampel_source *source,
+                       struct ampel_cause *out) {
+    ampel_cause_time(event->at_ms, AMPEL_CAUSE_EVENT, out);
+    out->sequence = source->sequence;
+    out->event_type = event->type;
+    out->code = event->code;
+    out->producer_size = (uint8_t)source->producer.size;
+    if (source->producer.size > 0)
+        memcpy(out->producer, source->producer.bytes, out->producer_size);
+    struct ampel_text id = ampel_extra_text(event, AMPEL_EXTRA_ID);
+    if (event->type == AMPEL_EVENT_VIOLATION) {
+        ampel_cause_violation(event->policy,
+                              ampel_scale_severity(&engine->scale, event->policy, event->severity),
+                              id, out);
+    } else if (event->type == AMPEL_EVENT_VIOLATION_STATE) {
+        cause_state(engine, slot, id, out);
+    } else if (id.size > 0) {
+        ampel_cause_violation(255, AMPEL_SEVERITY_NOT_GIVEN, id, out);
+    }
+}

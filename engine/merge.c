@@ -1,0 +1,167 @@
+#include <string.h>
+
+#include "engine/state.h"
+#include "engine/window.h"
+
+enum ampel_verdict ampel_event_judge(const struct ampel_event *event) {
+    if (event->type == AMPEL_EVENT_ORDER && event->extras_size == 0) {
+        bool fits = event->count >= 1 && event->count <= AMPEL_ORDERS_MAX && event->at_ms >= 0 &&
+                    event->at_ms <= AMPEL_TIME_MAX_MS;
+        return fits ? AMPEL_VERDICT_OK : AMPEL_VERDICT_OUT_OF_RANGE;
+    }
+    const char *field;
+    return ampel_event_check(event, event->at_ms, &field);
+}
+
+/* ---- orders --------------------------------------------------------------------------------- */
+
+static enum ampel_outcome orders_merge(struct ampel_engine *engine, uint32_t slot,
+                                       struct ampel_account *account,
+                                       const struct ampel_event *event) {
+    int64_t age_days = engine->now_day - event->at_ms / AMPEL_DAY_MS;
+    if (age_days >= AMPEL_WINDOW_CELLS) return AMPEL_OUTCOME_SAME;
+    uint32_t cell = engine->now_cell + AMPEL_WINDOW_CELLS - (uint32_t)age_days;
+    if (cell >= AMPEL_WINDOW_CELLS) cell -= AMPEL_WINDOW_CELLS;
+    uint32_t before =
+        account->ring != NULL ? ampel_window_get(account->ring, account->ring_width, cell) : 0;
+    uint32_t after;
+    if (event->type == AMPEL_EVENT_ORDER) {
+        after = ampel_day_increment(before, event->count);
+    } else {
+        after = ampel_day_pack(event->rev, event->count);
+        if (after < before) after = before;
+    }
+    if (after == before) return AMPEL_OUTCOME_SAME;
+    if (!ampel_window_put(&engine->pool, &account->ring, &account->ring_width, cell, after)) {
+        return AMPEL_OUTCOME_NO_MEMORY;
+    }
+    ampel_account_dirty(&engine->accounts, slot, account, 0);
+    if (age_days >= engine->rules.window_days) return AMPEL_OUTCOME_KEPT;
+    account->orders += ampel_day_total(after) - ampel_day_total(before);
+    return AMPEL_OUTCOME_MOVED;
+}
+
+/* ---- violations ----------------------------------------------------------------------------- */
+
+static void facts_of(const struct ampel_event *event, struct ampel_violation_facts *out) {
+    *out = (struct ampel_violation_facts){
+        .at_ms = event->at_ms,
+        .at_risk_sales_cents = -1,
+        .texts = {[AMPEL_TEXT_ID] = ampel_extra_text(event, AMPEL_EXTRA_ID),
+                  [AMPEL_TEXT_INCIDENT] = ampel_extra_text(event, AMPEL_EXTRA_INCIDENT),
+                  [AMPEL_TEXT_ASIN] = ampel_extra_text(event, AMPEL_EXTRA_ASIN),
+                  [AMPEL_TEXT_SKU] = ampel_extra_text(event, AMPEL_EXTRA_SKU)},
+        .rev = event->rev,
+        .points_given = event->points,
+        .policy = event->policy,
+        .severity_given = event->severity,
+    };
+    int64_t cents;
+    if (ampel_extra_number(event, AMPEL_EXTRA_AT_RISK_SALES, &cents)) {
+        out->at_risk_sales_cents = cents;
+    }
+}
+
+static uint32_t known_count(const struct ampel_account *account) {
+    return account->violations != NULL ? account->violations->known_count : 0;
+}
+
+static enum ampel_outcome violations_merge(struct ampel_engine *engine, uint32_t slot,
+                                           struct ampel_account *account,
+                                           const struct ampel_event *event) {
+    struct ampel_violations_context context = ampel_engine_context(engine);
+    enum ampel_outcome outcome;
+    uint32_t known_before = known_count(account);
+    if (event->type == AMPEL_EVENT_VIOLATION) {
+        struct ampel_violation_facts facts;
+        facts_of(event, &facts);
+        outcome = ampel_violations_define(&account->violations, &context, &facts);
+    } else {
+        outcome = ampel_violations_state(&account->violations, &context,
+                                         ampel_extra_text(event, AMPEL_EXTRA_ID), event->code,
+                                         event->at_ms);
+    }
+    engine->violations_count += known_count(account) - known_before;
+    if (outcome == AMPEL_OUTCOME_KEPT || outcome == AMPEL_OUTCOME_MOVED) {
+        ampel_account_dirty(&engine->accounts, slot, account,
+                            AMPEL_ROW_VIOLATIONS | AMPEL_ACCOUNT_DUE_STALE);
+    }
+    return outcome;
+}
+
+/* ---- the rest ------------------------------------------------------------------------------- */
+
+static enum ampel_outcome rest_merge(struct ampel_engine *engine, uint32_t slot,
+                                     struct ampel_account *account,
+                                     const struct ampel_event *event) {
+    struct ampel_rare *rare = ampel_account_rare(account, &engine->pool);
+    if (rare == NULL) return AMPEL_OUTCOME_NO_MEMORY;
+    uint32_t before = rare->facts != NULL ? rare->facts->count : 0;
+    enum ampel_outcome outcome =
+        ampel_facts_apply(&rare->facts, &engine->pool, event, engine->now_day);
+    uint32_t after = rare->facts != NULL ? rare->facts->count : 0;
+    engine->facts_count += after - before;
+    if (outcome == AMPEL_OUTCOME_KEPT) {
+        ampel_account_dirty(&engine->accounts, slot, account, 0);
+    }
+    return outcome;
+}
+
+enum ampel_outcome ampel_account_merge(struct ampel_engine *engine, uint32_t slot,
+                                       struct ampel_account *account,
+                                       const struct ampel_event *event, uint32_t mover) {
+    struct ampel_touched *touched = ampel_step_touch(engine, slot, account, false);
+    if (touched == NULL) return AMPEL_OUTCOME_NO_MEMORY;
+    enum ampel_outcome outcome;
+    if (event->type <= AMPEL_EVENT_ORDERS_DAY) {
+        outcome = orders_merge(engine, slot, account, event);
+        if (outcome == AMPEL_OUTCOME_MOVED) touched->orders_mover = mover;
+    } else if (event->type <= AMPEL_EVENT_VIOLATION_STATE) {
+        outcome = violations_merge(engine, slot, account, event);
+        if (outcome == AMPEL_OUTCOME_MOVED) touched->violations_mover = mover;
+    } else {
+        outcome = rest_merge(engine, slot, account, event);
+    }
+    if (outcome <= AMPEL_OUTCOME_MOVED) touched->any_mover = mover;
+    return outcome;
+}
+
+enum ampel_outcome ampel_account_defer(struct ampel_engine *engine, uint32_t slot,
+                                       struct ampel_account *account,
+                                       const struct ampel_event *event,
+                                       const struct ampel_source *source) {
+    AMPEL_ASSERT(event->at_ms > engine->now_ms);
+    if (event->type == AMPEL_EVENT_VIOLATION || event->type == AMPEL_EVENT_VIOLATION_STATE) {
+        struct ampel_violations_context context = ampel_engine_context(engine);
+        enum ampel_outcome outcome = ampel_violations_expect(
+            &account->violations, &context, ampel_extra_text(event, AMPEL_EXTRA_ID), event->at_ms);
+        if (outcome == AMPEL_OUTCOME_FULL || outcome == AMPEL_OUTCOME_NO_MEMORY) return outcome;
+        ampel_account_dirty(&engine->accounts, slot, account, AMPEL_ACCOUNT_DUE_STALE);
+    }
+    if (!ampel_pending_push(&engine->pending, &engine->pool, slot, event, source->producer,
+                            source->sequence, source->backfill)) {
+        return AMPEL_OUTCOME_NO_MEMORY;
+    }
+    return AMPEL_OUTCOME_KEPT;
+}
+
+enum ampel_verdict ampel_full_verdict(uint8_t type) {
+    bool violation = type == AMPEL_EVENT_VIOLATION || type == AMPEL_EVENT_VIOLATION_STATE;
+    return violation ? AMPEL_VERDICT_TOO_MANY_VIOLATIONS : AMPEL_VERDICT_TOO_MANY_FACTS;
+}
+
+bool ampel_account_refuse(struct ampel_engine *engine, uint32_t slot,
+                          const struct ampel_event *event, const struct ampel_source *source,
+                          enum ampel_verdict verdict) {
+    struct ampel_cause cause;
+    ampel_cause_event(engine, slot, event, source, &cause);
+    struct ampel_change *change =
+        ampel_change_push(engine, AMPEL_CHANGE_REFUSED, slot, source->position, &cause);
+    if (change == NULL) return false;
+    change->verdict = (uint8_t)verdict;
+    if (slot != AMPEL_SLOT_NONE) {
+        ampel_account_numbers(engine, ampel_account_at(&engine->accounts, slot), &change->before);
+        change->after = change->before;
+    }
+    return true;
+}

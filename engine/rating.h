@@ -1,0 +1,48 @@
+/* The score as a formula: pure functions of rules and sums (rating-model 3.4 to 3.8). */
+#ifndef AMPEL_ENGINE_RATING_H
+#define AMPEL_ENGINE_RATING_H
+
+#include "engine/engine.h"
+#include "engine/registry.h"
+#include "engine/rules.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Every ladder is constant from rank 16 on: exponents end at 10, tables at 16 factors. */
+#define AMPEL_SCALE_RANKS 17
+
+/* The rules as the tables that one violation needs. */
+struct ampel_scale {
+    int64_t window_ms;                                              /* the rule window_days */
+    int64_t points[AMPEL_SEVERITY_CRITICAL + 1][AMPEL_SCALE_RANKS]; /* by severity and rank */
+    uint8_t group[AMPEL_POLICIES_MAX];
+    int8_t severity[AMPEL_POLICIES_MAX]; /* of a policy where the event gives none */
+    bool rerank;
+};
+
+void ampel_scale_init(struct ampel_scale *out, const struct ampel_rules *rules);
+
+/* p(v): what one violation costs at a rank; given is the event's own points or -1. */
+static inline int64_t ampel_scale_points(const struct ampel_scale *scale, int8_t severity,
+                                         uint32_t rank, int16_t given) {
+    if (given >= 0) return given;
+    return scale->points[severity][rank < AMPEL_SCALE_RANKS ? rank : AMPEL_SCALE_RANKS - 1];
+}
+
+static inline int8_t ampel_scale_severity(const struct ampel_scale *scale, uint8_t policy,
+                                          int8_t given) {
+    return given >= 0 ? given : scale->severity[policy % AMPEL_POLICIES_MAX];
+}
+
+/* Everything shown, from the sums. caps may be NULL where all are 0. */
+void ampel_rating_numbers(const struct ampel_rules *rules, uint32_t orders, int64_t deducted,
+                          uint16_t criticals, const uint16_t caps[AMPEL_CAP_GROUPS_MAX],
+                          struct ampel_numbers *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

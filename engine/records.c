@@ -1,0 +1,384 @@
+#include "engine/records.h"
+
+#include <string.h>
+
+#define CAPACITY_LEAST    2
+#define CAPACITY_GREATEST 65536
+#define INDEX_FROM        32 /* below, a scan over the hashes of hot records is as fast */
+
+static_assert(AMPEL_ACCOUNT_VIOLATIONS_MAX < AMPEL_VIOLATION_NONE + 1, "record numbers are u16");
+
+int ampel_text_compare(struct ampel_text a, struct ampel_text b) {
+    uint32_t size = a.size < b.size ? a.size : b.size;
+    int order = size > 0 ? memcmp(a.bytes, b.bytes, size) : 0;
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+static uint32_t text_hash(struct ampel_text text) {
+    uint64_t hash = text.size * UINT64_C(0x9e3779b97f4a7c15);
+    uint32_t offset = 0;
+    for (; offset < text.size; offset += 8) {
+        uint64_t word = 0;
+        uint32_t left = text.size - offset;
+        memcpy(&word, text.bytes + offset, left < 8 ? left : 8);
+        hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
+        hash ^= hash >> 32;
+    }
+    return (uint32_t)hash;
+}
+
+struct ampel_text ampel_violations_text(const struct ampel_violations *block, uint16_t record,
+                                        enum ampel_violation_text which) {
+    const struct ampel_violation_cold *cold = &block->cold[record];
+    uint32_t offset = 0;
+    for (uint32_t i = 0; i < (uint32_t)which; i++)
+        offset += cold->sizes[i];
+    return (struct ampel_text){cold->texts + offset, cold->sizes[which]};
+}
+
+static struct ampel_text id_of(const struct ampel_violations *block, uint16_t record) {
+    return (struct ampel_text){block->cold[record].texts, block->cold[record].sizes[AMPEL_TEXT_ID]};
+}
+
+/* ---- the block ------------------------------------------------------------------------------ */
+
+static uint32_t index_entries(uint32_t capacity) {
+    return capacity >= INDEX_FROM ? 2 * capacity : 0;
+}
+
+static size_t block_bytes(uint32_t capacity) {
+    size_t record = sizeof(struct ampel_violation_hot) + sizeof(struct ampel_violation_cold) +
+                    2 * sizeof(uint16_t);
+    return sizeof(struct ampel_violations) + record * capacity +
+           sizeof(uint16_t) * index_entries(capacity);
+}
+
+static void block_lay_out(struct ampel_violations *block, uint32_t capacity) {
+    uint32_t entries = index_entries(capacity);
+    block->capacity = capacity;
+    block->index_mask = entries > 0 ? entries - 1 : 0;
+    block->hot = (void *)(block + 1);
+    block->cold = (void *)(block->hot + capacity);
+    block->order = (void *)(block->cold + capacity);
+    block->heap = block->order + capacity;
+    block->index = block->heap + capacity;
+    if (entries > 0) memset(block->index, 0, entries * sizeof(uint16_t));
+}
+
+/* ---- the index ------------------------------------------------------------------------------ */
+
+static void index_put(struct ampel_violations *block, uint16_t record) {
+    if (block->index_mask == 0) return;
+    uint32_t place = block->hot[record].id_hash & block->index_mask;
+    while (block->index[place] != 0)
+        place = (place + 1) & block->index_mask;
+    block->index[place] = (uint16_t)(record + 1);
+}
+
+static uint32_t index_place(const struct ampel_violations *block, uint16_t record) {
+    uint32_t place = block->hot[record].id_hash & block->index_mask;
+    while (block->index[place] != record + 1)
+        place = (place + 1) & block->index_mask;
+    return place;
+}
+
+/* Closes the gap, so that no chain is cut (no tombstones). */
+static void index_remove(struct ampel_violations *block, uint16_t record) {
+    if (block->index_mask == 0) return;
+    uint32_t mask = block->index_mask, hole = index_place(block, record), place = hole;
+    for (;;) {
+        block->index[hole] = 0;
+        for (;;) {
+            place = (place + 1) & mask;
+            if (block->index[place] == 0) return;
+            uint32_t home = block->hot[block->index[place] - 1].id_hash & mask;
+            if (((place - home) & mask) >= ((place - hole) & mask)) break;
+        }
+        block->index[hole] = block->index[place];
+        hole = place;
+    }
+}
+
+static bool record_is(const struct ampel_violations *block, uint16_t record, uint32_t hash,
+                      struct ampel_text id) {
+    return block->hot[record].id_hash == hash && ampel_text_compare(id_of(block, record), id) == 0;
+}
+
+uint16_t ampel_violations_find(const struct ampel_violations *block, struct ampel_text id) {
+    if (block == NULL) return AMPEL_VIOLATION_NONE;
+    uint32_t hash = text_hash(id);
+    if (block->index_mask == 0) {
+        for (uint32_t i = 0; i < block->count; i++) {
+            if (record_is(block, (uint16_t)i, hash, id)) return (uint16_t)i;
+        }
+        return AMPEL_VIOLATION_NONE;
+    }
+    uint32_t place = hash & block->index_mask;
+    for (; block->index[place] != 0; place = (place + 1) & block->index_mask) {
+        uint16_t record = (uint16_t)(block->index[place] - 1);
+        if (record_is(block, record, hash, id)) return record;
+    }
+    return AMPEL_VIOLATION_NONE;
+}
+
+/* ---- the order ------------------------------------------------------------------------------ */
+
+int ampel_records_compare(const struct ampel_violations *block, uint16_t a, uint16_t b) {
+    const struct ampel_violation_hot *left = &block->hot[a], *right = &block->hot[b];
+    if (left->policy != right->policy) return left->policy < right->policy ? -1 : 1;
+    if (left->at_ms != right->at_ms) return left->at_ms < right->at_ms ? -1 : 1;
+    return ampel_text_compare(id_of(block, a), id_of(block, b));
+}
+
+/* How many of the first ordered_count sort before the record. */
+static uint32_t order_place(const struct ampel_violations *block, uint16_t record,
+                            uint32_t ordered_count) {
+    uint32_t low = 0, high = ordered_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (ampel_records_compare(block, block->order[middle], record) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint32_t ampel_records_position(const struct ampel_violations *block, uint16_t record) {
+    uint32_t position = order_place(block, record, block->count);
+    AMPEL_ASSERT(position < block->count && block->order[position] == record);
+    return position;
+}
+
+uint32_t ampel_records_position_from(const struct ampel_violations *block, uint8_t policy,
+                                     int64_t at_ms) {
+    uint32_t low = 0, high = block->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct ampel_violation_hot *hot = &block->hot[block->order[middle]];
+        bool before = hot->policy != policy ? hot->policy < policy : hot->at_ms < at_ms;
+        if (before)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void ampel_records_order_remove(struct ampel_violations *block, uint32_t position,
+                                uint32_t ordered_count) {
+    memmove(block->order + position, block->order + position + 1,
+            (ordered_count - position - 1) * sizeof(uint16_t));
+}
+
+uint32_t ampel_records_order_insert(struct ampel_violations *block, uint16_t record,
+                                    uint32_t ordered_count) {
+    uint32_t position = order_place(block, record, ordered_count);
+    memmove(block->order + position + 1, block->order + position,
+            (ordered_count - position) * sizeof(uint16_t));
+    block->order[position] = record;
+    return position;
+}
+
+/* ---- the heap ------------------------------------------------------------------------------- */
+
+/* Ties by what every history agrees on, so that causes are named alike after an import. */
+static bool due_before(const struct ampel_violations *block, uint16_t a, uint16_t b) {
+    int64_t left = block->hot[a].due_ms, right = block->hot[b].due_ms;
+    return left != right ? left < right : ampel_records_compare(block, a, b) < 0;
+}
+
+static void heap_put(struct ampel_violations *block, uint32_t place, uint16_t record) {
+    block->heap[place] = record;
+    block->hot[record].heap_place = (uint16_t)place;
+}
+
+static void heap_rise(struct ampel_violations *block, uint32_t place) {
+    uint16_t record = block->heap[place];
+    while (place > 0) {
+        uint32_t parent = (place - 1) / 2;
+        if (!due_before(block, record, block->heap[parent])) break;
+        heap_put(block, place, block->heap[parent]);
+        place = parent;
+    }
+    heap_put(block, place, record);
+}
+
+static void heap_sink(struct ampel_violations *block, uint32_t place, uint32_t heap_count) {
+    uint16_t record = block->heap[place];
+    for (;;) {
+        uint32_t child = 2 * place + 1;
+        if (child >= heap_count) break;
+        if (child + 1 < heap_count &&
+            due_before(block, block->heap[child + 1], block->heap[child])) {
+            child++;
+        }
+        if (!due_before(block, block->heap[child], record)) break;
+        heap_put(block, place, block->heap[child]);
+        place = child;
+    }
+    heap_put(block, place, record);
+}
+
+static void heap_remove(struct ampel_violations *block, uint16_t record, uint32_t heap_count) {
+    uint32_t place = block->hot[record].heap_place, last = heap_count - 1;
+    if (place == last) return;
+    uint16_t moved = block->heap[last];
+    heap_put(block, place, moved);
+    heap_sink(block, place, last);
+    heap_rise(block, block->hot[moved].heap_place);
+}
+
+void ampel_records_due_set(struct ampel_violations *block, uint16_t record, int64_t due_ms) {
+    block->hot[record].due_ms = due_ms;
+    heap_sink(block, block->hot[record].heap_place, block->count);
+    heap_rise(block, block->hot[record].heap_place);
+}
+
+void ampel_records_heap_rebuild(struct ampel_violations *block) {
+    for (uint32_t i = 0; i < block->count; i++)
+        heap_put(block, i, (uint16_t)i);
+    for (uint32_t i = block->count / 2; i > 0; i--)
+        heap_sink(block, i - 1, block->count);
+}
+
+/* ---- room ----------------------------------------------------------------------------------- */
+
+static struct ampel_violations *block_resize(struct ampel_violations *old, struct ampel_pool *pool,
+                                             uint32_t capacity) {
+    struct ampel_violations *block = ampel_pool_take(pool, block_bytes(capacity));
+    if (block == NULL) return NULL;
+    if (old == NULL) {
+        memset(block, 0, sizeof(*block));
+        block_lay_out(block, capacity);
+        return block;
+    }
+    *block = *old;
+    block_lay_out(block, capacity);
+    memcpy(block->hot, old->hot, old->count * sizeof(*old->hot));
+    memcpy(block->cold, old->cold, old->count * sizeof(*old->cold));
+    memcpy(block->order, old->order, old->count * sizeof(*old->order));
+    memcpy(block->heap, old->heap, old->count * sizeof(*old->heap));
+    for (uint32_t i = 0; i < block->count; i++)
+        index_put(block, (uint16_t)i);
+    ampel_pool_give(pool, old, block_bytes(old->capacity));
+    return block;
+}
+
+static bool room_make(struct ampel_violations **block, struct ampel_pool *pool) {
+    uint32_t capacity = CAPACITY_LEAST;
+    if (*block != NULL) {
+        if ((*block)->count < (*block)->capacity) return true;
+        capacity = 2 * (*block)->capacity;
+    }
+    AMPEL_ASSERT(capacity <= CAPACITY_GREATEST);
+    struct ampel_violations *resized = block_resize(*block, pool, capacity);
+    if (resized == NULL) return false;
+    *block = resized;
+    return true;
+}
+
+static size_t texts_bytes(const struct ampel_violation_cold *cold) {
+    size_t size = 0;
+    for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++)
+        size += cold->sizes[i];
+    return size;
+}
+
+bool ampel_records_texts_set(struct ampel_violations *block, struct ampel_pool *pool,
+                             uint16_t record, const struct ampel_text texts[AMPEL_TEXTS_COUNT]) {
+    struct ampel_violation_cold *cold = &block->cold[record];
+    size_t size = 0, old_size = texts_bytes(cold);
+    for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++)
+        size += texts[i].size;
+    char *bytes = ampel_pool_take(pool, size);
+    if (bytes == NULL) return false;
+    size_t offset = 0;
+    for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++) {
+        AMPEL_ASSERT(texts[i].size <= AMPEL_ID_BYTES_MAX);
+        if (texts[i].size > 0) memcpy(bytes + offset, texts[i].bytes, texts[i].size);
+        offset += texts[i].size;
+    }
+    /* The new texts may be borrowed from the old ones: these go last. */
+    char *old = cold->texts;
+    for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++)
+        cold->sizes[i] = (uint8_t)texts[i].size;
+    cold->texts = bytes;
+    if (old != NULL) ampel_pool_give(pool, old, old_size);
+    return true;
+}
+
+uint16_t ampel_records_claim(struct ampel_violations **block, struct ampel_pool *pool,
+                             struct ampel_text id, int64_t due_ms) {
+    if (!room_make(block, pool)) return AMPEL_VIOLATION_NONE;
+    struct ampel_violations *records = *block;
+    uint16_t record = (uint16_t)records->count;
+    struct ampel_violation_hot *hot = &records->hot[record];
+    struct ampel_violation_cold *cold = &records->cold[record];
+    memset(hot, 0, sizeof(*hot));
+    memset(cold, 0, sizeof(*cold));
+    struct ampel_text texts[AMPEL_TEXTS_COUNT] = {[AMPEL_TEXT_ID] = id};
+    if (!ampel_records_texts_set(records, pool, record, texts)) return AMPEL_VIOLATION_NONE;
+    hot->policy = AMPEL_POLICY_WAITING;
+    hot->severity_given = AMPEL_SEVERITY_NOT_GIVEN;
+    hot->points_given = -1;
+    hot->cleared_since_ms = AMPEL_CLEARED_NEVER_MS;
+    hot->state_at_ms = AMPEL_STATE_NEVER_MS;
+    hot->due_ms = due_ms;
+    hot->id_hash = text_hash(id);
+    cold->at_risk_sales_cents = -1;
+    ampel_records_order_insert(records, record, records->count);
+    index_put(records, record);
+    records->count++;
+    heap_put(records, record, record);
+    heap_rise(records, record);
+    return record;
+}
+
+/* The last record takes a free number; everything that knew it by its old one learns the new one.
+ */
+static void record_renumber(struct ampel_violations *block, uint16_t from, uint16_t to,
+                            uint32_t ordered_count) {
+    uint32_t position = order_place(block, from, ordered_count);
+    AMPEL_ASSERT(block->order[position] == from);
+    block->order[position] = to;
+    block->heap[block->hot[from].heap_place] = to;
+    if (block->index_mask != 0) block->index[index_place(block, from)] = (uint16_t)(to + 1);
+    block->hot[to] = block->hot[from];
+    block->cold[to] = block->cold[from];
+}
+
+bool ampel_records_release(struct ampel_violations **block, struct ampel_pool *pool,
+                           uint16_t record) {
+    struct ampel_violations *records = *block;
+    uint16_t last = (uint16_t)(records->count - 1);
+    ampel_records_order_remove(records, ampel_records_position(records, record), records->count);
+    index_remove(records, record);
+    heap_remove(records, record, records->count);
+    ampel_pool_give(pool, records->cold[record].texts, texts_bytes(&records->cold[record]));
+    if (record != last) record_renumber(records, last, record, last);
+    records->count--;
+    if (records->count == 0) {
+        ampel_pool_give(pool, records, block_bytes(records->capacity));
+        *block = NULL;
+    } else if (records->capacity > 8 && records->count <= records->capacity / 4) {
+        struct ampel_violations *resized = block_resize(records, pool, records->capacity / 2);
+        if (resized == NULL) return false;
+        *block = resized;
+    }
+    return true;
+}
+
+bool ampel_records_sane(const struct ampel_violations *block) {
+    uint32_t known = 0;
+    for (uint32_t i = 0; i < block->count; i++) {
+        uint16_t record = block->order[i];
+        if (record >= block->count) return false;
+        if (i > 0 && ampel_records_compare(block, block->order[i - 1], record) >= 0) return false;
+        if (block->heap[block->hot[i].heap_place] != i) return false;
+        if (i > 0 && due_before(block, block->heap[i], block->heap[(i - 1) / 2])) return false;
+        if (ampel_violations_find(block, id_of(block, (uint16_t)i)) != i) return false;
+        known += block->hot[i].policy != AMPEL_POLICY_WAITING;
+    }
+    return known == block->known_count;
+}

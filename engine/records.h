@@ -1,0 +1,50 @@
+/* The record store under violations.h: places, order, heap and index; it knows no rules. */
+#ifndef AMPEL_ENGINE_RECORDS_H
+#define AMPEL_ENGINE_RECORDS_H
+
+#include "engine/violations.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A new waiting record with this id (which must be unknown) at the end of count, in index, order
+   and heap. AMPEL_VIOLATION_NONE: no memory. */
+AMPEL_MUST_CHECK uint16_t ampel_records_claim(struct ampel_violations **block,
+                                              struct ampel_pool *pool, struct ampel_text id,
+                                              int64_t due_ms);
+/* Takes it out of everything; the last record takes its number. *block becomes NULL with the last
+   one. Shrinks where it can. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_records_release(struct ampel_violations **block,
+                                            struct ampel_pool *pool, uint16_t record);
+
+/* Below 0, 0 or above: a sorts before, is, or sorts behind b. */
+int ampel_records_compare(const struct ampel_violations *block, uint16_t a, uint16_t b);
+/* Where a record stands in the order. It must be there under its present key. */
+uint32_t ampel_records_position(const struct ampel_violations *block, uint16_t record);
+/* The first position whose (policy, at) is not below this one. */
+uint32_t ampel_records_position_from(const struct ampel_violations *block, uint8_t policy,
+                                     int64_t at_ms);
+void ampel_records_order_remove(struct ampel_violations *block, uint32_t position,
+                                uint32_t ordered_count);
+/* Puts it where its key belongs among ordered_count others; returns the position. */
+uint32_t ampel_records_order_insert(struct ampel_violations *block, uint16_t record,
+                                    uint32_t ordered_count);
+
+void ampel_records_due_set(struct ampel_violations *block, uint16_t record, int64_t due_ms);
+void ampel_records_heap_rebuild(struct ampel_violations *block);
+
+/* Replaces the texts behind the id (or all, for a new record). False: no memory. */
+AMPEL_MUST_CHECK bool ampel_records_texts_set(struct ampel_violations *block,
+                                              struct ampel_pool *pool, uint16_t record,
+                                              const struct ampel_text texts[AMPEL_TEXTS_COUNT]);
+bool ampel_records_sane(const struct ampel_violations *block);
+
+/* Bytewise; of two texts that agree the shorter one is less, so a missing one is least. */
+int ampel_text_compare(struct ampel_text a, struct ampel_text b);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

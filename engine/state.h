@@ -1,0 +1,183 @@
+/* The engine from inside: what the files of this room share.
+
+       engine ── accounts (accounts.h) ── headers ──▶ rings, violations, facts
+              ── wheel (wheel.h), pending events (pending.h), producer windows (producers.h)
+              ── step      the accounts that the present frame or instant has touched, with their
+   numbers before it ── instant   where advance stands inside one instant, so that it can be cut
+   anywhere ── changes   what is to be told
+
+   A mover says what moved an account last within a step: nothing, midnight, an expiry, or an event
+   of the step by its index. Later movers are greater, so the cause of a change is a maximum. */
+#ifndef AMPEL_ENGINE_STATE_H
+#define AMPEL_ENGINE_STATE_H
+
+#include "engine/accounts.h"
+#include "engine/engine.h"
+#include "engine/pending.h"
+#include "engine/producers.h"
+#include "engine/wheel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    AMPEL_MOVER_NONE = 0,
+    AMPEL_MOVER_MIDNIGHT = 1,
+    AMPEL_MOVER_EXPIRY = 2,
+    AMPEL_MOVER_EVENT = 3
+};
+
+struct ampel_touched {
+    uint32_t slot;
+    uint32_t any_mover, orders_mover, violations_mover;
+    bool is_new;
+    struct ampel_numbers before;
+};
+
+/* Who brought the events of a step, for their causes. */
+struct ampel_source {
+    struct ampel_text producer;
+    uint64_t sequence;
+    uint64_t position;
+    bool backfill;
+};
+
+struct ampel_instant {
+    bool active;
+    bool midnight;
+    int64_t at_ms;
+    uint32_t sweep_slot; /* midnight: the next slot to visit */
+    uint64_t
+        *keys; /* slot << 32 | index of a pending entry, UINT32_MAX for an account that is due */
+    uint32_t keys_count, keys_capacity, keys_next;
+    struct ampel_pending_entry *entries;
+    uint32_t entries_count, entries_capacity;
+    /* The violation that left the window last in the present turn. */
+    char expired_id[AMPEL_ID_BYTES_MAX];
+    uint8_t expired_id_size, expired_policy;
+    int8_t expired_severity;
+};
+
+struct ampel_engine {
+    struct ampel_pool pool;
+    struct ampel_rules rules;
+    struct ampel_scale scale;
+    int64_t now_ms, now_day;
+    uint32_t now_cell; /* now_day mod 180 */
+    uint64_t position;
+    uint32_t accounts_per_tenant_max, violations_per_account_max;
+    bool poisoned, importing;
+    struct ampel_accounts accounts;
+    struct ampel_wheel wheel;
+    struct ampel_pending pending;
+    struct ampel_producers producers;
+    struct ampel_instant instant;
+    struct ampel_touched *touched;
+    uint32_t touched_count, touched_capacity;
+    uint32_t *frame_slots;
+    uint32_t frame_slots_capacity;
+    struct ampel_change *changes;
+    uint32_t changes_count, changes_capacity;
+    uint32_t pages_imported, accounts_promised;
+    uint64_t violations_count, facts_count;
+};
+
+static inline struct ampel_violations_context ampel_engine_context(struct ampel_engine *engine) {
+    return (struct ampel_violations_context){&engine->pool, &engine->scale, engine->now_ms,
+                                             engine->violations_per_account_max};
+}
+
+/* ---- step.c: what a step touches --------------------------------------------------------------
+ */
+
+void ampel_account_numbers(const struct ampel_engine *engine, const struct ampel_account *account,
+                           struct ampel_numbers *out);
+/* Notes the numbers before the first touch of the step. NULL: no memory. */
+AMPEL_MUST_CHECK struct ampel_touched *ampel_step_touch(struct ampel_engine *engine, uint32_t slot,
+                                                        struct ampel_account *account, bool is_new);
+/* Which mover the difference of the numbers comes from. */
+uint32_t ampel_touched_mover(const struct ampel_touched *touched,
+                             const struct ampel_numbers *after);
+/* Marks what of the account's row differs from before. */
+void ampel_account_row_mark(struct ampel_engine *engine, uint32_t slot,
+                            struct ampel_account *account, const struct ampel_numbers *before,
+                            const struct ampel_numbers *after);
+/* Hangs the account where its violations and its backfill say. */
+void ampel_account_due_renew(struct ampel_engine *engine, uint32_t slot,
+                             struct ampel_account *account);
+
+/* ---- changes.c: what a step says --------------------------------------------------------------
+ */
+
+/* A blank change of the engine's present instant. NULL: no memory. */
+AMPEL_MUST_CHECK struct ampel_change *ampel_change_push(struct ampel_engine *engine, uint8_t kind,
+                                                        uint32_t slot, uint64_t position,
+                                                        const struct ampel_cause *cause);
+/* Whether naming would say anything. */
+bool ampel_changes_due(const struct ampel_engine *engine, const struct ampel_numbers *before,
+                       const struct ampel_numbers *after, bool is_new);
+/* Names what differs, each with the cause. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_changes_name(struct ampel_engine *engine, uint32_t slot,
+                                         const struct ampel_numbers *before,
+                                         const struct ampel_numbers *after, bool is_new,
+                                         const struct ampel_cause *cause, uint64_t position);
+void ampel_cause_event(const struct ampel_engine *engine, uint32_t slot,
+                       const struct ampel_event *event, const struct ampel_source *source,
+                       struct ampel_cause *out);
+void ampel_cause_time(int64_t at_ms, uint8_t kind, struct ampel_cause *out);
+/* Names the violation that the cause is about. */
+void ampel_cause_violation(uint8_t policy, int8_t severity, struct ampel_text id,
+                           struct ampel_cause *out);
+
+/* ---- merge.c: one event into one account ------------------------------------------------------
+ */
+
+/* Judges what a frame's bytes may still hold wrong; a cheap check for orders, ampel_event_check for
+ * the rest. */
+enum ampel_verdict ampel_event_judge(const struct ampel_event *event);
+/* The event's at must not lie after now. Touches the account. */
+AMPEL_MUST_CHECK enum ampel_outcome ampel_account_merge(struct ampel_engine *engine, uint32_t slot,
+                                                        struct ampel_account *account,
+                                                        const struct ampel_event *event,
+                                                        uint32_t mover);
+/* An event that waits for its time: keeps its place among the violations and stands in the queue.
+ */
+AMPEL_MUST_CHECK enum ampel_outcome ampel_account_defer(struct ampel_engine *engine, uint32_t slot,
+                                                        struct ampel_account *account,
+                                                        const struct ampel_event *event,
+                                                        const struct ampel_source *source);
+/* What FULL means for an event of this type. */
+enum ampel_verdict ampel_full_verdict(uint8_t type);
+/* A change of kind REFUSED. slot may be AMPEL_SLOT_NONE. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_account_refuse(struct ampel_engine *engine, uint32_t slot,
+                                           const struct ampel_event *event,
+                                           const struct ampel_source *source,
+                                           enum ampel_verdict verdict);
+
+/* ---- turn.c: what time alone does to one account ----------------------------------------------
+ */
+
+/* Would the midnight that has just begun change anything? Reads two cells of the ring. */
+bool ampel_account_midnight_due(const struct ampel_engine *engine,
+                                const struct ampel_account *account);
+void ampel_account_midnight(struct ampel_engine *engine, uint32_t slot,
+                            struct ampel_account *account, struct ampel_touched *touched);
+/* Everything due by now leaves the window or memory, with FORGOTTEN changes where told is set.
+ * False: no memory. */
+AMPEL_MUST_CHECK bool ampel_account_leave(struct ampel_engine *engine, uint32_t slot,
+                                          struct ampel_account *account,
+                                          struct ampel_touched *touched, bool told);
+/* Begins or prolongs the account's backfill. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_backfill_note(struct ampel_engine *engine,
+                                          struct ampel_account *account,
+                                          const struct ampel_touched *touched);
+/* The summary, if it is due now. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_backfill_summarize(struct ampel_engine *engine, uint32_t slot,
+                                               struct ampel_account *account);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,69 @@
+#include <string.h>
+
+#include "engine/state.h"
+
+void ampel_account_numbers(const struct ampel_engine *engine, const struct ampel_account *account,
+                           struct ampel_numbers *out) {
+    const struct ampel_violations *violations = account->violations;
+    if (violations == NULL) {
+        ampel_rating_numbers(&engine->rules, account->orders, 0, 0, NULL, out);
+        return;
+    }
+    ampel_rating_numbers(&engine->rules, account->orders, violations->sums.deducted,
+                         violations->sums.criticals, violations->sums.caps, out);
+}
+
+struct ampel_touched *ampel_step_touch(struct ampel_engine *engine, uint32_t slot,
+                                       struct ampel_account *account, bool is_new) {
+    if (account->touched != 0) return &engine->touched[account->touched - 1];
+    struct ampel_touched *list =
+        ampel_pool_grow(&engine->pool, engine->touched, &engine->touched_capacity,
+                        engine->touched_count + 1, sizeof(*list));
+    if (list == NULL) return NULL;
+    engine->touched = list;
+    struct ampel_touched *touched = &list[engine->touched_count++];
+    memset(touched, 0, sizeof(*touched));
+    touched->slot = slot;
+    touched->is_new = is_new;
+    if (!is_new) ampel_account_numbers(engine, account, &touched->before);
+    account->touched = engine->touched_count;
+    return touched;
+}
+
+uint32_t ampel_touched_mover(const struct ampel_touched *touched,
+                             const struct ampel_numbers *after) {
+    const struct ampel_numbers *before = &touched->before;
+    uint32_t mover = AMPEL_MOVER_NONE;
+    if (before->order_points != after->order_points) mover = touched->orders_mover;
+    bool violations = before->deducted != after->deducted ||
+                      before->criticals != after->criticals ||
+                      memcmp(before->caps, after->caps, sizeof(before->caps)) != 0;
+    if (violations && touched->violations_mover > mover) mover = touched->violations_mover;
+    return mover != AMPEL_MOVER_NONE ? mover : touched->any_mover;
+}
+
+void ampel_account_row_mark(struct ampel_engine *engine, uint32_t slot,
+                            struct ampel_account *account, const struct ampel_numbers *before,
+                            const struct ampel_numbers *after) {
+    if (memcmp(before, after, sizeof(*before)) == 0) return;
+    struct ampel_numbers same_orders = *before;
+    same_orders.orders = after->orders;
+    uint32_t row = before->orders != after->orders ? AMPEL_ROW_ORDERS : 0;
+    if (memcmp(&same_orders, after, sizeof(*after)) != 0) row |= AMPEL_ROW_NUMBERS;
+    ampel_account_dirty(&engine->accounts, slot, account, row);
+}
+
+void ampel_account_due_renew(struct ampel_engine *engine, uint32_t slot,
+                             struct ampel_account *account) {
+    int64_t due_ms = ampel_violations_due(account->violations);
+    if (account->rare != NULL && account->rare->backfill != NULL &&
+        account->rare->backfill->due_ms < due_ms) {
+        due_ms = account->rare->backfill->due_ms;
+    }
+    /* Only an image of other times can hold what is overdue: it leaves at the next instant. */
+    if (due_ms <= engine->now_ms) due_ms = engine->now_ms + 1;
+    account->flags = (uint8_t)(account->flags & ~AMPEL_ACCOUNT_DUE_STALE);
+    bool hangs = account->wheel_place != AMPEL_WHEEL_NOWHERE;
+    if (account->due_ms == due_ms && hangs == (due_ms != INT64_MAX)) return;
+    ampel_wheel_set(&engine->wheel, &engine->accounts, slot, due_ms);
+}

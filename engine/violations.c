@@ -1,0 +1,381 @@
+#include "engine/violations.h"
+
+#include <string.h>
+
+#include "engine/records.h"
+
+static bool known(const struct ampel_violation_hot *hot) {
+    return hot->policy != AMPEL_POLICY_WAITING;
+}
+
+static int8_t severity_of(const struct ampel_scale *scale, const struct ampel_violation_hot *hot) {
+    return ampel_scale_severity(scale, hot->policy, hot->severity_given);
+}
+
+/* ---- what one record adds to the sums ------------------------------------------------------- */
+
+static bool deducts(const struct ampel_violation_hot *hot) {
+    return (hot->flags & AMPEL_VIOLATION_IN_WINDOW) != 0 && ampel_state_deducting(hot->state);
+}
+
+/* Adds (sign 1) or takes back (sign -1) the part of one record in the sums. */
+static void sums_shift(struct ampel_violations *block, const struct ampel_scale *scale,
+                       const struct ampel_violation_hot *hot, int sign) {
+    if ((hot->flags & AMPEL_VIOLATION_IN_WINDOW) == 0) return;
+    struct ampel_violation_sums *sums = &block->sums;
+    int8_t severity = severity_of(scale, hot);
+    uint8_t group = scale->group[hot->policy];
+    if (deducts(hot)) {
+        sums->deducted += sign * ampel_scale_points(scale, severity, hot->rank, hot->points_given);
+        if (severity == AMPEL_SEVERITY_CRITICAL && hot->points_given < 0) {
+            sums->criticals = (uint16_t)(sums->criticals + sign);
+        }
+    }
+    if (group != AMPEL_CAP_GROUP_NONE && severity != AMPEL_SEVERITY_NONE &&
+        !ampel_state_cleared(hot->state)) {
+        sums->caps[group] = (uint16_t)(sums->caps[group] + sign);
+    }
+}
+
+/* ---- repeats -------------------------------------------------------------------------------- */
+
+/* The record counts in the rank of what comes behind it with an at below this. */
+static int64_t repeat_limit(const struct ampel_scale *scale,
+                            const struct ampel_violation_hot *hot) {
+    if (!known(hot) || severity_of(scale, hot) == AMPEL_SEVERITY_NONE) return INT64_MIN;
+    int64_t limit = hot->at_ms + scale->window_ms;
+    if (!ampel_state_cleared(hot->state)) return limit;
+    if (scale->rerank) return INT64_MIN;
+    return hot->cleared_since_ms < limit ? hot->cleared_since_ms : limit;
+}
+
+static void rank_shift(struct ampel_violations *block, const struct ampel_scale *scale,
+                       struct ampel_violation_hot *hot, int sign) {
+    uint16_t rank = (uint16_t)(hot->rank + sign);
+    if (deducts(hot)) {
+        int8_t severity = severity_of(scale, hot);
+        block->sums.deducted += ampel_scale_points(scale, severity, rank, hot->points_given) -
+                                ampel_scale_points(scale, severity, hot->rank, hot->points_given);
+    }
+    hot->rank = rank;
+    hot->flags |= AMPEL_VIOLATION_CHANGED;
+}
+
+/* The limit of the record at this position moves: the ranks in between move by one. */
+static void limit_move(struct ampel_violations *block, const struct ampel_scale *scale,
+                       uint32_t position, int64_t from_ms, int64_t to_ms) {
+    if (from_ms == to_ms) return;
+    int64_t low = from_ms < to_ms ? from_ms : to_ms, high = from_ms < to_ms ? to_ms : from_ms;
+    int sign = from_ms < to_ms ? 1 : -1;
+    uint8_t policy = block->hot[block->order[position]].policy;
+    uint32_t start = position + 1;
+    if (low > block->hot[block->order[position]].at_ms) {
+        uint32_t first = ampel_records_position_from(block, policy, low);
+        if (first > start) start = first;
+    }
+    for (uint32_t i = start; i < block->count; i++) {
+        struct ampel_violation_hot *hot = &block->hot[block->order[i]];
+        if (hot->policy != policy || hot->at_ms >= high) break;
+        rank_shift(block, scale, hot, sign);
+    }
+}
+
+static uint16_t rank_count(const struct ampel_violations *block, const struct ampel_scale *scale,
+                           uint32_t position) {
+    const struct ampel_violation_hot *hot = &block->hot[block->order[position]];
+    uint32_t rank = 0;
+    for (uint32_t i = position; i > 0; i--) {
+        const struct ampel_violation_hot *other = &block->hot[block->order[i - 1]];
+        if (other->policy != hot->policy || hot->at_ms - other->at_ms >= scale->window_ms) break;
+        rank += hot->at_ms < repeat_limit(scale, other);
+    }
+    return (uint16_t)rank;
+}
+
+/* ---- in and out of order, window and sums --------------------------------------------------- */
+
+/* When the record turns next: it leaves the window, or, being out of it, memory. */
+static int64_t due_of(const struct ampel_scale *scale, const struct ampel_violation_hot *hot,
+                      const struct ampel_violation_cold *cold) {
+    if ((hot->flags & AMPEL_VIOLATION_IN_WINDOW) != 0) return hot->at_ms + scale->window_ms;
+    return cold->last_seen_ms + AMPEL_FORGET_AFTER_MS;
+}
+
+static void due_renew(struct ampel_violations *block, const struct ampel_scale *scale,
+                      uint16_t record) {
+    int64_t due_ms = due_of(scale, &block->hot[record], &block->cold[record]);
+    if (due_ms != block->hot[record].due_ms) ampel_records_due_set(block, record, due_ms);
+}
+
+static void window_judge(const struct ampel_violations_context *context,
+                         struct ampel_violation_hot *hot) {
+    bool inside = known(hot) && hot->at_ms <= context->now_ms &&
+                  context->now_ms < hot->at_ms + context->scale->window_ms;
+    hot->flags = (uint8_t)((hot->flags & ~AMPEL_VIOLATION_IN_WINDOW) |
+                           (inside ? AMPEL_VIOLATION_IN_WINDOW : 0));
+}
+
+/* Takes a record out of its place, with all it means to others. */
+static void record_detach(struct ampel_violations *block, const struct ampel_scale *scale,
+                          uint16_t record) {
+    struct ampel_violation_hot *hot = &block->hot[record];
+    uint32_t position = ampel_records_position(block, record);
+    if (known(hot)) {
+        sums_shift(block, scale, hot, -1);
+        limit_move(block, scale, position, repeat_limit(scale, hot), INT64_MIN);
+        block->known_count--;
+    }
+    ampel_records_order_remove(block, position, block->count);
+}
+
+/* Puts a known record where its key belongs, with all it means to others. */
+static void record_attach(struct ampel_violations *block,
+                          const struct ampel_violations_context *context, uint16_t record) {
+    const struct ampel_scale *scale = context->scale;
+    struct ampel_violation_hot *hot = &block->hot[record];
+    uint32_t position = ampel_records_order_insert(block, record, block->count - 1);
+    hot->rank = rank_count(block, scale, position);
+    window_judge(context, hot);
+    hot->flags |= AMPEL_VIOLATION_CHANGED;
+    block->known_count++;
+    limit_move(block, scale, position, INT64_MIN, repeat_limit(scale, hot));
+    sums_shift(block, scale, hot, 1);
+    /* The key that breaks the heap's ties has changed with the policy: always find the place anew.
+     */
+    ampel_records_due_set(block, record, due_of(scale, hot, &block->cold[record]));
+}
+
+/* ---- merging -------------------------------------------------------------------------------- */
+
+static enum ampel_outcome moved_or_kept(const struct ampel_violations *block,
+                                        const struct ampel_violation_sums *before) {
+    bool same = block->sums.deducted == before->deducted &&
+                block->sums.criticals == before->criticals &&
+                memcmp(block->sums.caps, before->caps, sizeof(before->caps)) == 0;
+    return same ? AMPEL_OUTCOME_KEPT : AMPEL_OUTCOME_MOVED;
+}
+
+/* The record of an id, made if needed, having seen an event of this at. */
+static enum ampel_outcome record_see(struct ampel_violations **block,
+                                     const struct ampel_violations_context *context,
+                                     struct ampel_text id, int64_t at_ms, uint16_t *record) {
+    *record = ampel_violations_find(*block, id);
+    if (*record == AMPEL_VIOLATION_NONE) {
+        if (*block != NULL && (*block)->count >= context->records_max) return AMPEL_OUTCOME_FULL;
+        *record = ampel_records_claim(block, context->pool, id, at_ms + AMPEL_FORGET_AFTER_MS);
+        if (*record == AMPEL_VIOLATION_NONE) return AMPEL_OUTCOME_NO_MEMORY;
+        (*block)->cold[*record].last_seen_ms = at_ms;
+        return AMPEL_OUTCOME_KEPT;
+    }
+    if (at_ms <= (*block)->cold[*record].last_seen_ms) return AMPEL_OUTCOME_SAME;
+    (*block)->cold[*record].last_seen_ms = at_ms;
+    due_renew(*block, context->scale, *record);
+    return AMPEL_OUTCOME_KEPT;
+}
+
+static int compare_i64(int64_t a, int64_t b) {
+    return (a > b) - (a < b);
+}
+
+/* Does the event define the violation rather than what is known? The numbers' part first. */
+static int facts_compare(const struct ampel_violation_facts *facts,
+                         const struct ampel_violation_hot *hot) {
+    int order = compare_i64(facts->rev, hot->rev);
+    if (order == 0) order = compare_i64(facts->at_ms, hot->at_ms);
+    if (order == 0) order = compare_i64(facts->policy, hot->policy);
+    if (order == 0) order = compare_i64(facts->severity_given, hot->severity_given);
+    if (order == 0) order = compare_i64(facts->points_given, hot->points_given);
+    return order;
+}
+
+static int texts_compare(const struct ampel_violation_facts *facts,
+                         const struct ampel_violations *block, uint16_t record) {
+    for (uint32_t i = AMPEL_TEXT_INCIDENT; i < AMPEL_TEXTS_COUNT; i++) {
+        struct ampel_text held = ampel_violations_text(block, record, (enum ampel_violation_text)i);
+        int order = ampel_text_compare(facts->texts[i], held);
+        if (order != 0) return order;
+    }
+    return compare_i64(facts->at_risk_sales_cents, block->cold[record].at_risk_sales_cents);
+}
+
+enum ampel_outcome ampel_violations_define(struct ampel_violations **block,
+                                           const struct ampel_violations_context *context,
+                                           const struct ampel_violation_facts *facts) {
+    uint16_t record;
+    enum ampel_outcome seen =
+        record_see(block, context, facts->texts[AMPEL_TEXT_ID], facts->at_ms, &record);
+    if (seen == AMPEL_OUTCOME_FULL || seen == AMPEL_OUTCOME_NO_MEMORY) return seen;
+    struct ampel_violations *records = *block;
+    struct ampel_violation_hot *hot = &records->hot[record];
+    int order = known(hot) ? facts_compare(facts, hot) : 1;
+    if (order < 0) return seen;
+    if (order == 0 && texts_compare(facts, records, record) <= 0) return seen;
+    struct ampel_violation_sums before = records->sums;
+    if (order > 0) {
+        record_detach(records, context->scale, record);
+        hot->at_ms = facts->at_ms;
+        hot->rev = facts->rev;
+        hot->policy = facts->policy;
+        hot->severity_given = facts->severity_given;
+        hot->points_given = facts->points_given;
+        record_attach(records, context, record);
+    }
+    records->cold[record].at_risk_sales_cents = facts->at_risk_sales_cents;
+    if (!ampel_records_texts_set(records, context->pool, record, facts->texts)) {
+        return AMPEL_OUTCOME_NO_MEMORY;
+    }
+    hot->flags |= AMPEL_VIOLATION_CHANGED;
+    return moved_or_kept(records, &before);
+}
+
+enum ampel_outcome ampel_violations_state(struct ampel_violations **block,
+                                          const struct ampel_violations_context *context,
+                                          struct ampel_text id, uint8_t state, int64_t at_ms) {
+    uint16_t record;
+    enum ampel_outcome seen = record_see(block, context, id, at_ms, &record);
+    if (seen == AMPEL_OUTCOME_FULL || seen == AMPEL_OUTCOME_NO_MEMORY) return seen;
+    struct ampel_violations *records = *block;
+    struct ampel_violation_hot *hot = &records->hot[record];
+    bool later = at_ms != hot->state_at_ms ? at_ms > hot->state_at_ms : state > hot->state;
+    bool clears = ampel_state_cleared(state) && at_ms < hot->cleared_since_ms;
+    if (!later && !clears) return seen;
+    struct ampel_violation_sums before = records->sums;
+    int64_t limit_before = repeat_limit(context->scale, hot);
+    if (known(hot)) sums_shift(records, context->scale, hot, -1);
+    if (later) {
+        hot->state = state;
+        hot->state_at_ms = at_ms;
+    }
+    if (clears) hot->cleared_since_ms = at_ms;
+    hot->flags |= AMPEL_VIOLATION_CHANGED;
+    if (!known(hot)) return AMPEL_OUTCOME_KEPT;
+    sums_shift(records, context->scale, hot, 1);
+    int64_t limit = repeat_limit(context->scale, hot);
+    if (limit != limit_before) {
+        limit_move(records, context->scale, ampel_records_position(records, record), limit_before,
+                   limit);
+    }
+    return moved_or_kept(records, &before);
+}
+
+enum ampel_outcome ampel_violations_expect(struct ampel_violations **block,
+                                           const struct ampel_violations_context *context,
+                                           struct ampel_text id, int64_t at_ms) {
+    uint16_t record;
+    return record_see(block, context, id, at_ms, &record);
+}
+
+/* ---- time ----------------------------------------------------------------------------------- */
+
+enum ampel_outcome ampel_violations_expire(struct ampel_violations *block,
+                                           const struct ampel_violations_context *context,
+                                           uint16_t record) {
+    struct ampel_violation_hot *hot = &block->hot[record];
+    struct ampel_violation_sums before = block->sums;
+    sums_shift(block, context->scale, hot, -1);
+    hot->flags = (uint8_t)((hot->flags & ~AMPEL_VIOLATION_IN_WINDOW) | AMPEL_VIOLATION_CHANGED);
+    due_renew(block, context->scale, record);
+    return moved_or_kept(block, &before);
+}
+
+enum ampel_outcome ampel_violations_forget(struct ampel_violations **block,
+                                           const struct ampel_violations_context *context,
+                                           uint16_t record) {
+    struct ampel_violations *records = *block;
+    struct ampel_violation_hot *hot = &records->hot[record];
+    if (known(hot)) {
+        /* What it meant to the ranks of others, all of them out of the window, goes with it: a rank
+           is a function of what is known. */
+        limit_move(records, context->scale, ampel_records_position(records, record),
+                   repeat_limit(context->scale, hot), INT64_MIN);
+        sums_shift(records, context->scale, hot, -1);
+        records->known_count--;
+    }
+    return ampel_records_release(block, context->pool, record) ? AMPEL_OUTCOME_KEPT
+                                                               : AMPEL_OUTCOME_NO_MEMORY;
+}
+
+/* ---- anew ----------------------------------------------------------------------------------- */
+
+/* Ranks by differences: each record adds one from the next position to its limit. Sums of u16 wrap
+   and come back, as every rank itself fits. */
+static void ranks_recompute(struct ampel_violations *block, const struct ampel_scale *scale) {
+    for (uint32_t i = 0; i < block->count; i++)
+        block->hot[i].rank = 0;
+    for (uint32_t i = 0; i < block->count; i++) {
+        const struct ampel_violation_hot *hot = &block->hot[block->order[i]];
+        int64_t limit = repeat_limit(scale, hot);
+        uint32_t end =
+            limit > hot->at_ms ? ampel_records_position_from(block, hot->policy, limit) : 0;
+        if (end <= i + 1) continue;
+        block->hot[block->order[i + 1]].rank++;
+        if (end < block->count) block->hot[block->order[end]].rank--;
+    }
+    for (uint32_t i = 1; i < block->count; i++) {
+        struct ampel_violation_hot *hot = &block->hot[block->order[i]];
+        hot->rank = (uint16_t)(hot->rank + block->hot[block->order[i - 1]].rank);
+    }
+}
+
+void ampel_violations_recompute(struct ampel_violations *block,
+                                const struct ampel_violations_context *context, bool changed) {
+    if (block == NULL) return;
+    memset(&block->sums, 0, sizeof(block->sums));
+    ranks_recompute(block, context->scale);
+    for (uint32_t i = 0; i < block->count; i++) {
+        struct ampel_violation_hot *hot = &block->hot[i];
+        window_judge(context, hot);
+        if (changed) hot->flags |= AMPEL_VIOLATION_CHANGED;
+        hot->due_ms = due_of(context->scale, hot, &block->cold[i]);
+        if (known(hot)) sums_shift(block, context->scale, hot, 1);
+    }
+    ampel_records_heap_rebuild(block);
+    AMPEL_ASSERT_PARANOID(ampel_violations_sane(block, context));
+}
+
+enum ampel_outcome ampel_violations_import(struct ampel_violations **block,
+                                           const struct ampel_violations_context *context,
+                                           const struct ampel_violation_image *image) {
+    struct ampel_text id = image->facts.texts[AMPEL_TEXT_ID];
+    if (ampel_violations_find(*block, id) != AMPEL_VIOLATION_NONE) return AMPEL_OUTCOME_SAME;
+    if (*block != NULL && (*block)->count >= context->records_max) return AMPEL_OUTCOME_FULL;
+    uint16_t record =
+        ampel_records_claim(block, context->pool, id, image->last_seen_ms + AMPEL_FORGET_AFTER_MS);
+    if (record == AMPEL_VIOLATION_NONE) return AMPEL_OUTCOME_NO_MEMORY;
+    struct ampel_violations *records = *block;
+    struct ampel_violation_hot *hot = &records->hot[record];
+    struct ampel_violation_cold *cold = &records->cold[record];
+    ampel_records_order_remove(records, ampel_records_position(records, record), records->count);
+    hot->at_ms = image->facts.at_ms;
+    hot->rev = image->facts.rev;
+    hot->policy = image->facts.policy;
+    hot->severity_given = image->facts.severity_given;
+    hot->points_given = image->facts.points_given;
+    hot->state = image->state;
+    hot->state_at_ms = image->state_at_ms;
+    hot->cleared_since_ms = image->cleared_since_ms;
+    cold->last_seen_ms = image->last_seen_ms;
+    cold->at_risk_sales_cents = image->facts.at_risk_sales_cents;
+    records->known_count += known(hot);
+    if (!ampel_records_texts_set(records, context->pool, record, image->facts.texts)) {
+        return AMPEL_OUTCOME_NO_MEMORY;
+    }
+    uint32_t position = ampel_records_order_insert(records, record, records->count - 1);
+    return position == records->count - 1 ? AMPEL_OUTCOME_KEPT : AMPEL_OUTCOME_SAME;
+}
+
+/* ---- the drawing, asserted ------------------------------------------------------------------ */
+
+bool ampel_violations_sane(const struct ampel_violations *block,
+                           const struct ampel_violations_context *context) {
+    if (block == NULL) return true;
+    if (block->count == 0 || !ampel_records_sane(block)) return false;
+    struct ampel_violations naive = {.sums = {0}};
+    for (uint32_t i = 0; i < block->count; i++) {
+        const struct ampel_violation_hot *hot = &block->hot[block->order[i]];
+        if (!known(hot)) continue;
+        if (rank_count(block, context->scale, i) != hot->rank) return false;
+        sums_shift(&naive, context->scale, hot, 1);
+    }
+    return moved_or_kept(block, &naive.sums) == AMPEL_OUTCOME_KEPT;
+}

@@ -1,0 +1,177 @@
+/* The violations of one account: what numbers need apart from what only people read.
+
+       one block   sums | hot[capacity] | cold[capacity] | order u16[] | heap u16[] | index u16[2 x
+   capacity] record i    hot[i] 48 bytes, cold[i] 32 bytes with its texts elsewhere; records
+   0..count-1, dense order       record numbers sorted by (policy, at, id); what waits for its
+   violation sorts last, by id heap        record numbers, least (due, policy, id) first: the next
+   to expire or to be forgotten index       open addressing by the id's hash (from 32 records on;
+   below, a scan of hashes)
+
+   A record whose policy is AMPEL_POLICY_WAITING is a state that waits for its violation, or the
+   place of events that wait for their time. The sums (deducted, caps, criticals) and every rank are
+   kept up by differences.
+
+   Repeats. u counts in the rank of each v behind it in the order, of the same policy, whose at is
+   below u's limit: the least of u.at + W and, where u is cleared, its cleared_since
+   (rating-model 3.3); a severity of none has the limit INT64_MIN. So whatever happens to u, the
+   ranks between its old and its new limit move by one. */
+#ifndef AMPEL_ENGINE_VIOLATIONS_H
+#define AMPEL_ENGINE_VIOLATIONS_H
+
+#include <assert.h>
+
+#include "engine/pool.h"
+#include "engine/rating.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define AMPEL_POLICY_WAITING   255
+#define AMPEL_VIOLATION_NONE   UINT16_MAX
+#define AMPEL_STATE_NEVER_MS   INT64_MIN
+#define AMPEL_CLEARED_NEVER_MS INT64_MAX
+/* Leaves memory when everything seen of it is older than two windows (rating-model 2). */
+#define AMPEL_FORGET_AFTER_MS (2 * AMPEL_WINDOW_MS + 1)
+
+enum { AMPEL_VIOLATION_IN_WINDOW = 1, AMPEL_VIOLATION_CHANGED = 2 };
+
+struct ampel_violation_hot {
+    int64_t at_ms;
+    int64_t cleared_since_ms; /* AMPEL_CLEARED_NEVER_MS */
+    int64_t state_at_ms;      /* AMPEL_STATE_NEVER_MS */
+    int64_t due_ms;           /* leaves the window, later memory */
+    uint32_t id_hash;
+    uint16_t rank;
+    uint16_t rev;
+    int16_t points_given;
+    uint16_t heap_place;
+    uint8_t policy;
+    int8_t severity_given;
+    uint8_t state;
+    uint8_t flags;
+};
+static_assert(sizeof(struct ampel_violation_hot) == 48, "three hot records fill 144 bytes");
+
+enum ampel_violation_text {
+    AMPEL_TEXT_ID,
+    AMPEL_TEXT_INCIDENT,
+    AMPEL_TEXT_ASIN,
+    AMPEL_TEXT_SKU,
+    AMPEL_TEXTS_COUNT
+};
+
+struct ampel_violation_cold {
+    char *texts;                 /* in the order of the enum */
+    int64_t at_risk_sales_cents; /* -1 */
+    int64_t last_seen_ms;        /* greatest at of all events of this id */
+    uint8_t sizes[AMPEL_TEXTS_COUNT];
+    uint32_t reserved;
+};
+static_assert(sizeof(struct ampel_violation_cold) == 32, "two cold records a line");
+
+struct ampel_violation_sums {
+    int64_t deducted;
+    uint16_t caps[AMPEL_CAP_GROUPS_MAX];
+    uint16_t criticals;
+    uint16_t reserved[3];
+};
+
+struct ampel_violations {
+    struct ampel_violation_sums sums;
+    uint32_t count, known_count, capacity;
+    uint32_t index_mask; /* 0: no index */
+    struct ampel_violation_hot *hot;
+    struct ampel_violation_cold *cold;
+    uint16_t *order, *heap, *index;
+};
+
+/* What an event did to the numbers and to the facts. */
+enum ampel_outcome {
+    AMPEL_OUTCOME_SAME,  /* nothing new */
+    AMPEL_OUTCOME_KEPT,  /* facts differ, numbers do not */
+    AMPEL_OUTCOME_MOVED, /* numbers differ */
+    AMPEL_OUTCOME_FULL,  /* refused: the bound is reached */
+    AMPEL_OUTCOME_NO_MEMORY,
+};
+
+/* A violation as an event or a page tells it; texts are borrowed. */
+struct ampel_violation_facts {
+    int64_t at_ms;
+    int64_t at_risk_sales_cents;
+    struct ampel_text texts[AMPEL_TEXTS_COUNT];
+    uint16_t rev;
+    int16_t points_given;
+    uint8_t policy;
+    int8_t severity_given;
+};
+
+struct ampel_violations_context {
+    struct ampel_pool *pool;
+    const struct ampel_scale *scale;
+    int64_t now_ms;
+    uint32_t records_max;
+};
+
+/* All three merge one event (rating-model 2). *block is NULL as long as there is no record. */
+AMPEL_MUST_CHECK enum ampel_outcome
+ampel_violations_define(struct ampel_violations **block,
+                        const struct ampel_violations_context *context,
+                        const struct ampel_violation_facts *facts);
+AMPEL_MUST_CHECK enum ampel_outcome
+ampel_violations_state(struct ampel_violations **block,
+                       const struct ampel_violations_context *context, struct ampel_text id,
+                       uint8_t state, int64_t at_ms);
+/* An event of this id waits for its time: its record must not be forgotten before. */
+AMPEL_MUST_CHECK enum ampel_outcome
+ampel_violations_expect(struct ampel_violations **block,
+                        const struct ampel_violations_context *context, struct ampel_text id,
+                        int64_t at_ms);
+
+/* The next instant at which something leaves, INT64_MAX where none. */
+static inline int64_t ampel_violations_due(const struct ampel_violations *block) {
+    return block != NULL && block->count > 0 ? block->hot[block->heap[0]].due_ms : INT64_MAX;
+}
+static inline uint16_t ampel_violations_due_record(const struct ampel_violations *block) {
+    return block->heap[0];
+}
+/* The record leaves the window. */
+AMPEL_MUST_CHECK enum ampel_outcome
+ampel_violations_expire(struct ampel_violations *block,
+                        const struct ampel_violations_context *context, uint16_t record);
+/* The record leaves memory; *block may become NULL. */
+AMPEL_MUST_CHECK enum ampel_outcome
+ampel_violations_forget(struct ampel_violations **block,
+                        const struct ampel_violations_context *context, uint16_t record);
+
+/* AMPEL_VIOLATION_NONE if unknown. */
+uint16_t ampel_violations_find(const struct ampel_violations *block, struct ampel_text id);
+struct ampel_text ampel_violations_text(const struct ampel_violations *block, uint16_t record,
+                                        enum ampel_violation_text which);
+
+/* Sums, ranks, dues and the heap anew from the facts: after other rules, or an import. With changed
+   set, every record is marked. Cost: O(n log n). */
+void ampel_violations_recompute(struct ampel_violations *block,
+                                const struct ampel_violations_context *context, bool changed);
+
+/* Appends a record as it was exported, in export order, for _recompute to finish. FULL or SAME
+   where it is out of order or known already. */
+struct ampel_violation_image {
+    struct ampel_violation_facts facts; /* policy AMPEL_POLICY_WAITING where it waits */
+    int64_t state_at_ms, cleared_since_ms, last_seen_ms;
+    uint8_t state;
+};
+AMPEL_MUST_CHECK enum ampel_outcome
+ampel_violations_import(struct ampel_violations **block,
+                        const struct ampel_violations_context *context,
+                        const struct ampel_violation_image *image);
+
+/* Asserts the drawing; slow, for paranoid builds and tests. */
+bool ampel_violations_sane(const struct ampel_violations *block,
+                           const struct ampel_violations_context *context);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

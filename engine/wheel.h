@@ -1,0 +1,52 @@
+/* When accounts turn: a hierarchical timing wheel of milliseconds, threaded through the account
+   headers.
+
+       level L   64 lists; an account whose due differs from now first in the 6-bit digit L (counted
+   from the least) hangs in list digit(due, L) of that level level 0   the exact millisecond
+       occupied  a bit for each list that is not empty
+
+   Time reaching a list of level L > 0 spreads its accounts over the lower levels. Eight levels
+   reach 8 900 years. Cost: an account moves at most once a level; the next instant is found by one
+   bit scan a level. */
+#ifndef AMPEL_ENGINE_WHEEL_H
+#define AMPEL_ENGINE_WHEEL_H
+
+#include "engine/accounts.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define AMPEL_WHEEL_LEVELS 8
+#define AMPEL_WHEEL_LISTS  64
+
+struct ampel_wheel {
+    int64_t now_ms;
+    uint64_t occupied[AMPEL_WHEEL_LEVELS];
+    uint32_t first[AMPEL_WHEEL_LEVELS][AMPEL_WHEEL_LISTS];
+};
+
+void ampel_wheel_init(struct ampel_wheel *wheel, int64_t now_ms);
+
+/* Hangs the account at due_ms > now (INT64_MAX: nowhere), wherever it hung before. */
+void ampel_wheel_set(struct ampel_wheel *wheel, const struct ampel_accounts *accounts,
+                     uint32_t slot, int64_t due_ms);
+
+/* The next instant at which an account is due, at most limit_ms. Spreads lists on the way, each
+   account one of *steps; false when the steps did not suffice. *out is INT64_MAX where nothing is
+   due up to limit_ms. */
+AMPEL_MUST_CHECK bool ampel_wheel_next(struct ampel_wheel *wheel,
+                                       const struct ampel_accounts *accounts, int64_t limit_ms,
+                                       uint32_t *steps, int64_t *out);
+/* Moves to an instant up to which _next found nothing earlier. */
+void ampel_wheel_move(struct ampel_wheel *wheel, int64_t now_ms);
+/* Takes one account that is due now off the wheel; its due_ms stays. AMPEL_SLOT_NONE at the end. */
+uint32_t ampel_wheel_pop(struct ampel_wheel *wheel, const struct ampel_accounts *accounts);
+
+bool ampel_wheel_sane(const struct ampel_wheel *wheel, const struct ampel_accounts *accounts);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
