@@ -98,7 +98,7 @@ static bool read_kind(const struct ampel_pack *map, enum ampel_message_kind *out
 static bool read_welcome(const struct ampel_pack *map, struct ampel_message_welcome *out,
                          struct ampel_error *error) {
     struct ampel_pack done, entry;
-    int64_t credit;
+    int64_t credit = 0;
     if (!ampel_take_id(map, "tenant", true, &out->tenant, error) ||
         !ampel_take_id(map, "producer", false, &out->producer, error) ||
         !ampel_take_unsigned(map, "next", &out->next, error) ||
@@ -162,7 +162,7 @@ static bool read_refusal(const struct ampel_pack *triple, char field[AMPEL_ID_BY
 static bool read_ack(struct ampel_message_decoder *decoder, const struct ampel_pack *map,
                      struct ampel_message_ack *out, struct ampel_error *error) {
     struct ampel_pack duplicate, refused, triple;
-    int64_t accepted;
+    int64_t accepted = 0;
     if (!ampel_take_id(map, "producer", false, &out->producer, error) ||
         !ampel_take_unsigned(map, "seq", &out->sequence, error) ||
         !ampel_take_integer(map, "accepted", 0, AMPEL_BATCH_EVENTS_MAX, &accepted, error) ||
@@ -199,7 +199,7 @@ static bool sentence_valid(struct ampel_text text) {
 static bool read_back(const struct ampel_pack *map, struct ampel_message_back *out,
                       struct ampel_error *error) {
     struct ampel_pack value;
-    int64_t retry_ms;
+    int64_t retry_ms = 0;
     uint32_t reason = 0;
     /* A batch that could not be read has no name. */
     out->producer = (struct ampel_text){NULL, 0};

@@ -247,7 +247,7 @@ bool ampel_take_integer(const struct ampel_pack *map, const char *key, int64_t l
 
 bool ampel_take_unsigned(const struct ampel_pack *map, const char *key, uint64_t *out,
                          struct ampel_error *error) {
-    int64_t number;
+    int64_t number = 0;
     if (!ampel_take_integer(map, key, 0, INT64_MAX, &number, error)) return false;
     *out = (uint64_t)number;
     return true;
@@ -306,7 +306,7 @@ static bool read_numbers(const struct ampel_pack *map, const char *key,
                          struct ampel_numbers *numbers, struct ampel_message_change *out,
                          struct ampel_error *error) {
     struct ampel_pack value;
-    int64_t score, orders, order_points;
+    int64_t score = 0, orders = 0, order_points = 0;
     if (!ampel_pack_find(map, key, &value) || value.kind != AMPEL_PACK_MAP)
         return ampel_error_set(error, key, "the value is missing or no map");
     if (!ampel_take_integer(&value, "score", INT32_MIN, INT32_MAX, &score, error) ||
