@@ -21,7 +21,7 @@ const char *client_url(void) {
     const char *url = getenv("AMPEL_TEST_DATABASE_URL");
     if (url == NULL || url[0] == 0) {
         fprintf(stderr, "skipped: AMPEL_TEST_DATABASE_URL is not set; "
-                        "run me by tests/tools/postgres.py run -- PROGRAM\n");
+                        "run me by tests/tools/postgres.py PROGRAM\n");
         exit(77);
     }
     if (strstr(url, "/ampel_test_") == NULL) {
@@ -36,11 +36,21 @@ const char *client_superuser_url(void) {
     return url == NULL || url[0] == 0 ? NULL : url;
 }
 
+const char *client_password(void) {
+    static char password[128];
+    const char *colon = strchr(strstr(client_url(), "//"), ':');
+    const char *at = strchr(client_url(), '@');
+    password[0] = 0;
+    if (colon != NULL && at != NULL && colon < at)
+        snprintf(password, sizeof(password), "%.*s", (int)(at - colon - 1), colon + 1);
+    return password;
+}
+
 const char *client_url_as(const char *user) {
     static char url[1024];
     const char *at = strchr(client_url(), '@');
     assert_non_null(at);
-    snprintf(url, sizeof(url), "postgresql://%s%s", user, at);
+    snprintf(url, sizeof(url), "postgresql://%s:%s%s", user, client_password(), at);
     return url;
 }
 

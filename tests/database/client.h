@@ -4,10 +4,12 @@
 
 #include <stdbool.h>
 
-/* The test's database, as its owner and as a superuser (tests/tools/postgres.py run sets both). Ends the program with status 77 and a
+/* The test's database, as its owner and as a superuser (tests/tools/postgres.py sets both). Ends the program with status 77 and a
    sentence where it is not set, and refuses a database that is not called ampel_test_*. */
 const char *client_url(void);
 const char *client_superuser_url(void); /* NULL where there is none */
+/* The owner's password, which roles made by tests get, too; "" where it has none. */
+const char *client_password(void);
 /* The owner's URL with another user. Static storage, until the next call. */
 const char *client_url_as(const char *user);
 
