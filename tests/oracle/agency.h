@@ -1,0 +1,31 @@
+/* An agency: some sellers whose orders and violations a seed makes up, the feeder that sends them, and the oracle that
+   says what their ratings must be. Times lie on whole minutes, so that at any half minute nothing is about to happen.
+   Thread: one. */
+#ifndef AMPEL_TESTS_ORACLE_AGENCY_H
+#define AMPEL_TESTS_ORACLE_AGENCY_H
+
+#include "tests/oracle/feeder.h"
+#include "tests/oracle/memory_database.h"
+
+struct ampel_agency;
+
+struct ampel_agency *ampel_agency_open(struct ampel_loopback *network, const char *tenant,
+                                       const char *producer, uint32_t accounts_count, uint64_t seed);
+void ampel_agency_close(struct ampel_agency *agency); /* NULL is fine */
+
+/* Makes up one batch of events that the engine will accept, at most `bad` more that the gateway refuses, and gives it to
+   the feeder. */
+void ampel_agency_batch(struct ampel_agency *agency, int64_t now_ms, uint32_t events, uint32_t bad,
+                        bool backfill);
+struct ampel_feeder *ampel_agency_feeder(struct ampel_agency *agency);
+
+/* Compares every stored rating of the tenant with the oracle's at now_ms. False: reason names the first that differs. */
+bool ampel_agency_check(const struct ampel_agency *agency, const struct ampel_memory_database *database,
+                        const struct ampel_rules *rules, int64_t now_ms, char reason[400]);
+/* Violations too: state, rank, points. */
+bool ampel_agency_check_violations(const struct ampel_agency *agency,
+                                   const struct ampel_memory_database *database,
+                                   const struct ampel_rules *rules, int64_t now_ms, char reason[400]);
+uint64_t ampel_agency_bad(const struct ampel_agency *agency); /* events made to be refused */
+
+#endif

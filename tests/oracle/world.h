@@ -1,0 +1,67 @@
+/* The world: one whole worker on one thread, with a disk, a network, a database and a clock that stand still unless they
+   are moved, and that survive the worker's death.
+
+       feeders ──▶ loopback ──▶ gateway ─ keeper ─ shards ─ publisher ─ scribe ──▶ database in memory
+                                            │                                       (survives)
+                                       disk in memory (survives, or loses what was not synced)
+
+   A stage is turned only when its thread would wake: it asked to be turned again, one of its file descriptors is
+   readable, or its time has come. So a wakeup that is lost here is lost for good, as it would be in life. The order is
+   chosen by the seed, so that no stage can count on another's being quick. Same seed, same calls: same story.
+   Thread: one. */
+#ifndef AMPEL_TESTS_ORACLE_WORLD_H
+#define AMPEL_TESTS_ORACLE_WORLD_H
+
+#include "tests/oracle/loopback.h"
+#include "tests/oracle/memory_database.h"
+#include "tests/oracle/memory_disk.h"
+#include "workers/wiring.h"
+
+struct ampel_world_options {
+    const struct ampel_rules *rules; /* borrowed */
+    uint64_t seed;
+    int64_t start_ms;      /* UTC */
+    uint32_t partitions, shards_count;
+    int64_t checkpoint_every_ms, orders_rows_every_ms;
+    uint64_t unstored_bytes_max;
+    uint32_t accounts_per_tenant_max;
+};
+
+struct ampel_world;
+
+/* Defaults fit for tests; rules are the caller's. */
+void ampel_world_options_init(struct ampel_world_options *options);
+/* Disk, network, database; no worker yet. */
+struct ampel_world *ampel_world_open(const struct ampel_world_options *options);
+void ampel_world_close(struct ampel_world *world); /* kills a worker that lives */
+
+struct ampel_memory_database *ampel_world_database(struct ampel_world *world);
+struct memory_disk *ampel_world_disk(struct ampel_world *world);
+struct ampel_loopback *ampel_world_feeders(struct ampel_world *world);
+struct ampel_loopback *ampel_world_watchers(struct ampel_world *world);
+int64_t ampel_world_now_ms(const struct ampel_world *world);
+/* From the next start on. */
+void ampel_world_rules(struct ampel_world *world, const struct ampel_rules *rules);
+
+/* ---- the worker's life -------------------------------------------------------------------------- */
+
+/* Opens journal and stages. False: the journal says why in error. */
+AMPEL_MUST_CHECK bool ampel_world_start(struct ampel_world *world, struct ampel_error *error);
+/* The process dies: everything in memory is gone. power: the disk loses what was not synced, as the seed says. */
+void ampel_world_kill(struct ampel_world *world, bool power);
+/* STOP, and turns until all stages have ended. False: they do not, or one fails. */
+bool ampel_world_stop(struct ampel_world *world);
+bool ampel_world_lives(const struct ampel_world *world);
+/* The name of the stage that failed for good, NULL: none. */
+const char *ampel_world_fatal(const struct ampel_world *world);
+
+/* ---- time --------------------------------------------------------------------------------------- */
+
+/* Each stage that would wake is turned once. False: none would. */
+bool ampel_world_turn(struct ampel_world *world);
+/* Turns until nothing more is to be done at this time. */
+void ampel_world_settle(struct ampel_world *world);
+/* Time goes on, with a stop at each moment that a stage asked for. */
+void ampel_world_pass(struct ampel_world *world, int64_t span_ms);
+
+#endif
