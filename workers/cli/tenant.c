@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/print.h"
 #include "proto/text.h"
 #include "proto/time.h"
 #include "workers/cli/command.h"
@@ -93,10 +94,23 @@ static int tenant_add(const struct tenant_command *command, const char *tenant) 
 }
 
 static void list_line(const struct ampel_tenant_row *row, const char *created) {
-    printf("{\"tenant\":\"%s\",\"suspended\":%s,\"keys\":%" PRIu64 ",\"accounts\":%" PRIu64
-           ",\"role\":\"%s\",\"created_at\":\"%s\"}\n",
-           row->tenant, row->suspended ? "true" : "false", row->keys_count, row->accounts_count, row->role,
-           created);
+    char bytes[1024];
+    struct ampel_print print = {.bytes = bytes, .capacity = sizeof bytes};
+    ampel_print_word(&print, "{");
+    ampel_print_key(&print, "tenant");
+    ampel_print_json(&print, ampel_text_of(row->tenant));
+    ampel_print_key(&print, "suspended");
+    ampel_print_word(&print, row->suspended ? "true" : "false");
+    ampel_print_key(&print, "keys");
+    ampel_print_unsigned(&print, row->keys_count);
+    ampel_print_key(&print, "accounts");
+    ampel_print_unsigned(&print, row->accounts_count);
+    ampel_print_key(&print, "role");
+    ampel_print_json(&print, ampel_text_of(row->role));
+    ampel_print_key(&print, "created_at");
+    ampel_print_json(&print, ampel_text_of(created));
+    ampel_print_word(&print, "}\n");
+    fwrite(bytes, 1, print.size, stdout);
 }
 
 static int tenant_list(const struct tenant_command *command) {
@@ -196,6 +210,8 @@ int ampel_command_tenant(int argc, char **argv) {
     if (words != wanted) return ampel_usage_wrong(&usage, "say what to do, and with which tenant");
     if (tenant != NULL && !ampel_id_valid(ampel_text_of(tenant), true))
         return ampel_usage_wrong(&usage, "a tenant is 1 to 64 printable characters without spaces and /");
+    if (tenant != NULL && strcmp(tenant, "worker") == 0)
+        return ampel_usage_wrong(&usage, "worker.key is the worker's own: the tenant needs another name");
     command.url = ampel_connect_url("tenant", url);
     command.keys = ampel_environment_or(keys, "AMPEL_KEYS");
     if (command.url == NULL) return AMPEL_EXIT_USAGE;

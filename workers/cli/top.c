@@ -1,0 +1,223 @@
+/* ampel top: the portfolio, worst first, refreshed in place. */
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/json.h"
+#include "proto/print.h"
+#include "proto/text.h"
+#include "proto/time.h"
+#include "workers/cli/command.h"
+#include "workers/cli/connect.h"
+#include "workers/cli/format.h"
+#include "workers/cli/table.h"
+
+/* Lines around the table: summary, empty line, titles, foot. */
+#define FRAME_LINES 5
+#define CAPS_BYTES 1024
+
+static const struct ampel_usage usage = {
+    .command = "top",
+    .arguments = "",
+    .about = "Shows the stored ratings, worst first: risk, then score. On a terminal it is drawn again in place\n"
+             "until Ctrl-C; in a pipe, or with --once, it is printed once.",
+    .examples = "  ampel top --tenant nordlicht\n"
+                "  ampel top --status red --limit 0 --once --format jsonl\n",
+};
+
+struct view {
+    const char *tenant, *status;
+    int64_t limit;
+    enum ampel_format format;
+};
+
+enum { TENANT, SELLER, MARKETPLACE, SCORE, STATUS, RISK, ORDERS, ORDER_POINTS, DEDUCTED, CAPS, AS_OF, VERSION };
+
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal) {
+    (void)signal;
+    interrupted = 1;
+}
+
+static void text_json(struct ampel_print *print, const char *key, struct ampel_text text) {
+    ampel_print_key(print, key);
+    ampel_print_json(print, text);
+}
+
+static void line_print(const struct ampel_pq *pq, uint32_t row) {
+    char bytes[4096];
+    struct ampel_print print = {.bytes = bytes, .capacity = sizeof bytes};
+    ampel_print_word(&print, "{");
+    text_json(&print, "tenant", ampel_pq_get_text(pq, row, TENANT));
+    text_json(&print, "seller", ampel_pq_get_text(pq, row, SELLER));
+    text_json(&print, "marketplace", ampel_pq_get_text(pq, row, MARKETPLACE));
+    ampel_print_key(&print, "score");
+    ampel_print_integer(&print, ampel_pq_get_int64(pq, row, SCORE));
+    text_json(&print, "status", ampel_pq_get_text(pq, row, STATUS));
+    text_json(&print, "risk", ampel_pq_get_text(pq, row, RISK));
+    ampel_print_key(&print, "orders");
+    ampel_print_integer(&print, ampel_pq_get_int64(pq, row, ORDERS));
+    ampel_print_key(&print, "order_points");
+    ampel_print_integer(&print, ampel_pq_get_int64(pq, row, ORDER_POINTS));
+    ampel_print_key(&print, "deducted");
+    ampel_print_integer(&print, ampel_pq_get_int64(pq, row, DEDUCTED));
+    ampel_print_key(&print, "caps");
+    ampel_print_text(&print, ampel_pq_get_text(pq, row, CAPS));
+    ampel_print_key(&print, "as_of");
+    ampel_print_time(&print, ampel_pq_get_time(pq, row, AS_OF));
+    text_json(&print, "rules_version", ampel_pq_get_text(pq, row, VERSION));
+    ampel_print_word(&print, "}\n");
+    AMPEL_ASSERT(!print.full);
+    fwrite(bytes, 1, print.size, stdout);
+}
+
+/* "infringement 3, restricted 1": groups that count something. */
+static void caps_write(struct ampel_text json, char *out, uint32_t size) {
+    struct ampel_error error;
+    struct ampel_json *caps = ampel_json_open(json, &error);
+    const void *cursor = NULL;
+    struct ampel_text name;
+    const struct ampel_json *value;
+    uint32_t used = 0;
+    out[0] = 0;
+    while (caps != NULL && ampel_json_next(caps, &cursor, &name, &value)) {
+        int64_t count;
+        if (!ampel_json_integer(value, &count) || count == 0 || used + name.size + 32 > size) continue;
+        used += (uint32_t)snprintf(out + used, size - used, "%s%.*s %" PRId64, used > 0 ? ", " : "",
+                                   (int)name.size, name.bytes, count);
+    }
+    ampel_json_close(caps);
+}
+
+static enum ampel_paint paint_of_status(struct ampel_text status) {
+    if (ampel_text_is(status, "green")) return AMPEL_PAINT_GREEN;
+    return ampel_text_is(status, "yellow") ? AMPEL_PAINT_YELLOW : AMPEL_PAINT_RED;
+}
+
+static void table_print(const struct ampel_pq *pq, bool one_tenant) {
+    struct ampel_table *table = ampel_table_open();
+    AMPEL_ASSERT(table != NULL);
+    ampel_table_column(table, "ACCOUNT", AMPEL_LEFT, true);
+    ampel_table_column(table, "SCORE", AMPEL_RIGHT, false);
+    ampel_table_column(table, "STATUS", AMPEL_LEFT, false);
+    ampel_table_column(table, "RISK", AMPEL_LEFT, false);
+    ampel_table_column(table, "ORDERS", AMPEL_RIGHT, false);
+    ampel_table_column(table, "LOST", AMPEL_RIGHT, false);
+    ampel_table_column(table, "REPEATS", AMPEL_LEFT, true);
+    for (uint32_t row = 0; row < ampel_pq_rows(pq); row++) {
+        struct ampel_text status = ampel_pq_get_text(pq, row, STATUS);
+        struct ampel_text risk = ampel_pq_get_text(pq, row, RISK);
+        char caps[CAPS_BYTES];
+        caps_write(ampel_pq_get_text(pq, row, CAPS), caps, sizeof caps);
+        ampel_table_cell(table, AMPEL_PLAIN, "%s%s%s/%s",
+                         one_tenant ? "" : ampel_pq_get_text(pq, row, TENANT).bytes, one_tenant ? "" : "/",
+                         ampel_pq_get_text(pq, row, SELLER).bytes,
+                         ampel_pq_get_text(pq, row, MARKETPLACE).bytes);
+        enum ampel_paint paint = paint_of_status(status);
+        ampel_table_cell(table, paint, "%" PRId64, ampel_pq_get_int64(pq, row, SCORE));
+        ampel_table_cell(table, paint, "%s", status.bytes);
+        ampel_table_cell(table, ampel_text_is(risk, "none") ? AMPEL_PLAIN
+                                : ampel_text_is(risk, "at_risk") ? AMPEL_PAINT_YELLOW
+                                                                 : AMPEL_PAINT_RED,
+                         "%s", risk.bytes);
+        ampel_table_cell(table, AMPEL_PLAIN, "%" PRId64, ampel_pq_get_int64(pq, row, ORDERS));
+        ampel_table_cell(table, AMPEL_PLAIN, "%" PRId64, ampel_pq_get_int64(pq, row, DEDUCTED));
+        ampel_table_cell(table, AMPEL_DIM, "%s", caps);
+    }
+    (void)ampel_table_print(table, 0);
+    ampel_table_close(table);
+}
+
+static void summary_print(const struct ampel_pq *pq, const char *tenant) {
+    char now[AMPEL_TIME_SIZE];
+    ampel_time_encode(ampel_option_now(), now);
+    printf("%s%" PRId64 " accounts%s%s%s  %s%" PRId64 " green%s  %s%" PRId64 " yellow%s  %s%" PRId64
+           " red%s  %s%" PRId64 " at immediate risk%s  %.19sZ\n\n",
+           ampel_paint_start(AMPEL_BOLD), ampel_pq_get_int64(pq, 0, 0), tenant[0] != 0 ? " of " : "", tenant,
+           ampel_paint_end(), ampel_paint_start(AMPEL_PAINT_GREEN), ampel_pq_get_int64(pq, 0, 1),
+           ampel_paint_end(), ampel_paint_start(AMPEL_PAINT_YELLOW), ampel_pq_get_int64(pq, 0, 2),
+           ampel_paint_end(), ampel_paint_start(AMPEL_PAINT_RED), ampel_pq_get_int64(pq, 0, 3),
+           ampel_paint_end(), ampel_paint_start(AMPEL_PAINT_RED), ampel_pq_get_int64(pq, 0, 4),
+           ampel_paint_end(), now);
+}
+
+static bool view_show(struct ampel_pq *pq, const struct view *view, int64_t limit,
+                      struct ampel_error *error) {
+    const struct ampel_pq_value values[] = {ampel_pq_string(view->tenant), ampel_pq_string(view->status),
+                                            ampel_pq_int64(limit == 0 ? INT64_MAX : limit)};
+    if (view->format == AMPEL_FORMAT_TABLE) {
+        if (ampel_pq_run(pq, AMPEL_SQL_READ_COLOURS, values, 1, error) != AMPEL_DATABASE_OK) return false;
+        summary_print(pq, view->tenant);
+    }
+    if (ampel_pq_run(pq, AMPEL_SQL_READ_PORTFOLIO, values, 3, error) != AMPEL_DATABASE_OK) return false;
+    if (view->format == AMPEL_FORMAT_TABLE) table_print(pq, view->tenant[0] != 0);
+    for (uint32_t row = 0; view->format == AMPEL_FORMAT_JSONL && row < ampel_pq_rows(pq); row++)
+        line_print(pq, row);
+    return true;
+}
+
+/* Draws into memory first and writes once, so that nothing flickers. */
+static bool view_follow(struct ampel_pq *pq, const struct view *view, int64_t every_s,
+                        struct ampel_error *error) {
+    static char screen[1 << 16];
+    signal(SIGINT, interrupt);
+    signal(SIGTERM, interrupt);
+    setvbuf(stdout, screen, _IOFBF, sizeof screen);
+    printf("\033[?1049h\033[?25l");
+    bool good = true;
+    while (good && !interrupted) {
+        uint32_t columns, rows;
+        ampel_terminal_size(&columns, &rows);
+        int64_t fits = rows > FRAME_LINES + 1 ? rows - FRAME_LINES : 1;
+        printf("\033[H\033[J");
+        good = view_show(pq, view, view->limit > 0 && view->limit < fits ? view->limit : fits, error);
+        if (good)
+            printf("\n%severy %" PRId64 " s; Ctrl-C ends%s", ampel_paint_start(AMPEL_DIM), every_s,
+                   ampel_paint_end());
+        fflush(stdout);
+        if (good && !interrupted) (void)poll(NULL, 0, (int)(every_s * 1000));
+    }
+    printf("\033[?25h\033[?1049l");
+    fflush(stdout);
+    return good;
+}
+
+int ampel_command_top(int argc, char **argv) {
+    const char *url = NULL, *format_text = NULL;
+    struct view view = {.tenant = "", .status = "", .limit = -1};
+    int64_t every_s = 2;
+    bool once = false;
+    const struct ampel_option options[] = {
+        {"tenant", 0, AMPEL_OPTION_TEXT, &view.tenant, "NAME", "one tenant; default: all"},
+        {"status", 0, AMPEL_OPTION_TEXT, &view.status, "COLOUR", "only green, yellow or red ones"},
+        {"limit", 'n', AMPEL_OPTION_NUMBER, &view.limit, "N", "rows; 0 all; default: what fits, 20 in a pipe"},
+        {"once", '1', AMPEL_OPTION_FLAG, &once, NULL, "print once and end"},
+        {"every", 0, AMPEL_OPTION_NUMBER, &every_s, "S", "seconds between drawings; default 2"},
+        {"format", 'f', AMPEL_OPTION_TEXT, &format_text, "FORM", "table (default) or jsonl"},
+        {"database", 'd', AMPEL_OPTION_TEXT, &url, "URL", "default: AMPEL_DATABASE_URL"},
+    };
+    int words;
+    enum ampel_options_result read =
+        ampel_options_read(&usage, options, AMPEL_ARRAY_COUNT(options), argc, argv, &words);
+    if (read != AMPEL_OPTIONS_OK) return read == AMPEL_OPTIONS_HELP ? AMPEL_EXIT_OK : AMPEL_EXIT_USAGE;
+    if (words > 0) return ampel_usage_wrong(&usage, "there is nothing to do with '%s'", argv[1]);
+    if (!ampel_format_read(&usage, format_text, &view.format)) return AMPEL_EXIT_USAGE;
+    uint8_t colour;
+    if (view.status[0] != 0 &&
+        !ampel_registry_code(AMPEL_REGISTRY_COLOUR, ampel_text_of(view.status), &colour))
+        return ampel_usage_wrong(&usage, "--status is green, yellow or red, not '%s'", view.status);
+    if (every_s < 1 || every_s > 3600) return ampel_usage_wrong(&usage, "--every is 1 to 3600");
+    struct ampel_pq *pq = ampel_connect("top", url);
+    if (pq == NULL) return AMPEL_EXIT_FAILED;
+    struct ampel_error error = {0};
+    bool follow = !once && view.format == AMPEL_FORMAT_TABLE && isatty(STDOUT_FILENO) == 1;
+    bool good = follow ? view_follow(pq, &view, every_s, &error)
+                       : view_show(pq, &view, view.limit < 0 ? 20 : view.limit, &error);
+    ampel_pq_close(pq);
+    return good ? AMPEL_EXIT_OK : ampel_connect_failed("top", &error);
+}
