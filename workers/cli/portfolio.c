@@ -80,9 +80,9 @@ bool ampel_portfolio_rules(const char *file, const struct ampel_option_list *set
             return false;
         }
     }
-    const char *key;
-    if (!ampel_rules_check(out, &key)) {
-        fprintf(stderr, "ampel: the rules do not fit together: %s\n", key);
+    struct ampel_error error = {0};
+    if (!ampel_rules_file_check(out, &error)) {
+        error_print(file != NULL ? file : "--set", &error);
         return false;
     }
     return true;
