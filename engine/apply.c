@@ -84,7 +84,7 @@ static bool event_apply(const struct frame_work *work, uint32_t index) {
         return refuse(work, slot, &event, AMPEL_VERDICT_BAD_ACCOUNT);
     }
     slot = engine->frame_slots[account_index];
-    enum ampel_verdict verdict = ampel_event_judge(&event);
+    enum ampel_verdict verdict = ampel_event_tolerate(&event);
     if (verdict != AMPEL_VERDICT_OK) return refuse(work, slot, &event, verdict);
     bool waits = event.at_ms > engine->now_ms;
     if (waits && engine->pending.count >= AMPEL_PENDING_MAX) {

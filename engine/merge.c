@@ -3,7 +3,7 @@
 #include "engine/state.h"
 #include "engine/window.h"
 
-enum ampel_verdict ampel_event_judge(const struct ampel_event *event) {
+enum ampel_verdict ampel_event_tolerate(const struct ampel_event *event) {
     if (event->type == AMPEL_EVENT_ORDER && event->extras_size == 0) {
         bool fits = event->count >= 1 && event->count <= AMPEL_ORDERS_MAX && event->at_ms >= 0 &&
                     event->at_ms <= AMPEL_TIME_MAX_MS;

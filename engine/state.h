@@ -135,7 +135,7 @@ void ampel_cause_violation(uint8_t policy, int8_t severity, struct ampel_text id
 
 /* Judges what a frame's bytes may still hold wrong; a cheap check for orders, ampel_event_check for
  * the rest. */
-enum ampel_verdict ampel_event_judge(const struct ampel_event *event);
+enum ampel_verdict ampel_event_tolerate(const struct ampel_event *event);
 /* The event's at must not lie after now. Touches the account. */
 AMPEL_MUST_CHECK enum ampel_outcome ampel_account_merge(struct ampel_engine *engine, uint32_t slot,
                                                         struct ampel_account *account,

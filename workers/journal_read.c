@@ -83,8 +83,8 @@ static enum ampel_walk walk_of(enum ampel_form_status status) {
 /* At a group's edge: its header, which must lie in the segment as a whole. */
 static enum ampel_walk walk_group(struct ampel_journal *journal,
                                   struct ampel_journal_cursor *cursor, struct ampel_error *error) {
-    const uint8_t *bytes;
-    size_t available;
+    const uint8_t *bytes = NULL;
+    size_t available = 0;
     if (!ampel_journal_window(journal, cursor->segment, cursor->position, AMPEL_GROUP_HEADER_BYTES,
                               &bytes, &available, error)) {
         return AMPEL_WALK_FAILED;

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "proto/hash.h"
+#include "proto/batch_file.h"
 #include "workers/cli/progress.h"
 
 #define BUFFER_BYTES (1u << 20)
@@ -156,4 +157,80 @@ static bool batch_take(struct walk *walk, struct ampel_text tenant, const uint8_
     walk->counts->refused += batch.refused_count;
     return walk->sink->batch == NULL ||
            walk->sink->batch(walk->sink->context, tenant, &batch, bytes, size);
+}
+
+static bool record_take(struct walk *walk, const struct ampel_batch_file_record *record) {
+    if (!ampel_id_valid(record->tenant, true)) return damaged(walk, "the tenant is not an id");
+    if (!batch_take(walk, record->tenant, record->batch, record->batch_size)) return false;
+    walk_skip(walk, record->record_size);
+    return true;
+}
+
+static bool batches_walk(struct walk *walk) {
+    walk_skip(walk, AMPEL_BATCH_FILE_MAGIC_BYTES);
+    size_t wanted = BUFFER_BYTES;
+    for (;;) {
+        if (!walk_fill(walk, wanted)) return false;
+        size_t have = walk->end - walk->start;
+        if (have == 0) return true;
+        struct ampel_batch_file_record record;
+        struct ampel_error error = {0};
+        switch (ampel_batch_file_next(walk->bytes + walk->start, have, &record, &error)) {
+        case AMPEL_BATCH_FILE_OK:
+            if (!record_take(walk, &record)) return false;
+            break;
+        case AMPEL_BATCH_FILE_SHORT:
+            if (walk->ended) return damaged(walk, "the file ends within a batch");
+            wanted = AMPEL_BATCH_FILE_RECORD_MAX;
+            break;
+        default:
+            return damaged(walk, error.reason);
+        }
+    }
+}
+
+static bool file_walk(struct walk *walk, const char *path) {
+    walk->name = strcmp(path, "-") == 0 ? "standard input" : path;
+    walk->file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    walk->start = walk->end = 0;
+    walk->offset = 0;
+    walk->ended = false;
+    if (walk->file == NULL) {
+        fprintf(stderr, "ampel: %s: cannot be read: %s\n", path, strerror(errno));
+        return false;
+    }
+    bool good = walk_fill(walk, AMPEL_BATCH_FILE_MAGIC_BYTES);
+    if (good)
+        good = ampel_batch_file_is(walk->bytes + walk->start, walk->end - walk->start) ? batches_walk(walk)
+                                                                                      : lines_walk(walk);
+    if (walk->file != stdin) fclose(walk->file);
+    return good;
+}
+
+/* 0 where a part has no size (a pipe). */
+static uint64_t files_size(char *const *files, int files_count) {
+    uint64_t total = 0;
+    for (int i = 0; i < files_count; i++) {
+        struct stat about;
+        if (strcmp(files[i], "-") == 0 || stat(files[i], &about) != 0 || !S_ISREG(about.st_mode)) return 0;
+        total += (uint64_t)about.st_size;
+    }
+    return total;
+}
+
+bool ampel_source_walk(char *const *files, int files_count, const struct ampel_source_options *options,
+                       const struct ampel_source_sink *sink, struct ampel_source_counts *counts) {
+    struct walk walk = {.options = options, .sink = sink, .counts = counts};
+    walk.decoder = ampel_batch_decoder_open();
+    walk.event = malloc(sizeof *walk.event);
+    AMPEL_ASSERT(walk.decoder != NULL && walk.event != NULL);
+    if (options->progress != NULL)
+        ampel_progress_start(&walk.progress, options->progress, "events", files_size(files, files_count));
+    bool good = true;
+    for (int i = 0; i < files_count && good; i++) good = file_walk(&walk, files[i]);
+    if (options->progress != NULL) ampel_progress_end(&walk.progress);
+    ampel_batch_decoder_close(walk.decoder);
+    free(walk.event);
+    free(walk.bytes);
+    return good;
 }

@@ -1,0 +1,61 @@
+/* ampel: one binary, a command for each thing that people do. */
+#include <stdio.h>
+#include <string.h>
+
+#include "workers/cli/command.h"
+#include "workers/cli/environment.h"
+
+static const struct ampel_command commands[] = {
+    {"score", "ratings of all accounts in files at one time, without a server", ampel_command_score},
+    {"explain", "every point of one account accounted for", ampel_command_explain},
+    {"encode", "events as batches in a file, for fast feeding and scoring", ampel_command_encode},
+    {"import", "reports and notifications of the marketplace become events", ampel_command_import},
+    {"feed", "events to a worker, each exactly once", ampel_command_feed},
+    {"watch", "a tenant's alerts as they come, from any number on", ampel_command_watch},
+    {"top", "the portfolio, worst first, refreshed in place", ampel_command_top},
+    {"tenant", "who may send and watch, and with which keys", ampel_command_tenant},
+    {"migrate", "bring a database to this program's shape", ampel_command_migrate},
+};
+
+static const struct ampel_command *command_find(const char *name) {
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+static void help_print(FILE *stream) {
+    fprintf(stream, "usage: ampel COMMAND [OPTION]... [ARGUMENT]...\n\n"
+                    "Ratings of marketplace seller accounts: computed, kept, explained.\n\ncommands:\n");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        fprintf(stream, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    fprintf(stream,
+            "\n'ampel COMMAND --help' tells the rest. An account is written tenant/seller/marketplace.\n"
+            "Exit status: 0 all well, 1 something refused or not found, 2 wrong words, 3 failure.\n");
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        help_print(stderr);
+        return AMPEL_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        help_print(stdout);
+        return AMPEL_EXIT_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("ampel %s\n", AMPEL_VERSION);
+        return AMPEL_EXIT_OK;
+    }
+    const struct ampel_command *command = command_find(argv[1]);
+    if (command == NULL) {
+        fprintf(stderr, "ampel: there is no command '%s'. Try 'ampel --help'.\n", argv[1]);
+        return AMPEL_EXIT_USAGE;
+    }
+    if (!ampel_environment_read()) return AMPEL_EXIT_USAGE;
+    int status = command->run(argc - 1, argv + 1);
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        perror("ampel: standard output");
+        return AMPEL_EXIT_FAILED;
+    }
+    return status;
+}
