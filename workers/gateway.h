@@ -4,6 +4,10 @@
    Knows for each producer which sequences are durable (a window of AMPEL_CREDIT) and which are under way; a sequence under
    way that arrives again is answered by the same ack. Starts knowing what the partitions know (WINDOWS of all shards);
    until then every batch goes back with `starting`. Reads no more from the network while inflight_bytes_max is out.
+
+   A batch is judged in this order: can it be read (malformed, version), too_large, starting, stopping, tenant; is it durable
+   already (acked at once as a duplicate, whatever the clock says by now) or under way (answered when that is durable);
+   clock, credit, producers. STOP: batches go back, what is under way is waited for and answered, then the stage ends.
    Thread: the gateway's. */
 #ifndef AMPEL_WORKERS_GATEWAY_H
 #define AMPEL_WORKERS_GATEWAY_H
@@ -20,6 +24,7 @@ struct ampel_gateway_options {
     uint32_t partitions;
     uint32_t shards_count;
     uint64_t inflight_bytes_max;
+    uint32_t message_bytes_max;  /* larger batches go back; 0: AMPEL_BATCH_BYTES_MAX */
     uint32_t producers_per_tenant_max;
     struct ampel_queue *in;     /* RECORD (durable or failed), WINDOWS, TENANTS, STOP */
     struct ampel_queue *keeper; /* RECORD, STOP */
