@@ -1,0 +1,395 @@
+#include "workers/publisher.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/message.h"
+#include "workers/checkpoint.h"
+#include "workers/logline.h"
+#include "workers/metrics.h"
+#include "workers/outbox.h"
+#include "workers/publisher_streams.h"
+#include "workers/publisher_watchers.h"
+#include "workers/rate.h"
+#include "workers/replies.h"
+
+#define PARCELS_A_TURN 256
+#define MESSAGES_A_TURN 64
+/* What is stored and still kept for watchers that are a little behind. */
+#define KEPT_BYTES_MAX (UINT64_C(32) << 20)
+#define REPLY_AGAIN_NS INT64_C(20000000)
+#define STOP_PATIENCE_NS INT64_C(2000000000)
+
+/* What was told of one partition. */
+struct told_number {
+    uint64_t number;
+    uint64_t position; /* of the checkpoint that carries it, once there is one */
+    uint32_t stream;
+};
+struct told_numbers {
+    struct told_number *numbers;
+    uint32_t count, capacity;
+};
+struct partition {
+    struct ampel_parcel_out **outs; /* told since its last checkpoint */
+    uint32_t outs_count, outs_capacity;
+    struct told_numbers open;       /* of outs */
+    struct told_numbers flight;     /* of checkpoints under way: stored when they are COMMITTED. Two may be, where
+                                       the shard heard of the first one before we did. */
+};
+
+
+struct ampel_publisher {
+    struct ampel_publisher_options options;
+    struct ampel_message_decoder *decoder;
+    struct ampel_publisher_streams *streams;
+    struct ampel_publisher_watchers *watchers;
+    struct ampel_replies replies;  /* to those who are no watchers */
+    struct ampel_outbox scribe;    /* at most a checkpoint for each partition and an ASK for each watcher */
+    struct ampel_outbox early;     /* OUTs and checkpoints that came before the numbers; its queue is never used */
+    struct partition *partitions;
+    struct ampel_parcel_tenants *tenants; /* the last; NULL: none yet, and no numbers */
+    uint64_t epoch;
+    uint32_t stops_count;
+    bool failed;
+    int64_t stop_until_ns;
+    struct ampel_rate malformed_rate;
+    uint8_t scratch[AMPEL_MESSAGE_BYTES_MAX];
+};
+
+static struct ampel_text text_of(const char *name) {
+    return (struct ampel_text){name, (uint32_t)strlen(name)};
+}
+
+static int64_t monotonic_ns(const struct ampel_publisher *publisher) {
+    return publisher->options.clock.monotonic_ns(publisher->options.clock.context);
+}
+
+/* ---- what is told --------------------------------------------------------------------------- */
+
+static bool numbers_push(struct told_numbers *numbers, struct told_number told) {
+    if (numbers->count == numbers->capacity) {
+        const uint32_t capacity = numbers->capacity == 0 ? 64 : numbers->capacity * 2;
+        struct told_number *larger = realloc(numbers->numbers, capacity * sizeof(*larger));
+        if (larger == NULL) return false;
+        numbers->numbers = larger;
+        numbers->capacity = capacity;
+    }
+    numbers->numbers[numbers->count++] = told;
+    return true;
+}
+
+static uint32_t change_encode(struct ampel_publisher *publisher, const struct ampel_told *told) {
+    const struct ampel_rules *rules = publisher->options.rules;
+    struct ampel_message message = {
+        .kind = AMPEL_MESSAGE_CHANGE,
+        .change = {.stream = told->stream,
+                   .epoch = publisher->epoch,
+                   .number = told->number,
+                   .tenant = told->tenant,
+                   .seller = told->seller,
+                   .marketplace = told->marketplace,
+                   .change = told->change,
+                   .rules_version = text_of(rules->version),
+                   .caps_count = rules->cap_groups_count},
+    };
+    memcpy(message.change.id, told->id, sizeof(told->id));
+    for (uint32_t i = 0; i < rules->cap_groups_count; i++)
+        message.change.caps_names[i] = text_of(rules->cap_groups[i].name);
+    if (told->change.cap_group < rules->cap_groups_count)
+        message.change.cap_group = text_of(rules->cap_groups[told->change.cap_group].name);
+    return ampel_message_encode(&message, publisher->scratch, sizeof(publisher->scratch));
+}
+
+/* Gives one change its number and keeps its message: from now on it is told. False: no memory. */
+static bool told_take(struct ampel_publisher *publisher, struct partition *partition,
+                      struct ampel_told *told) {
+    uint32_t stream;
+    if (!ampel_publisher_streams_claim(publisher->streams, told->tenant, told->stream, &stream)) return false;
+    told->number = ampel_publisher_streams_next(publisher->streams, stream);
+    const uint32_t size = change_encode(publisher, told);
+    AMPEL_ASSERT(size > 0);
+    ampel_metric_add(told->stream == AMPEL_STREAM_ALERTS ? AMPEL_METRIC_ALERTS : AMPEL_METRIC_SCORES, 1);
+    return ampel_publisher_streams_push(publisher->streams, stream, publisher->scratch, size) &&
+           numbers_push(&partition->open,
+                        (struct told_number){.stream = stream, .number = told->number});
+}
+
+static bool out_take(struct ampel_publisher *publisher, struct ampel_parcel_out *out) {
+    AMPEL_ASSERT(out->partition < publisher->options.partitions);
+    struct partition *partition = &publisher->partitions[out->partition];
+    if (partition->outs_count == partition->outs_capacity) {
+        const uint32_t capacity = partition->outs_capacity == 0 ? 16 : partition->outs_capacity * 2;
+        struct ampel_parcel_out **larger =
+            realloc(partition->outs, capacity * sizeof(struct ampel_parcel_out *));
+        if (larger == NULL) return false;
+        partition->outs = larger;
+        partition->outs_capacity = capacity;
+    }
+    partition->outs[partition->outs_count++] = out;
+    for (uint32_t i = 0; i < out->told_count; i++)
+        if (!told_take(publisher, partition, &out->told[i])) return false;
+    return true;
+}
+
+/* The checkpoint goes on with everything that was told since the last one of its partition. */
+static bool checkpoint_take(struct ampel_publisher *publisher, struct ampel_checkpoint *checkpoint) {
+    AMPEL_ASSERT(checkpoint->partition < publisher->options.partitions);
+    struct partition *partition = &publisher->partitions[checkpoint->partition];
+    checkpoint->stream_epoch = publisher->epoch;
+    checkpoint->outs = partition->outs;
+    checkpoint->outs_count = partition->outs_count;
+    partition->outs = NULL;
+    partition->outs_count = partition->outs_capacity = 0;
+    for (uint32_t i = 0; i < partition->open.count; i++) {
+        struct told_number told = partition->open.numbers[i];
+        told.position = checkpoint->position_new;
+        if (!numbers_push(&partition->flight, told)) return false;
+    }
+    partition->open.count = 0;
+    return ampel_outbox_push(&publisher->scribe, &checkpoint->parcel);
+}
+
+static void committed_take(struct ampel_publisher *publisher, const struct ampel_parcel_committed *committed) {
+    if (committed->fenced) return;
+    AMPEL_ASSERT(committed->partition < publisher->options.partitions);
+    struct told_numbers *flight = &publisher->partitions[committed->partition].flight;
+    uint32_t stored = 0;
+    for (; stored < flight->count && flight->numbers[stored].position <= committed->position; stored++)
+        ampel_publisher_streams_stored(publisher->streams, flight->numbers[stored].stream,
+                                       flight->numbers[stored].number);
+    flight->count -= stored;
+    if (stored > 0 && flight->count > 0)
+        memmove(flight->numbers, flight->numbers + stored, flight->count * sizeof(*flight->numbers));
+}
+
+/* ---- tenants -------------------------------------------------------------------------------- */
+
+static bool tenant_active(const void *context, const char *tenant) {
+    const struct ampel_parcel_tenants *tenants = context;
+    for (uint32_t i = 0; i < tenants->keys_count; i++)
+        if (!tenants->keys[i].suspended && strcmp(tenants->keys[i].tenant, tenant) == 0) return true;
+    return false;
+}
+
+static bool out_or_checkpoint_take(struct ampel_publisher *publisher, struct ampel_parcel *parcel) {
+    return parcel->kind == AMPEL_PARCEL_OUT
+               ? out_take(publisher, (struct ampel_parcel_out *)parcel)
+               : checkpoint_take(publisher, (struct ampel_checkpoint *)parcel);
+}
+
+/* The first ones bring the epoch and where the streams stand. Takes the parcel. */
+static bool tenants_take(struct ampel_publisher *publisher, struct ampel_parcel_tenants *tenants) {
+    const bool first = publisher->tenants == NULL;
+    ampel_parcel_tenants_free(publisher->tenants);
+    publisher->tenants = tenants;
+    publisher->options.network_tenants(publisher->options.network.context, tenants);
+    ampel_publisher_watchers_evict(publisher->watchers, tenant_active, tenants);
+    if (!first) return true;
+    publisher->epoch = tenants->epoch;
+    for (uint32_t i = 0; i < tenants->numbers_count; i++) {
+        const struct ampel_stream_number *number = &tenants->numbers[i];
+        uint32_t stream;
+        if (!ampel_publisher_streams_claim(publisher->streams, text_of(number->tenant), number->stream,
+                                           &stream))
+            return false;
+        ampel_publisher_streams_start(publisher->streams, stream, number->next);
+    }
+    bool taken = true;
+    for (uint32_t i = 0; i < publisher->early.count; i++) {
+        struct ampel_parcel *parcel =
+            publisher->early.parcels[(publisher->early.first + i) % publisher->early.capacity];
+        taken = out_or_checkpoint_take(publisher, parcel) && taken;
+    }
+    publisher->early.count = 0;
+    return taken;
+}
+
+static void parcel_take(struct ampel_publisher *publisher, struct ampel_parcel *parcel) {
+    bool taken = true;
+    switch (parcel->kind) {
+    case AMPEL_PARCEL_OUT:
+    case AMPEL_PARCEL_CHECKPOINT:
+        taken = publisher->tenants == NULL ? ampel_outbox_push(&publisher->early, parcel)
+                                           : out_or_checkpoint_take(publisher, parcel);
+        break;
+    case AMPEL_PARCEL_COMMITTED:
+        committed_take(publisher, (struct ampel_parcel_committed *)parcel);
+        ampel_parcel_free(parcel);
+        break;
+    case AMPEL_PARCEL_ANSWER:
+        ampel_publisher_watchers_answer(publisher->watchers, (struct ampel_parcel_answer *)parcel,
+                                        monotonic_ns(publisher));
+        break;
+    case AMPEL_PARCEL_TENANTS:
+        taken = tenants_take(publisher, (struct ampel_parcel_tenants *)parcel);
+        break;
+    case AMPEL_PARCEL_STOP:
+        if (++publisher->stops_count == publisher->options.shards_count)
+            taken = ampel_outbox_push(&publisher->scribe, parcel);
+        else
+            ampel_parcel_free(parcel);
+        break;
+    default: AMPEL_ASSERT(false);
+    }
+    if (!taken) publisher->failed = true;
+}
+
+/* ---- what peers say ------------------------------------------------------------------------- */
+
+static void back_send(struct ampel_publisher *publisher, const struct ampel_peer *peer,
+                      enum ampel_back_reason reason, uint32_t retry_ms, const char *text) {
+    const struct ampel_message message = {
+        .kind = AMPEL_MESSAGE_BACK,
+        .back = {.reason = reason, .retry_ms = retry_ms, .text = text_of(text)},
+    };
+    const uint32_t size =
+        ampel_message_encode(&message, publisher->scratch, sizeof(publisher->scratch));
+    AMPEL_ASSERT(size > 0);
+    ampel_replies_send(&publisher->replies, &publisher->options.network, peer, publisher->scratch, size);
+}
+
+static void unreadable_send(struct ampel_publisher *publisher, const struct ampel_received *received,
+                            const struct ampel_error *error) {
+    char text[sizeof(error->field) + sizeof(error->reason) + 4];
+    (void)snprintf(text, sizeof(text), "%s%s%s", error->field, error->field[0] != '\0' ? ": " : "",
+                   error->reason);
+    uint64_t held;
+    if (ampel_rate_pass(&publisher->malformed_rate, monotonic_ns(publisher), &held))
+        ampel_log(AMPEL_LOG_WARN, "publisher", "a message cannot be read", "tenant", "%s",
+                  received->tenant, "why", "%s", text, "more", "%llu", (unsigned long long)held, NULL);
+    const bool version = strcmp(error->field, "v") == 0;
+    back_send(publisher, &received->peer, version ? AMPEL_BACK_VERSION : AMPEL_BACK_MALFORMED, 0, text);
+}
+
+static void watch_take(struct ampel_publisher *publisher, const struct ampel_received *received,
+                       const struct ampel_message_watch *watch) {
+    if (publisher->tenants == NULL) {
+        back_send(publisher, &received->peer, AMPEL_BACK_STARTING, 500, "the streams are not known yet");
+        return;
+    }
+    if (received->tenant[0] == '\0' || !tenant_active(publisher->tenants, received->tenant)) {
+        back_send(publisher, &received->peer, AMPEL_BACK_TENANT, 60000,
+                  "the key's tenant is unknown or suspended");
+        return;
+    }
+    uint32_t stream;
+    if (!ampel_publisher_streams_claim(publisher->streams, text_of(received->tenant), watch->stream,
+                                       &stream) ||
+        !ampel_publisher_watchers_push(publisher->watchers, &received->peer, stream, watch->from,
+                                       publisher->epoch, monotonic_ns(publisher)))
+        back_send(publisher, &received->peer, AMPEL_BACK_BUSY, 5000, "there are as many watchers as may be");
+}
+
+static void message_take(struct ampel_publisher *publisher, const struct ampel_received *received) {
+    struct ampel_message message;
+    struct ampel_error error = {0};
+    if (!ampel_message_decode(publisher->decoder, received->bytes, received->size, &message, &error)) {
+        unreadable_send(publisher, received, &error);
+    } else if (message.kind == AMPEL_MESSAGE_WATCH) {
+        watch_take(publisher, received, &message.watch);
+    } else {
+        (void)ampel_error_set(&error, "m", "%s",
+                              message.kind == AMPEL_MESSAGE_BATCH || message.kind == AMPEL_MESSAGE_HELLO
+                                  ? "hello and batches belong to the feeders' endpoint"
+                                  : "a watcher sends watch");
+        unreadable_send(publisher, received, &error);
+    }
+}
+
+/* ---- the stage ------------------------------------------------------------------------------ */
+
+/* After the last STOP: the scribe has all, and who reads has been sent what was told. */
+static bool ended(struct ampel_publisher *publisher, bool behind) {
+    if (publisher->stops_count < publisher->options.shards_count || publisher->scribe.count > 0)
+        return false;
+    if (publisher->stop_until_ns == 0) publisher->stop_until_ns = monotonic_ns(publisher) + STOP_PATIENCE_NS;
+    return !behind || monotonic_ns(publisher) >= publisher->stop_until_ns;
+}
+
+static enum ampel_turn turn(void *context, int64_t *wake_ns) {
+    struct ampel_publisher *publisher = context;
+    uint32_t parcels = 0, messages = 0;
+    struct ampel_parcel *parcel;
+    while (parcels < PARCELS_A_TURN && (parcel = ampel_queue_pop(publisher->options.in)) != NULL) {
+        parcel_take(publisher, parcel);
+        parcels++;
+    }
+    const struct ampel_pumped pumped = ampel_publisher_watchers_pump(
+        publisher->watchers, monotonic_ns(publisher),
+        publisher->options.clock.now_ms(publisher->options.clock.context), &publisher->scribe);
+    (void)ampel_outbox_flush(&publisher->scribe);
+    (void)ampel_replies_flush(&publisher->replies, &publisher->options.network);
+    ampel_metric_set(AMPEL_METRIC_UNSTORED_BYTES,
+                     (int64_t)ampel_publisher_streams_unstored_bytes(publisher->streams));
+    /* Receiving is the last that is done with the network before the stage waits: its fd stirs only for what came after. */
+    struct ampel_received received;
+    const struct ampel_network *network = &publisher->options.network;
+    while (messages < MESSAGES_A_TURN && network->receive(network->context, &received)) {
+        message_take(publisher, &received);
+        network->release(network->context, &received);
+        messages++;
+    }
+    if (publisher->failed) {
+        ampel_log(AMPEL_LOG_ERROR, "publisher", "no memory", NULL);
+        return AMPEL_TURN_FATAL;
+    }
+    if (ended(publisher, pumped.behind)) return AMPEL_TURN_ENDED;
+    *wake_ns = pumped.wake_ns;
+    if (publisher->replies.count > 0 && monotonic_ns(publisher) + REPLY_AGAIN_NS < *wake_ns)
+        *wake_ns = monotonic_ns(publisher) + REPLY_AGAIN_NS;
+    return parcels > 0 || messages > 0 || pumped.more ? AMPEL_TURN_AGAIN : AMPEL_TURN_IDLE;
+}
+
+static uint32_t fds(void *context, int *out, uint32_t capacity) {
+    struct ampel_publisher *publisher = context;
+    AMPEL_ASSERT(capacity >= 2);
+    out[0] = ampel_queue_fd(publisher->options.in);
+    return 1 + publisher->options.network_fds(publisher->options.network.context, out + 1, capacity - 1);
+}
+
+bool ampel_publisher_open(const struct ampel_publisher_options *options, struct ampel_publisher **out) {
+    struct ampel_publisher *publisher = calloc(1, sizeof(*publisher));
+    if (publisher == NULL) return false;
+    publisher->options = *options;
+    publisher->scribe.queue = options->scribe;
+    publisher->decoder = ampel_message_decoder_open();
+    publisher->streams = ampel_publisher_streams_open(KEPT_BYTES_MAX);
+    publisher->partitions = calloc(options->partitions, sizeof(*publisher->partitions));
+    if (publisher->streams != NULL)
+        publisher->watchers = ampel_publisher_watchers_open(publisher->streams, &options->network);
+    if (publisher->decoder == NULL || publisher->streams == NULL || publisher->partitions == NULL ||
+        publisher->watchers == NULL) {
+        ampel_publisher_close(publisher);
+        return false;
+    }
+    ampel_queue_on_room(options->scribe, ampel_queue_fd(options->in));
+    *out = publisher;
+    return true;
+}
+
+void ampel_publisher_close(struct ampel_publisher *publisher) {
+    if (publisher == NULL) return;
+    ampel_outbox_reset(&publisher->scribe);
+    ampel_outbox_reset(&publisher->early);
+    ampel_replies_reset(&publisher->replies);
+    for (uint32_t i = 0; publisher->partitions != NULL && i < publisher->options.partitions; i++) {
+        struct partition *partition = &publisher->partitions[i];
+        for (uint32_t k = 0; k < partition->outs_count; k++)
+            ampel_parcel_out_free(partition->outs[k]);
+        free(partition->outs);
+        free(partition->open.numbers);
+        free(partition->flight.numbers);
+    }
+    free(publisher->partitions);
+    ampel_publisher_watchers_close(publisher->watchers);
+    ampel_publisher_streams_close(publisher->streams);
+    if (publisher->decoder != NULL) ampel_message_decoder_close(publisher->decoder);
+    ampel_parcel_tenants_free(publisher->tenants);
+    free(publisher);
+}
+
+struct ampel_stage ampel_publisher_stage(struct ampel_publisher *publisher) {
+    return (struct ampel_stage){.name = "publisher", .context = publisher, .turn = turn, .fds = fds};
+}

@@ -1,0 +1,204 @@
+#include "workers/publisher_streams.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/hash.h"
+
+#define STREAMS_FIRST 16
+#define RING_FIRST 64
+
+struct kept {
+    uint8_t *bytes;
+    uint32_t size;
+    bool stored;
+};
+
+struct stream {
+    char tenant[AMPEL_ID_BYTES_MAX + 1];
+    enum ampel_stream kind;
+    uint64_t first, next;
+    struct kept *ring; /* of capacity, a power of two; number n stands at n mod capacity */
+    uint32_t capacity;
+    uint64_t bytes;
+};
+
+struct ampel_publisher_streams {
+    struct stream *streams;
+    uint32_t count, capacity;
+    uint32_t *buckets; /* open addressing, index + 1; twice the capacity */
+    uint64_t kept_bytes_max;
+    uint64_t unstored_bytes;
+};
+
+static bool grow(struct ampel_publisher_streams *streams);
+
+struct ampel_publisher_streams *ampel_publisher_streams_open(uint64_t kept_bytes_max) {
+    struct ampel_publisher_streams *streams = calloc(1, sizeof(*streams));
+    if (streams == NULL) return NULL;
+    streams->kept_bytes_max = kept_bytes_max;
+    if (grow(streams)) return streams;
+    free(streams);
+    return NULL;
+}
+
+void ampel_publisher_streams_close(struct ampel_publisher_streams *streams) {
+    if (streams == NULL) return;
+    for (uint32_t index = 0; index < streams->count; index++) {
+        struct stream *stream = &streams->streams[index];
+        for (uint64_t number = stream->first; number < stream->next; number++)
+            free(stream->ring[number & (stream->capacity - 1)].bytes);
+        free(stream->ring);
+    }
+    free(streams->streams);
+    free(streams->buckets);
+    free(streams);
+}
+
+/* ---- finding -------------------------------------------------------------------------------- */
+
+/* The bucket where the stream stands, or the empty one where it would. */
+static uint32_t bucket_find(const struct ampel_publisher_streams *streams, struct ampel_text tenant,
+                            enum ampel_stream kind) {
+    const uint32_t mask = streams->capacity * 2 - 1;
+    const uint64_t hash = ampel_hash_bytes(tenant.bytes, tenant.size) + (uint64_t)kind;
+    for (uint32_t bucket = (uint32_t)hash & mask;; bucket = (bucket + 1) & mask) {
+        if (streams->buckets[bucket] == 0) return bucket;
+        const struct stream *stream = &streams->streams[streams->buckets[bucket] - 1];
+        if (stream->kind == kind && strlen(stream->tenant) == tenant.size &&
+            memcmp(stream->tenant, tenant.bytes, tenant.size) == 0)
+            return bucket;
+    }
+}
+
+static bool grow(struct ampel_publisher_streams *streams) {
+    const uint32_t capacity = streams->capacity == 0 ? STREAMS_FIRST : streams->capacity * 2;
+    uint32_t *buckets = calloc((size_t)capacity * 2, sizeof(*buckets));
+    struct stream *larger = realloc(streams->streams, capacity * sizeof(*larger));
+    if (larger != NULL) streams->streams = larger;
+    if (buckets == NULL || larger == NULL) {
+        free(buckets);
+        return false;
+    }
+    free(streams->buckets);
+    streams->buckets = buckets;
+    streams->capacity = capacity;
+    for (uint32_t index = 0; index < streams->count; index++) {
+        const struct stream *stream = &streams->streams[index];
+        const struct ampel_text tenant = {stream->tenant, (uint32_t)strlen(stream->tenant)};
+        streams->buckets[bucket_find(streams, tenant, stream->kind)] = index + 1;
+    }
+    return true;
+}
+
+bool ampel_publisher_streams_claim(struct ampel_publisher_streams *streams, struct ampel_text tenant,
+                                   enum ampel_stream kind, uint32_t *index) {
+    AMPEL_ASSERT(tenant.size > 0 && tenant.size <= AMPEL_ID_BYTES_MAX);
+    uint32_t bucket = bucket_find(streams, tenant, kind);
+    if (streams->buckets[bucket] == 0) {
+        if (streams->count == streams->capacity) {
+            if (!grow(streams)) return false;
+            bucket = bucket_find(streams, tenant, kind);
+        }
+        struct stream *stream = &streams->streams[streams->count];
+        *stream = (struct stream){.kind = kind, .first = 1, .next = 1};
+        memcpy(stream->tenant, tenant.bytes, tenant.size);
+        streams->buckets[bucket] = ++streams->count;
+    }
+    *index = streams->buckets[bucket] - 1;
+    return true;
+}
+
+static struct stream *at(const struct ampel_publisher_streams *streams, uint32_t index) {
+    AMPEL_ASSERT(index < streams->count);
+    return &streams->streams[index];
+}
+
+void ampel_publisher_streams_start(struct ampel_publisher_streams *streams, uint32_t index, uint64_t next) {
+    struct stream *stream = at(streams, index);
+    AMPEL_ASSERT(stream->first == stream->next);
+    stream->first = stream->next = next > 0 ? next : 1;
+}
+
+const char *ampel_publisher_streams_tenant(const struct ampel_publisher_streams *streams, uint32_t index) {
+    return at(streams, index)->tenant;
+}
+
+enum ampel_stream ampel_publisher_streams_kind(const struct ampel_publisher_streams *streams, uint32_t index) {
+    return at(streams, index)->kind;
+}
+
+uint64_t ampel_publisher_streams_next(const struct ampel_publisher_streams *streams, uint32_t index) {
+    return at(streams, index)->next;
+}
+
+uint64_t ampel_publisher_streams_first(const struct ampel_publisher_streams *streams, uint32_t index) {
+    return at(streams, index)->first;
+}
+
+/* ---- keeping -------------------------------------------------------------------------------- */
+
+static struct kept *kept_at(const struct stream *stream, uint64_t number) {
+    AMPEL_ASSERT(number >= stream->first && number < stream->next);
+    return &stream->ring[number & (stream->capacity - 1)];
+}
+
+static bool ring_grow(struct stream *stream) {
+    const uint32_t capacity = stream->capacity == 0 ? RING_FIRST : stream->capacity * 2;
+    struct kept *ring = calloc(capacity, sizeof(*ring));
+    if (ring == NULL) return false;
+    for (uint64_t number = stream->first; number < stream->next; number++)
+        ring[number & (capacity - 1)] = *kept_at(stream, number);
+    free(stream->ring);
+    stream->ring = ring;
+    stream->capacity = capacity;
+    return true;
+}
+
+static void trim(const struct ampel_publisher_streams *streams, struct stream *stream) {
+    const uint64_t share = streams->kept_bytes_max / streams->count;
+    while (stream->bytes > share && kept_at(stream, stream->first)->stored) {
+        struct kept *kept = kept_at(stream, stream->first);
+        stream->bytes -= kept->size;
+        free(kept->bytes);
+        *kept = (struct kept){0};
+        stream->first++;
+    }
+}
+
+bool ampel_publisher_streams_push(struct ampel_publisher_streams *streams, uint32_t index,
+                                  const uint8_t *bytes, uint32_t size) {
+    struct stream *stream = at(streams, index);
+    AMPEL_ASSERT(size > 0);
+    if (stream->next - stream->first == stream->capacity && !ring_grow(stream)) return false;
+    uint8_t *copy = malloc(size);
+    if (copy == NULL) return false;
+    memcpy(copy, bytes, size);
+    stream->next++;
+    *kept_at(stream, stream->next - 1) = (struct kept){.bytes = copy, .size = size};
+    stream->bytes += size;
+    streams->unstored_bytes += size;
+    trim(streams, stream);
+    return true;
+}
+
+void ampel_publisher_streams_get(const struct ampel_publisher_streams *streams, uint32_t index,
+                                 uint64_t number, const uint8_t **bytes, uint32_t *size) {
+    const struct kept *kept = kept_at(at(streams, index), number);
+    *bytes = kept->bytes;
+    *size = kept->size;
+}
+
+void ampel_publisher_streams_stored(struct ampel_publisher_streams *streams, uint32_t index,
+                                    uint64_t number) {
+    struct stream *stream = at(streams, index);
+    struct kept *kept = kept_at(stream, number);
+    AMPEL_ASSERT(!kept->stored);
+    kept->stored = true;
+    streams->unstored_bytes -= kept->size;
+    trim(streams, stream);
+}
+
+uint64_t ampel_publisher_streams_unstored_bytes(const struct ampel_publisher_streams *streams) {
+    return streams->unstored_bytes;
+}
