@@ -63,7 +63,7 @@ const struct ampel_rules *ampel_engine_rules(const struct ampel_engine *engine);
 /* Moves time forward to to_ms in at most about steps_max units of work (an account touched is one),
    in exact order of the instants on the way: midnights, expiries, events that waited, backfill
    summaries. What happens at one instant is one change. *done is false when work is left: call
-   again with the same to_ms before applying. to_ms behind now is no error and does nothing. Slicing
+   again with the same to_ms before applying, exporting or setting rules. to_ms behind now is no error and does nothing. Slicing
    never alters the changes. Returns: OK, NO_MEMORY. Cost: O(instants + accounts turned). */
 AMPEL_MUST_CHECK enum ampel_engine_status
 ampel_engine_advance(struct ampel_engine *engine, int64_t to_ms, uint32_t steps_max, bool *done);

@@ -65,6 +65,39 @@ void ampel_pending_pop(struct ampel_pending *pending, struct ampel_pending_entry
     heap[place] = *last;
 }
 
+static void sink_greatest(struct ampel_pending_entry *entries, uint32_t place, uint32_t count) {
+    struct ampel_pending_entry entry = entries[place];
+    for (;;) {
+        uint32_t child = 2 * place + 1;
+        if (child >= count) break;
+        if (child + 1 < count && entry_before(&entries[child], &entries[child + 1])) child++;
+        if (!entry_before(&entry, &entries[child])) break;
+        entries[place] = entries[child];
+        place = child;
+    }
+    entries[place] = entry;
+}
+
+static bool sorted(const struct ampel_pending *pending) {
+    for (uint32_t i = 1; i < pending->count; i++) {
+        if (!entry_before(&pending->heap[i - 1], &pending->heap[i])) return false;
+    }
+    return true;
+}
+
+void ampel_pending_sort(const struct ampel_pending *pending) {
+    if (sorted(pending)) return;
+    struct ampel_pending_entry *entries = pending->heap;
+    for (uint32_t i = pending->count / 2; i > 0; i--)
+        sink_greatest(entries, i - 1, pending->count);
+    for (uint32_t i = pending->count - 1; i > 0; i--) {
+        struct ampel_pending_entry greatest = entries[0];
+        entries[0] = entries[i];
+        entries[i] = greatest;
+        sink_greatest(entries, 0, i);
+    }
+}
+
 void ampel_pending_release(struct ampel_pool *pool, const struct ampel_pending_entry *entry) {
     if (entry->bytes == NULL) return;
     ampel_pool_give(pool, entry->bytes, (size_t)entry->producer_size + entry->extras_size);

@@ -50,6 +50,8 @@ static inline int64_t ampel_pending_due(const struct ampel_pending *pending) {
 }
 /* Takes the least entry out; its bytes are then the caller's to release. count > 0. */
 void ampel_pending_pop(struct ampel_pending *pending, struct ampel_pending_entry *out);
+/* Puts the entries in ascending order, which is a heap as well. */
+void ampel_pending_sort(const struct ampel_pending *pending);
 void ampel_pending_release(struct ampel_pool *pool, const struct ampel_pending_entry *entry);
 void ampel_pending_event(const struct ampel_pending_entry *entry, struct ampel_event *out);
 

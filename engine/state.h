@@ -80,6 +80,7 @@ struct ampel_engine {
     struct ampel_change *changes;
     uint32_t changes_count, changes_capacity;
     uint32_t pages_imported, accounts_promised;
+    bool other_rules; /* the import was written under other rules than the present ones */
     uint64_t violations_count, facts_count;
 };
 

@@ -1,0 +1,210 @@
+/* Out: pages, the rest, digests. */
+#include <string.h>
+
+#include "engine/image.h"
+#include "engine/window.h"
+
+/* ---- one account ---------------------------------------------------------------------------- */
+
+void ampel_image_put_numbers(struct ampel_image_writer *writer,
+                             const struct ampel_numbers *numbers) {
+    ampel_image_put_i64(writer, numbers->deducted);
+    ampel_image_put_u32(writer, (uint32_t)numbers->score);
+    ampel_image_put_u32(writer, (uint32_t)numbers->order_points);
+    ampel_image_put_u32(writer, numbers->orders);
+    for (uint32_t i = 0; i < AMPEL_CAP_GROUPS_MAX; i++) {
+        ampel_image_put_u16(writer, numbers->caps[i]);
+    }
+    ampel_image_put_u16(writer, numbers->criticals);
+    ampel_image_put_u8(writer, numbers->colour);
+    ampel_image_put_u8(writer, numbers->risk);
+}
+
+static uint32_t day_of_age(const struct ampel_engine *engine, const struct ampel_account *account,
+                           uint32_t age_days) {
+    uint32_t cell = (engine->now_cell + AMPEL_WINDOW_CELLS - age_days) % AMPEL_WINDOW_CELLS;
+    return ampel_window_get(account->ring, account->ring_width, cell);
+}
+
+static void orders_put(struct ampel_image_writer *writer, const struct ampel_engine *engine,
+                       const struct ampel_account *account) {
+    uint32_t oldest = 0, newest = AMPEL_WINDOW_CELLS;
+    uint8_t width = 0;
+    for (uint32_t age = 0; account->ring != NULL && age < AMPEL_WINDOW_CELLS; age++) {
+        uint32_t packed = day_of_age(engine, account, age);
+        if (packed == 0) continue;
+        if (newest == AMPEL_WINDOW_CELLS) newest = age;
+        oldest = age;
+        uint8_t needed = ampel_window_width(packed);
+        if (needed > width) width = needed;
+    }
+    uint32_t days = width > 0 ? oldest - newest + 1 : 0;
+    ampel_image_put_u8(writer, width);
+    ampel_image_put_u8(writer, 0);
+    ampel_image_put_u16(writer, (uint16_t)days);
+    ampel_image_put_u32(writer, width > 0 ? (uint32_t)(engine->now_day - oldest) : 0);
+    uint8_t cells[4 * AMPEL_WINDOW_CELLS];
+    for (uint32_t i = 0; i < days; i++) {
+        ampel_window_set(cells, width, i, day_of_age(engine, account, oldest - i));
+    }
+    ampel_image_put(writer, cells, days * width);
+}
+
+static void violation_put(struct ampel_image_writer *writer, const struct ampel_violations *block,
+                          uint16_t record) {
+    const struct ampel_violation_hot *hot = &block->hot[record];
+    const struct ampel_violation_cold *cold = &block->cold[record];
+    ampel_image_put_i64(writer, hot->at_ms);
+    ampel_image_put_i64(writer, hot->state_at_ms);
+    ampel_image_put_i64(writer, hot->cleared_since_ms);
+    ampel_image_put_i64(writer, cold->last_seen_ms);
+    ampel_image_put_i64(writer, cold->at_risk_sales_cents);
+    ampel_image_put_u16(writer, hot->rev);
+    ampel_image_put_u16(writer, (uint16_t)hot->points_given);
+    ampel_image_put_u8(writer, hot->policy);
+    ampel_image_put_u8(writer, (uint8_t)hot->severity_given);
+    ampel_image_put_u8(writer, hot->state);
+    ampel_image_put_u8(writer, 0);
+    ampel_image_put(writer, cold->sizes, sizeof(cold->sizes));
+    for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++) {
+        struct ampel_text text = ampel_violations_text(block, record, (enum ampel_violation_text)i);
+        ampel_image_put(writer, text.bytes, text.size);
+    }
+}
+
+static void facts_put(struct ampel_image_writer *writer, const struct ampel_facts *facts) {
+    uint32_t count = facts != NULL ? facts->count : 0;
+    ampel_image_put_u32(writer, count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ampel_fact *fact = facts->sorted[i];
+        ampel_image_put_i64(writer, fact->at_ms);
+        ampel_image_put_u32(writer, fact->count);
+        ampel_image_put_u16(writer, (uint16_t)fact->points);
+        ampel_image_put_u8(writer, fact->type);
+        ampel_image_put_u8(writer, fact->code);
+        ampel_image_put_u32(writer, fact->extras_size);
+        ampel_image_put(writer, fact->extras, fact->extras_size);
+    }
+}
+
+static void account_put(struct ampel_image_writer *writer, const struct ampel_engine *engine,
+                        uint32_t slot) {
+    const struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
+    struct ampel_text tenant, seller, marketplace;
+    ampel_engine_account_identity(engine, slot, &tenant, &seller, &marketplace);
+    ampel_image_put_u8(writer, (uint8_t)tenant.size);
+    ampel_image_put_u8(writer, (uint8_t)seller.size);
+    ampel_image_put_u8(writer, (uint8_t)marketplace.size);
+    ampel_image_put_u8(writer, 0);
+    ampel_image_put(writer, tenant.bytes, tenant.size);
+    ampel_image_put(writer, seller.bytes, seller.size);
+    ampel_image_put(writer, marketplace.bytes, marketplace.size);
+    struct ampel_numbers numbers;
+    ampel_account_numbers(engine, account, &numbers);
+    ampel_image_put_numbers(writer, &numbers);
+    orders_put(writer, engine, account);
+    const struct ampel_violations *block = account->violations;
+    uint32_t count = block != NULL ? block->count : 0;
+    ampel_image_put_u32(writer, count);
+    for (uint32_t i = 0; i < count; i++)
+        violation_put(writer, block, block->order[i]);
+    facts_put(writer, account->rare != NULL ? account->rare->facts : NULL);
+}
+
+uint32_t ampel_engine_account_export(const struct ampel_engine *engine, uint32_t slot,
+                                     uint8_t *bytes, uint32_t capacity) {
+    AMPEL_ASSERT(slot < engine->accounts.count && !engine->instant.active);
+    struct ampel_image_writer writer = {bytes, capacity, 0};
+    account_put(&writer, engine, slot);
+    return writer.size;
+}
+
+/* ---- pages ---------------------------------------------------------------------------------- */
+
+static void backfill_put(struct ampel_image_writer *writer, const struct ampel_rare *rare) {
+    const struct ampel_backfill *backfill = rare != NULL ? rare->backfill : NULL;
+    ampel_image_put_u8(writer, backfill != NULL);
+    if (backfill == NULL) return;
+    ampel_image_put_u8(writer, backfill->is_new);
+    ampel_image_put_i64(writer, backfill->due_ms);
+    ampel_image_put_numbers(writer, &backfill->before);
+}
+
+uint32_t ampel_engine_page_export(const struct ampel_engine *engine, uint32_t page, uint8_t *bytes,
+                                  uint32_t capacity) {
+    AMPEL_ASSERT(page < ampel_engine_pages_count(engine) && !engine->instant.active);
+    struct ampel_image_writer writer = {bytes, capacity, 0};
+    uint32_t first = page * AMPEL_PAGE_ACCOUNTS, count = engine->accounts.count - first;
+    if (count > AMPEL_PAGE_ACCOUNTS) count = AMPEL_PAGE_ACCOUNTS;
+    ampel_image_put_u32(&writer, AMPEL_PAGE_MAGIC);
+    ampel_image_put_u32(&writer, count);
+    for (uint32_t slot = first; slot < first + count; slot++) {
+        ampel_image_put_u64(&writer, ampel_identity_at(&engine->accounts, slot)->hash);
+        backfill_put(&writer, ampel_account_at(&engine->accounts, slot)->rare);
+        account_put(&writer, engine, slot);
+    }
+    return writer.size;
+}
+
+/* ---- the rest ------------------------------------------------------------------------------- */
+
+uint64_t ampel_image_scale(const struct ampel_scale *scale) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    const uint8_t *bytes = (const uint8_t *)scale;
+    for (size_t i = 0; i < sizeof(*scale); i++) {
+        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+static void pending_put(struct ampel_image_writer *writer,
+                        const struct ampel_pending_entry *entry) {
+    ampel_image_put_i64(writer, entry->at_ms);
+    ampel_image_put_u64(writer, entry->sequence);
+    ampel_image_put_u32(writer, entry->slot);
+    ampel_image_put_u32(writer, entry->count);
+    ampel_image_put_u32(writer, entry->extras_size);
+    ampel_image_put_u16(writer, entry->rev);
+    ampel_image_put_u16(writer, (uint16_t)entry->points);
+    ampel_image_put_u8(writer, entry->type);
+    ampel_image_put_u8(writer, entry->policy);
+    ampel_image_put_u8(writer, (uint8_t)entry->severity);
+    ampel_image_put_u8(writer, entry->code);
+    ampel_image_put_u8(writer, entry->producer_size);
+    ampel_image_put_u8(writer, entry->backfill);
+    ampel_image_put(writer, entry->bytes, entry->producer_size + entry->extras_size);
+}
+
+static void producer_put(struct ampel_image_writer *writer, const struct ampel_producer *producer) {
+    struct ampel_producer_window window;
+    ampel_producer_get(producer, &window);
+    ampel_image_put_u8(writer, (uint8_t)window.tenant.size);
+    ampel_image_put_u8(writer, (uint8_t)window.producer.size);
+    ampel_image_put(writer, window.tenant.bytes, window.tenant.size);
+    ampel_image_put(writer, window.producer.bytes, window.producer.size);
+    ampel_image_put_i64(writer, window.seen_ms);
+    ampel_image_put_u64(writer, window.base);
+    for (uint32_t i = 0; i < AMPEL_WINDOW_WORDS; i++)
+        ampel_image_put_u64(writer, window.bits[i]);
+}
+
+uint32_t ampel_engine_meta_export(const struct ampel_engine *engine, uint8_t *bytes,
+                                  uint32_t capacity) {
+    AMPEL_ASSERT(!engine->instant.active);
+    struct ampel_image_writer writer = {bytes, capacity, 0};
+    ampel_image_put_u32(&writer, AMPEL_META_MAGIC);
+    ampel_image_put_u32(&writer, engine->accounts.count);
+    ampel_image_put_i64(&writer, engine->now_ms);
+    ampel_image_put(&writer, engine->rules.version, sizeof(engine->rules.version));
+    ampel_image_put_u64(&writer, ampel_image_scale(&engine->scale));
+    ampel_image_put_u32(&writer, engine->pending.count);
+    ampel_pending_sort(&engine->pending);
+    for (uint32_t i = 0; i < engine->pending.count; i++) {
+        pending_put(&writer, &engine->pending.heap[i]);
+    }
+    ampel_image_put_u32(&writer, engine->producers.count);
+    for (uint32_t i = 0; i < engine->producers.count; i++) {
+        producer_put(&writer, engine->producers.sorted[i]);
+    }
+    return writer.size;
+}
