@@ -68,7 +68,7 @@ bool ampel_document_tell(struct ampel_document_writer *writer, struct ampel_text
     out->event.extras = writer->extras.bytes;
     out->event.extras_size = writer->extras.size;
     const char *field;
-    enum ampel_verdict verdict = ampel_event_judge(&out->event, INT64_MIN, &field);
+    enum ampel_verdict verdict = ampel_draft_judge(&out->event, INT64_MIN, &field);
     if (verdict != AMPEL_VERDICT_OK)
         return ampel_document_fail(writer, path, ampel_verdict_sentence((uint8_t)verdict));
     if (writer->sink == NULL) return true;

@@ -68,7 +68,7 @@ const char *ampel_event_stray(const struct ampel_event *event) {
     return NULL;
 }
 
-enum ampel_verdict ampel_event_judge(const struct ampel_event *event, int64_t sent_at_ms,
+enum ampel_verdict ampel_draft_judge(const struct ampel_event *event, int64_t sent_at_ms,
                                      const char **field) {
     /* An event is neither future nor ancient to its own time. */
     int64_t judged_by_ms = sent_at_ms == INT64_MIN ? event->at_ms : sent_at_ms;
@@ -373,7 +373,7 @@ enum ampel_verdict ampel_draft_check(struct ampel_draft *draft, int64_t sent_at_
         *field = draft->fields[i].name;
         return AMPEL_VERDICT_MISSING;
     }
-    return ampel_event_judge(&draft->event, sent_at_ms, field);
+    return ampel_draft_judge(&draft->event, sent_at_ms, field);
 }
 
 /* ---- values out ----------------------------------------------------------------------------- */

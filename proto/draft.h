@@ -74,7 +74,7 @@ AMPEL_MUST_CHECK enum ampel_verdict ampel_draft_check(struct ampel_draft *draft,
 
 /* ampel_event_check, with INT64_MIN for "judge neither future nor ancient", and refusing stray
  * members. */
-AMPEL_MUST_CHECK enum ampel_verdict ampel_event_judge(const struct ampel_event *event,
+AMPEL_MUST_CHECK enum ampel_verdict ampel_draft_judge(const struct ampel_event *event,
                                                       int64_t sent_at_ms, const char **field);
 
 /* `at` or another time: integer milliseconds or RFC 3339 text in range. */

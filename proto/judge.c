@@ -97,7 +97,7 @@ static enum ampel_verdict judge_one(const struct ampel_frame *frame, const uint8
         *field = "account";
         return AMPEL_VERDICT_BAD_ACCOUNT;
     }
-    return ampel_event_judge(&event, sent_at_ms, field);
+    return ampel_draft_judge(&event, sent_at_ms, field);
 }
 
 uint32_t ampel_judge_next(const struct ampel_frame *frame, const uint8_t *account_bad,
