@@ -165,7 +165,7 @@ static enum ampel_engine_status facts_read(struct ampel_engine *engine,
         if (event.extras == NULL || event.type <= AMPEL_EVENT_VIOLATION_STATE) {
             return AMPEL_ENGINE_BAD_BYTES;
         }
-        if (event.at_ms > engine->now_ms || ampel_event_judge(&event) != AMPEL_VERDICT_OK) {
+        if (event.at_ms > engine->now_ms || ampel_event_tolerate(&event) != AMPEL_VERDICT_OK) {
             return AMPEL_ENGINE_BAD_BYTES;
         }
         struct ampel_rare *rare = ampel_account_rare(account, &engine->pool);

@@ -33,7 +33,7 @@ pending_read(struct ampel_engine *engine, struct ampel_image_reader *reader, int
     if (producer_size > AMPEL_ID_BYTES_MAX || event.at_ms < *last_at_ms) {
         return AMPEL_ENGINE_BAD_BYTES;
     }
-    if (event.at_ms <= engine->now_ms || ampel_event_judge(&event) != AMPEL_VERDICT_OK) {
+    if (event.at_ms <= engine->now_ms || ampel_event_tolerate(&event) != AMPEL_VERDICT_OK) {
         return AMPEL_ENGINE_BAD_BYTES;
     }
     *last_at_ms = event.at_ms;
