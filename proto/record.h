@@ -78,6 +78,11 @@ AMPEL_MUST_CHECK bool ampel_record_frame_next(struct ampel_record_reader *reader
                                               const uint8_t *bytes, uint32_t *cursor,
                                               struct ampel_frame *out, struct ampel_error *error);
 
+/* Walks the partitions of a checked record alone, at little cost: which shards it concerns. *cursor starts 0. False at the
+   end, or, with error filled, where the frames do not fill the record. */
+AMPEL_MUST_CHECK bool ampel_record_partition_next(const uint8_t *bytes, uint32_t *cursor,
+                                                  uint32_t *partition, struct ampel_error *error);
+
 /* One refused event as it was remembered with the frame just read. Index below the count. */
 struct ampel_record_refused {
     uint32_t event_index;

@@ -304,6 +304,33 @@ bool ampel_record_frame_next(struct ampel_record_reader *reader, const uint8_t *
     return true;
 }
 
+bool ampel_record_partition_next(const uint8_t *bytes, uint32_t *cursor, uint32_t *partition,
+                                 struct ampel_error *error) {
+    uint64_t size = ampel_load_u32(bytes + 8), frames_count = ampel_load_u32(bytes + 12);
+    uint64_t at = *cursor == 0 ? AMPEL_RECORD_HEADER_BYTES : *cursor;
+    if (error != NULL) *error = (struct ampel_error){0};
+    if (ampel_load_u16(bytes + 6) == AMPEL_RECORD_TICK) {
+        if (at >= AMPEL_RECORD_HEADER_BYTES + 4 * frames_count) return false;
+        if (at + 4 > size) return fail(error, "tick", "the size does not fit");
+        *partition = ampel_load_u32(bytes + at);
+        *cursor = (uint32_t)at + 4;
+        return true;
+    }
+    if (*cursor == 0) {
+        if (size - at < BATCH_HEAD_BYTES) return fail(error, "batch", "the record is too short");
+        at += record_padded(BATCH_HEAD_BYTES + (uint64_t)bytes[at + 21] + bytes[at + 22]);
+    }
+    if (at == size) return false;
+    if (at > size || size - at < FRAME_HEAD_BYTES)
+        return fail(error, "frame", "the record is too short");
+    uint32_t frame_size = ampel_load_u32(bytes + at + 4);
+    if (frame_size < FRAME_HEAD_BYTES || frame_size > size - at)
+        return fail(error, "frame", "the frame's numbers do not fit its size");
+    *partition = ampel_load_u32(bytes + at);
+    *cursor = (uint32_t)at + frame_size;
+    return true;
+}
+
 uint32_t ampel_record_refused_count(const struct ampel_record_reader *reader) {
     return reader->refused_count;
 }

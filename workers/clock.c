@@ -1,9 +1,10 @@
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE /* CLOCK_BOOTTIME */
 #include "workers/clock.h"
 
 #include <time.h>
 
 #include "engine/bounds.h"
+#include "workers/logline.h"
 
 static int64_t read_ns(clockid_t clock) {
     struct timespec now;
@@ -25,10 +26,32 @@ static int64_t monotonic_ns(void *context) {
     return ampel_clock_machine_ns();
 }
 
+int64_t ampel_clock_held(int64_t start_ms, int64_t elapsed_ms, int64_t machine_ms) {
+    int64_t expected_ms = start_ms + elapsed_ms;
+    if (machine_ms < expected_ms - AMPEL_DAY_MS) return expected_ms - AMPEL_DAY_MS;
+    if (machine_ms > expected_ms + AMPEL_DAY_MS) return expected_ms + AMPEL_DAY_MS;
+    return machine_ms;
+}
+
+/* Time that passes while the machine sleeps counts, too. */
+static int64_t passed_ns(void) {
+    return read_ns(CLOCK_BOOTTIME);
+}
+
 static int64_t now_ms(void *context) {
-    const struct ampel_system_clock *state = context;
-    if (!state->shifted) return ampel_clock_machine_ms();
-    int64_t elapsed_ms = (ampel_clock_machine_ns() - state->start_monotonic_ns) / 1000000;
+    struct ampel_system_clock *state = context;
+    int64_t elapsed_ms = (passed_ns() - state->start_ns) / 1000000;
+    if (!state->shifted) {
+        int64_t machine_ms = ampel_clock_machine_ms();
+        int64_t held_ms = ampel_clock_held(state->start_ms, elapsed_ms, machine_ms);
+        if (held_ms != machine_ms && !atomic_exchange(&state->told, true)) {
+            ampel_log(AMPEL_LOG_ERROR, "clock",
+                      "the machine's clock jumped by more than a day: it is not followed further",
+                      "jump_ms", "%lld", (long long)(machine_ms - state->start_ms - elapsed_ms),
+                      "advice", "%s", "restart when it is right", NULL);
+        }
+        return held_ms;
+    }
     /* A fast clock stops at the end of the times the model knows instead of running over. */
     int64_t left_ms = AMPEL_TIME_MAX_MS - state->start_ms;
     if (state->speed > 0 && elapsed_ms > left_ms / state->speed) return AMPEL_TIME_MAX_MS;
@@ -39,7 +62,7 @@ void ampel_clock_system(struct ampel_system_clock *state, int64_t at_ms, int64_t
                         struct ampel_clock *out) {
     *state = (struct ampel_system_clock){
         .start_ms = at_ms == INT64_MIN ? ampel_clock_machine_ms() : at_ms,
-        .start_monotonic_ns = ampel_clock_machine_ns(),
+        .start_ns = passed_ns(),
         .speed = speed,
         .shifted = at_ms != INT64_MIN || speed != 1,
     };

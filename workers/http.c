@@ -69,11 +69,21 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     return answer_text(connection, MHD_HTTP_NOT_FOUND, "there are /metrics, /healthz and /readyz");
 }
 
+/* Digits up to 65535: getaddrinfo would cut greater ones off. */
+static bool port_valid(const char *port) {
+    uint32_t value = 0;
+    const char *digit = port;
+    for (; *digit >= '0' && *digit <= '9' && value <= UINT16_MAX; digit++) {
+        value = value * 10 + (uint32_t)(*digit - '0');
+    }
+    return digit != port && *digit == '\0' && value <= UINT16_MAX;
+}
+
 /* "host:port", "[v6]:port" or ":port" taken apart; false for another form. */
 static bool address_split(const char *address, char *host, size_t host_capacity,
                           const char **port) {
     const char *colon = strrchr(address, ':');
-    if (colon == NULL || colon[1] == '\0') return false;
+    if (colon == NULL || !port_valid(colon + 1)) return false;
     size_t size = (size_t)(colon - address);
     if (size >= 2 && address[0] == '[' && address[size - 1] == ']') {
         address++;

@@ -152,6 +152,8 @@ void ampel_queue_wake(struct ampel_queue *queue) {
     raise_fd(queue->fd);
 }
 
+void ampel_queue_want_room(struct ampel_queue *queue) { atomic_exchange(&queue->wanted, true); }
+
 void ampel_queue_on_room(struct ampel_queue *queue, int wake_fd) {
     if (wake_fd < 0) {
         queue->wake_count = 0;

@@ -31,5 +31,8 @@ void ampel_queue_wake(struct ampel_queue *queue);
    empty, so that a full queue does not wake its producers for each thing taken. -1 forgets all of them. */
 #define AMPEL_QUEUE_PRODUCERS_MAX 128
 void ampel_queue_on_room(struct ampel_queue *queue, int wake_fd);
+/* Asks for that wake without a failed push: for a producer that waits for another reason, such as bytes on the way. Look
+   again at the reason after the call. */
+void ampel_queue_want_room(struct ampel_queue *queue);
 
 #endif

@@ -164,6 +164,11 @@ static bool number_apply(struct ampel_settings *settings, const struct row *row,
             error, row->name, "is %" PRId64 ", it can be %" PRId64 " to %" PRId64 "%s%s (from %s)",
             value, row->least, row->greatest, row->unit[0] == '\0' ? "" : " ", row->unit, source);
     }
+    /* Segments are written in blocks of the disk. */
+    if (row->offset == offsetof(struct ampel_settings, segment_bytes) && value % 4096 != 0) {
+        return ampel_error_set(error, row->name, "is %" PRId64 ", not a multiple of 4096 (from %s)",
+                               value, source);
+    }
     value_set(settings, row, value);
     return true;
 }
@@ -417,7 +422,8 @@ static void password_hide(const char *url, char *out, size_t size) {
     const char *end = NULL;
     if (from != NULL) {
         from += strlen("password=");
-        end = *from == '\'' ? strchr(from + 1, '\'') : from + strcspn(from, " &");
+        if (*from == '\'') from++, end = strchr(from, '\'');
+        if (from[-1] != '\'') end = from + strcspn(from, " &");
         if (end == NULL) end = from + strlen(from);
     } else if ((from = strstr(url, "://")) != NULL) {
         from += 3;

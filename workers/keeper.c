@@ -1,0 +1,571 @@
+/* A turn: take in everything that waits (COMMITTED must always get through, or a circle of full
+   queues could close), then, as far as the shards have room: replay, or one group: gather, commit,
+   hand on. */
+#include "workers/keeper.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/bounds.h"
+#include "proto/time.h"
+#include "workers/keeper_lane.h"
+#include "workers/logline.h"
+#include "workers/metrics.h"
+#include "workers/parcel.h"
+
+#define SHARDS_MAX          64 /* bits of a mask */
+#define IN_PER_TURN_MAX     4096
+#define REPLAY_PER_TURN_MAX 64
+#define GROUP_RECORDS_MAX   4096
+/* Bytes of records that one shard may leave in its queue before nothing more is read or taken. */
+#define LANE_BYTES_MAX     (UINT64_C(64) << 20)
+#define TICK_EVERY_NS      INT64_C(1000000000)
+#define CLOCK_AHEAD_MAX_MS (400 * AMPEL_DAY_MS)
+
+enum phase { PHASE_LOADING, PHASE_REPLAY, PHASE_LIVE, PHASE_STOPPING, PHASE_ENDED };
+static_assert(AMPEL_PARTITIONS_MAX % 64 == 0, "idle partitions are a bitmap");
+
+/* One record of the open group. */
+struct entry {
+    struct ampel_parcel_record *record;
+    uint64_t shards; /* mask of those that own one of its partitions */
+    bool tick;       /* made here: the gateway knows nothing of it */
+};
+
+struct ampel_keeper {
+    struct ampel_keeper_options options;
+    enum phase phase;
+    bool stop_asked;
+    bool full; /* the last group went back */
+    struct ampel_record_builder *builder;
+    uint64_t *positions; /* by partition; UINT64_MAX: not loaded yet */
+    uint32_t loaded_count;
+    bool release_due; /* a position moved */
+    uint64_t released;
+    uint64_t replay_position, replayed_count;
+    int64_t stamp_ms;                         /* of the last record */
+    int64_t tick_ns;                          /* when the next tick is due */
+    uint64_t busy[AMPEL_PARTITIONS_MAX / 64]; /* partitions that had a record since the last tick */
+    uint32_t idle[AMPEL_PARTITIONS_MAX];      /* scratch */
+    struct ampel_fifo waiting;                /* RECORD from the gateway */
+    struct ampel_lane gateway;
+    struct ampel_lane shards[SHARDS_MAX];
+    uint32_t group_count;
+    struct entry group[GROUP_RECORDS_MAX];
+};
+
+static int64_t monotonic_ns(const struct ampel_keeper *keeper) {
+    return keeper->options.clock.monotonic_ns(keeper->options.clock.context);
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+bool ampel_keeper_open(const struct ampel_keeper_options *options, struct ampel_keeper **out) {
+    AMPEL_ASSERT(options->shards_count > 0 && options->shards_count <= SHARDS_MAX);
+    AMPEL_ASSERT(options->partitions > 0 && options->partitions <= AMPEL_PARTITIONS_MAX);
+    struct ampel_keeper *keeper = calloc(1, sizeof(*keeper));
+    if (keeper == NULL) return false;
+    keeper->options = *options;
+    keeper->builder = ampel_record_builder_open(options->partitions);
+    keeper->positions = malloc(options->partitions * sizeof(keeper->positions[0]));
+    if (keeper->builder == NULL || keeper->positions == NULL) {
+        ampel_record_builder_close(keeper->builder);
+        free(keeper->positions);
+        free(keeper);
+        return false;
+    }
+    for (uint32_t i = 0; i < options->partitions; i++)
+        keeper->positions[i] = UINT64_MAX;
+    keeper->stamp_ms = ampel_journal_stamp(options->journal);
+    int wake_fd = ampel_queue_fd(options->in);
+    keeper->gateway.queue = options->gateway;
+    ampel_queue_on_room(options->gateway, wake_fd);
+    for (uint32_t i = 0; i < options->shards_count; i++) {
+        keeper->shards[i].queue = options->shards[i];
+        ampel_queue_on_room(options->shards[i], wake_fd);
+    }
+    *out = keeper;
+    return true;
+}
+
+void ampel_keeper_close(struct ampel_keeper *keeper) {
+    if (keeper == NULL) return;
+    while (keeper->waiting.count > 0) {
+        ampel_parcel_free(ampel_fifo_first(&keeper->waiting));
+        ampel_fifo_pop(&keeper->waiting);
+    }
+    ampel_fifo_reset(&keeper->waiting);
+    for (uint32_t i = 0; i < keeper->group_count; i++) {
+        ampel_parcel_record_release(keeper->group[i].record);
+    }
+    ampel_lane_reset(&keeper->gateway);
+    for (uint32_t i = 0; i < keeper->options.shards_count; i++) {
+        ampel_lane_reset(&keeper->shards[i]);
+    }
+    ampel_record_builder_close(keeper->builder);
+    free(keeper->positions);
+    free(keeper);
+}
+
+/* ---- saying what is wrong ------------------------------------------------------------------- */
+
+static bool no_memory(void) {
+    ampel_log(AMPEL_LOG_ERROR, "keeper", "no memory", NULL);
+    return false;
+}
+
+static bool journal_fatal(const struct ampel_error *error, const char *what) {
+    ampel_log(AMPEL_LOG_ERROR, "keeper", what, "file", "%s", error->field, "reason", "%s",
+              error->reason, NULL);
+    return false;
+}
+
+/* ---- taking in ------------------------------------------------------------------------------ */
+
+static bool take_loaded(struct ampel_keeper *keeper, const struct ampel_parcel_loaded *loaded) {
+    AMPEL_ASSERT(loaded->partition < keeper->options.partitions);
+    AMPEL_ASSERT(keeper->positions[loaded->partition] == UINT64_MAX);
+    keeper->positions[loaded->partition] = loaded->position;
+    keeper->loaded_count++;
+    return true;
+}
+
+static bool take_committed(struct ampel_keeper *keeper,
+                           const struct ampel_parcel_committed *committed) {
+    if (committed->fenced) {
+        ampel_log(AMPEL_LOG_ERROR, "keeper", "the partition has another owner", "partition", "%u",
+                  committed->partition, NULL);
+        return false;
+    }
+    AMPEL_ASSERT(committed->partition < keeper->options.partitions);
+    keeper->positions[committed->partition] = committed->position;
+    keeper->release_due = true;
+    return true;
+}
+
+/* Returns false where the process must stop. Takes the parcel over. */
+static bool take(struct ampel_keeper *keeper, struct ampel_parcel *parcel) {
+    bool fine = true;
+    switch (parcel->kind) {
+    case AMPEL_PARCEL_RECORD:
+        if (ampel_fifo_push(&keeper->waiting, parcel)) return true;
+        fine = no_memory();
+        break;
+    case AMPEL_PARCEL_LOADED:
+        fine = take_loaded(keeper, (const struct ampel_parcel_loaded *)parcel);
+        break;
+    case AMPEL_PARCEL_COMMITTED:
+        fine = take_committed(keeper, (const struct ampel_parcel_committed *)parcel);
+        break;
+    case AMPEL_PARCEL_STOP:
+        keeper->stop_asked = true;
+        break;
+    default:
+        AMPEL_ASSERT(!"a parcel that is not for the keeper");
+    }
+    ampel_parcel_free(parcel);
+    return fine;
+}
+
+/* *more: the budget ended before the queue did. */
+static bool take_in(struct ampel_keeper *keeper, bool *more) {
+    for (uint32_t i = 0; i < IN_PER_TURN_MAX; i++) {
+        struct ampel_parcel *parcel = ampel_queue_pop(keeper->options.in);
+        if (parcel == NULL) return true;
+        if (!take(keeper, parcel)) return false;
+    }
+    *more = true;
+    return true;
+}
+
+/* The journal before the least position of all partitions may be used again. */
+static bool release(struct ampel_keeper *keeper) {
+    if (!keeper->release_due) return true;
+    keeper->release_due = false;
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < keeper->options.partitions; i++) {
+        if (keeper->positions[i] < least) least = keeper->positions[i];
+    }
+    if (least <= keeper->released || least == UINT64_MAX) return true;
+    keeper->released = least;
+    if (ampel_journal_release(keeper->options.journal, least) == AMPEL_JOURNAL_OK) return true;
+    ampel_log(AMPEL_LOG_ERROR, "keeper", "the journal cannot recycle its segments", NULL);
+    return false;
+}
+
+/* ---- handing on ----------------------------------------------------------------------------- */
+
+static bool shards_open(struct ampel_keeper *keeper) {
+    bool open = true;
+    for (uint32_t i = 0; i < keeper->options.shards_count; i++) {
+        if (!ampel_lane_open(&keeper->shards[i], LANE_BYTES_MAX)) open = false;
+    }
+    return open;
+}
+
+/* Whether all that was handed on has found room. */
+static bool flush(struct ampel_keeper *keeper) {
+    bool empty = ampel_lane_flush(&keeper->gateway);
+    for (uint32_t i = 0; i < keeper->options.shards_count; i++) {
+        if (!ampel_lane_flush(&keeper->shards[i])) empty = false;
+    }
+    return empty;
+}
+
+/* To each shard of the mask; the caller's own hold stays. */
+static bool to_shards(struct ampel_keeper *keeper, struct ampel_parcel_record *record,
+                      uint64_t shards) {
+    bool fine = true;
+    for (uint32_t i = 0; i < keeper->options.shards_count; i++) {
+        if ((shards >> i & 1) == 0) continue;
+        ampel_parcel_record_hold(record, 1);
+        if (!ampel_lane_put(&keeper->shards[i], &record->parcel, record->size)) fine = no_memory();
+    }
+    return fine;
+}
+
+static bool signal_shards(struct ampel_keeper *keeper, enum ampel_parcel_kind kind) {
+    for (uint32_t i = 0; i < keeper->options.shards_count; i++) {
+        struct ampel_parcel *parcel = malloc(sizeof(*parcel));
+        if (parcel == NULL) return no_memory();
+        parcel->kind = kind;
+        if (!ampel_lane_put(&keeper->shards[i], parcel, 0)) return no_memory();
+    }
+    return true;
+}
+
+static bool back_failed(struct ampel_keeper *keeper, struct ampel_parcel_record *record) {
+    record->failed = true;
+    return ampel_lane_put(&keeper->gateway, &record->parcel, record->size) || no_memory();
+}
+
+/* Which shards own a partition of the record for which it is new. False, with error: it cannot be
+ * read. */
+static bool shards_of(struct ampel_keeper *keeper, const uint8_t *bytes, uint64_t position,
+                      uint64_t *shards, struct ampel_error *error) {
+    uint32_t cursor = 0, partition;
+    uint64_t mask = 0;
+    while (ampel_record_partition_next(bytes, &cursor, &partition, error)) {
+        if (partition >= keeper->options.partitions) {
+            return ampel_error_set(error, "partition", "%u is beyond the %u of this system",
+                                   partition, keeper->options.partitions);
+        }
+        keeper->busy[partition / 64] |= UINT64_C(1) << (partition % 64);
+        if (position < keeper->positions[partition]) continue;
+        mask |= UINT64_C(1) << (partition % keeper->options.shards_count);
+    }
+    *shards = mask;
+    return error->reason[0] == '\0';
+}
+
+/* ---- the start ------------------------------------------------------------------------------ */
+
+/* The database and the journal must belong together. */
+static bool positions_check(const struct ampel_keeper *keeper, uint64_t *least) {
+    uint32_t least_at = 0, most_at = 0;
+    for (uint32_t i = 0; i < keeper->options.partitions; i++) {
+        if (keeper->positions[i] < keeper->positions[least_at]) least_at = i;
+        if (keeper->positions[i] > keeper->positions[most_at]) most_at = i;
+    }
+    *least = keeper->positions[least_at];
+    uint64_t first = ampel_journal_first(keeper->options.journal);
+    uint64_t end = ampel_journal_end(keeper->options.journal);
+    if (keeper->positions[most_at] > end) {
+        ampel_log(AMPEL_LOG_ERROR, "keeper",
+                  "the journal ends before what the database has stored: it is lost or another one",
+                  "journal_end", "%llu", (unsigned long long)end, "position", "%llu",
+                  (unsigned long long)keeper->positions[most_at], "partition", "%u", most_at, NULL);
+        return false;
+    }
+    if (*least < first) {
+        ampel_log(
+            AMPEL_LOG_ERROR, "keeper",
+            "the journal begins behind what the database has stored: its oldest files are lost",
+            "journal_first", "%llu", (unsigned long long)first, "position", "%llu",
+            (unsigned long long)*least, "partition", "%u", least_at, NULL);
+        return false;
+    }
+    return true;
+}
+
+/* A clock that is wrong by much would move all time windows for good (architecture 4.2). */
+static bool clock_check(const struct ampel_keeper *keeper) {
+    int64_t log_ms = keeper->stamp_ms;
+    if (log_ms == INT64_MIN) return true;
+    int64_t now_ms = keeper->options.clock.now_ms(keeper->options.clock.context);
+    bool behind = now_ms < log_ms;
+    if (!behind && now_ms - log_ms <= CLOCK_AHEAD_MAX_MS) return true;
+    char now[AMPEL_TIME_SIZE], log[AMPEL_TIME_SIZE];
+    ampel_time_encode(now_ms, now);
+    ampel_time_encode(log_ms, log);
+    bool accepted = keeper->options.clock_is_right;
+    const char *sentence =
+        behind ? "the clock is behind the log" : "the clock is more than 400 days ahead of the log";
+    ampel_log(accepted ? AMPEL_LOG_WARN : AMPEL_LOG_ERROR, "keeper", sentence, "clock", "%s", now,
+              "log", "%s", log, "advice", "%s",
+              accepted ? "taken for right, as clock_is_right says"
+                       : "set the clock, or start once with --clock-is-right",
+              NULL);
+    return accepted;
+}
+
+static bool replay_begin(struct ampel_keeper *keeper) {
+    uint64_t least;
+    if (!positions_check(keeper, &least) || !clock_check(keeper)) return false;
+    keeper->replay_position = least;
+    keeper->release_due = true;
+    keeper->phase = PHASE_REPLAY;
+    ampel_log(AMPEL_LOG_INFO, "keeper", "replay begins", "position", "%llu",
+              (unsigned long long)least, "end", "%llu",
+              (unsigned long long)ampel_journal_end(keeper->options.journal), NULL);
+    return true;
+}
+
+static bool replay_record(struct ampel_keeper *keeper, const uint8_t *bytes,
+                          const struct ampel_record_header *header) {
+    struct ampel_error error = {0};
+    uint64_t shards;
+    if (!shards_of(keeper, bytes, header->position, &shards, &error)) {
+        ampel_log(AMPEL_LOG_ERROR, "keeper", "a record of the journal cannot be read", "position",
+                  "%llu", (unsigned long long)header->position, "field", "%s", error.field,
+                  "reason", "%s", error.reason, NULL);
+        return false;
+    }
+    if (shards == 0) return true;
+    struct ampel_parcel_record *record = ampel_parcel_record_make(header->size);
+    if (record == NULL) return no_memory();
+    memcpy(record->bytes, bytes, header->size);
+    record->replay = true;
+    keeper->replayed_count++;
+    bool fine = to_shards(keeper, record, shards);
+    ampel_parcel_record_release(record);
+    return fine;
+}
+
+static bool replay_end(struct ampel_keeper *keeper) {
+    if (!signal_shards(keeper, AMPEL_PARCEL_REPLAYED)) return false;
+    keeper->phase = PHASE_LIVE;
+    keeper->tick_ns =
+        monotonic_ns(keeper); /* at once: the engines have the time of downtime to catch up with */
+    memset(keeper->busy, 0, sizeof(keeper->busy));
+    ampel_log(AMPEL_LOG_INFO, "keeper", "replay has ended", "records", "%llu",
+              (unsigned long long)keeper->replayed_count, NULL);
+    return true;
+}
+
+/* *more: there is more to read at once. */
+static bool replay(struct ampel_keeper *keeper, bool *more) {
+    for (uint32_t i = 0; i < REPLAY_PER_TURN_MAX && shards_open(keeper); i++) {
+        const uint8_t *bytes;
+        struct ampel_record_header header;
+        struct ampel_error error = {0};
+        enum ampel_journal_status status = ampel_journal_read(
+            keeper->options.journal, &keeper->replay_position, &bytes, &header, &error);
+        if (status == AMPEL_JOURNAL_END) {
+            *more = true;
+            return replay_end(keeper);
+        }
+        if (status != AMPEL_JOURNAL_OK) return journal_fatal(&error, "the journal cannot be read");
+        if (!replay_record(keeper, bytes, &header)) return false;
+    }
+    *more = shards_open(keeper);
+    return true;
+}
+
+/* ---- one group ------------------------------------------------------------------------------ */
+
+/* Stamps never go backwards, whatever the clock does. */
+static int64_t stamp_next(struct ampel_keeper *keeper) {
+    int64_t now_ms = keeper->options.clock.now_ms(keeper->options.clock.context);
+    if (now_ms < 0) now_ms = 0;
+    if (now_ms > AMPEL_TIME_MAX_MS) now_ms = AMPEL_TIME_MAX_MS;
+    if (now_ms > keeper->stamp_ms) keeper->stamp_ms = now_ms;
+    return keeper->stamp_ms;
+}
+
+static void tell_full(struct ampel_keeper *keeper, bool full, const char *reason) {
+    if (full == keeper->full) return;
+    keeper->full = full;
+    ampel_log(full ? AMPEL_LOG_WARN : AMPEL_LOG_INFO, "keeper",
+              full ? "the journal is full: batches go back" : "the journal takes batches again",
+              "reason", "%s", reason, NULL);
+}
+
+enum fit { FIT_TAKEN, FIT_LATER, FIT_FULL, FIT_FATAL };
+
+/* The record into the open group; on TAKEN the group holds it. */
+static enum fit group_add(struct ampel_keeper *keeper, struct ampel_parcel_record *record,
+                          uint64_t shards, bool tick) {
+    if (keeper->group_count == GROUP_RECORDS_MAX) return FIT_LATER;
+    switch (ampel_journal_append(keeper->options.journal, record->bytes, record->size,
+                                 stamp_next(keeper))) {
+    case AMPEL_JOURNAL_OK:
+        keeper->group[keeper->group_count++] =
+            (struct entry){.record = record, .shards = shards, .tick = tick};
+        return FIT_TAKEN;
+    case AMPEL_JOURNAL_AGAIN:
+        return FIT_LATER;
+    case AMPEL_JOURNAL_FULL:
+        tell_full(keeper, true, "more is held than journal_bytes_max allows");
+        return FIT_FULL;
+    default:
+        return FIT_FATAL;
+    }
+}
+
+/* A tick for the partitions that had nothing since the last one. */
+static bool tick_add(struct ampel_keeper *keeper) {
+    int64_t now_ns = monotonic_ns(keeper);
+    if (now_ns < keeper->tick_ns) return true;
+    keeper->tick_ns += TICK_EVERY_NS;
+    if (keeper->tick_ns <= now_ns) keeper->tick_ns = now_ns + TICK_EVERY_NS;
+    uint32_t count = 0;
+    uint64_t shards = 0;
+    for (uint32_t i = 0; i < keeper->options.partitions; i++) {
+        if ((keeper->busy[i / 64] >> (i % 64) & 1) != 0) continue;
+        keeper->idle[count++] = i;
+        shards |= UINT64_C(1) << (i % keeper->options.shards_count);
+    }
+    memset(keeper->busy, 0, sizeof(keeper->busy));
+    if (count == 0) return true;
+    const uint8_t *bytes;
+    uint32_t size;
+    if (!ampel_record_encode_tick(keeper->builder, stamp_next(keeper), keeper->idle, count, &bytes,
+                                  &size)) {
+        return no_memory();
+    }
+    struct ampel_parcel_record *record = ampel_parcel_record_make(size);
+    if (record == NULL) return no_memory();
+    memcpy(record->bytes, bytes, size);
+    enum fit fit = group_add(keeper, record, shards, true);
+    if (fit == FIT_TAKEN) return true;
+    ampel_parcel_record_release(record); /* nobody waits for a tick: the next one says more */
+    return fit != FIT_FATAL;
+}
+
+/* From what waits as much as one group takes. */
+static bool gather(struct ampel_keeper *keeper) {
+    struct ampel_parcel_record *record;
+    while ((record = ampel_fifo_first(&keeper->waiting)) != NULL) {
+        struct ampel_error error = {0};
+        uint64_t shards;
+        if (!shards_of(keeper, record->bytes, UINT64_MAX, &shards, &error)) {
+            ampel_log(AMPEL_LOG_ERROR, "keeper", "a record of the gateway cannot be read", "field",
+                      "%s", error.field, "reason", "%s", error.reason, NULL);
+            return false;
+        }
+        enum fit fit = group_add(keeper, record, shards, false);
+        if (fit == FIT_FATAL) return false;
+        if (fit == FIT_LATER) return true;
+        ampel_fifo_pop(&keeper->waiting);
+        if (fit == FIT_FULL && !back_failed(keeper, record)) return false;
+    }
+    return true;
+}
+
+static bool group_hand_on(struct ampel_keeper *keeper, bool durable) {
+    bool fine = true;
+    for (uint32_t i = 0; i < keeper->group_count && fine; i++) {
+        const struct entry entry = keeper->group[i];
+        keeper->group[i].record = NULL;
+        if (durable) fine = to_shards(keeper, entry.record, entry.shards);
+        if (entry.tick) {
+            ampel_parcel_record_release(entry.record);
+        } else if (!durable) {
+            fine = back_failed(keeper, entry.record);
+        } else if (!ampel_lane_put(&keeper->gateway, &entry.record->parcel, entry.record->size)) {
+            fine = no_memory();
+        }
+    }
+    keeper->group_count = 0;
+    return fine;
+}
+
+static bool group_commit(struct ampel_keeper *keeper) {
+    if (keeper->group_count == 0) return true;
+    struct ampel_error error = {0};
+    enum ampel_journal_status status = ampel_journal_commit(keeper->options.journal, &error);
+    if (status != AMPEL_JOURNAL_OK && status != AMPEL_JOURNAL_FULL) {
+        return journal_fatal(&error, "the journal cannot be written");
+    }
+    bool durable = status == AMPEL_JOURNAL_OK;
+    /* A tick finds room where a batch does not, so it proves nothing. */
+    if (!durable || !keeper->group[keeper->group_count - 1].tick) {
+        tell_full(keeper, !durable, error.reason);
+    }
+    return group_hand_on(keeper, durable);
+}
+
+static bool live(struct ampel_keeper *keeper, int64_t *wake_ns, bool *more) {
+    if (!shards_open(keeper)) return true; /* room will wake us; the tick comes then, too */
+    if (!tick_add(keeper) || !gather(keeper) || !group_commit(keeper)) return false;
+    *wake_ns = keeper->tick_ns;
+    *more = keeper->waiting.count > 0;
+    return true;
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+/* After the last group: STOP to the shards. Before replay has ended no record was taken; what waits
+ * goes back. */
+static bool stop(struct ampel_keeper *keeper, bool *more) {
+    bool fine = true;
+    if (keeper->phase == PHASE_LIVE) {
+        if (keeper->waiting.count > 0) return true;
+    } else {
+        while (fine && keeper->waiting.count > 0) {
+            struct ampel_parcel_record *record = ampel_fifo_first(&keeper->waiting);
+            ampel_fifo_pop(&keeper->waiting);
+            fine = back_failed(keeper, record);
+        }
+    }
+    keeper->phase = PHASE_STOPPING;
+    *more = true;
+    return signal_shards(keeper, AMPEL_PARCEL_STOP) && fine;
+}
+
+static bool work(struct ampel_keeper *keeper, int64_t *wake_ns, bool *more) {
+    if (!take_in(keeper, more)) return false;
+    bool flushed = flush(keeper);
+    if (!release(keeper)) return false;
+    switch (keeper->phase) {
+    case PHASE_LOADING:
+        if (keeper->stop_asked) break;
+        if (keeper->loaded_count < keeper->options.partitions) return true;
+        *more = true;
+        return replay_begin(keeper);
+    case PHASE_REPLAY:
+        if (keeper->stop_asked) break;
+        return replay(keeper, more);
+    case PHASE_LIVE:
+        if (!live(keeper, wake_ns, more)) return false;
+        break;
+    case PHASE_STOPPING:
+        if (flushed) keeper->phase = PHASE_ENDED;
+        return true;
+    case PHASE_ENDED:
+        return true;
+    }
+    return !keeper->stop_asked || *more || stop(keeper, more);
+}
+
+static enum ampel_turn keeper_turn(void *context, int64_t *wake_ns) {
+    struct ampel_keeper *keeper = context;
+    bool more = false;
+    *wake_ns = INT64_MAX;
+    if (!work(keeper, wake_ns, &more)) return AMPEL_TURN_FATAL;
+    if (keeper->phase == PHASE_ENDED) return AMPEL_TURN_ENDED;
+    return more ? AMPEL_TURN_AGAIN : AMPEL_TURN_IDLE;
+}
+
+static uint32_t keeper_fds(void *context, int *fds, uint32_t capacity) {
+    const struct ampel_keeper *keeper = context;
+    if (capacity == 0) return 0;
+    fds[0] = ampel_queue_fd(keeper->options.in);
+    return 1;
+}
+
+struct ampel_stage ampel_keeper_stage(struct ampel_keeper *keeper) {
+    return (struct ampel_stage){
+        .name = "keeper", .context = keeper, .turn = keeper_turn, .fds = keeper_fds};
+}
