@@ -403,7 +403,6 @@ static bool apply(struct ampel_shard *shard, struct partition *partition) {
         uint64_t bytes = partition->gathered.size_bytes - before_bytes;
         if (bytes > 0) partition->told = true;
         open_bytes_add(shard, partition, bytes);
-        scan_by(shard, changed_due_ns(shard, partition));
     }
     return tell(shard, partition, frame) || no_memory(partition);
 }
@@ -411,7 +410,7 @@ static bool apply(struct ampel_shard *shard, struct partition *partition) {
 static void end_frame(struct ampel_shard *shard, struct partition *partition) {
     partition->position = shard->frame.position + shard->record->size;
     shard->frame_open = false;
-    scan_by(shard, partition->built_ns + MOVE_EVERY_MS * NS_PER_MS);
+    scan_by(shard, changed_due_ns(shard, partition));
     ampel_metric_set(AMPEL_METRIC_LOG_STAMP, shard->frame.stamp_ms / 1000);
 }
 

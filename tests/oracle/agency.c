@@ -8,10 +8,10 @@
 #include "tests/oracle/oracle.h"
 #include "tests/oracle/random.h"
 
-#define MINUTE_MS INT64_C(60000)
+#define MINUTE_MS             INT64_C(60000)
 #define VIOLATIONS_AN_ACCOUNT 12
-#define NAME_SIZE 24
-#define OLD_MS (150 * AMPEL_DAY_MS)
+#define NAME_SIZE             24
+#define OLD_MS                (150 * AMPEL_DAY_MS)
 
 struct ampel_agency {
     char tenant[AMPEL_ID_BYTES_MAX + 1];
@@ -48,10 +48,15 @@ void ampel_agency_close(struct ampel_agency *agency) {
     free(agency);
 }
 
-struct ampel_feeder *ampel_agency_feeder(struct ampel_agency *agency) { return agency->feeder; }
-uint64_t ampel_agency_bad(const struct ampel_agency *agency) { return agency->bad_count; }
+struct ampel_feeder *ampel_agency_feeder(struct ampel_agency *agency) {
+    return agency->feeder;
+}
+uint64_t ampel_agency_bad(const struct ampel_agency *agency) {
+    return agency->bad_count;
+}
 
-/* ---- events ----------------------------------------------------------------------------------- */
+/* ---- events -----------------------------------------------------------------------------------
+ */
 
 static void name_seller(uint32_t account, char out[NAME_SIZE]) {
     (void)snprintf(out, NAME_SIZE, "S%03u", (unsigned)account);
@@ -70,7 +75,8 @@ static int64_t draw_at(struct ampel_agency *agency, int64_t now_ms, int64_t days
     return (now_minute - back) * MINUTE_MS;
 }
 
-static void draw_orders(struct ampel_agency *agency, struct ampel_oracle_event *event, int64_t at_ms) {
+static void draw_orders(struct ampel_agency *agency, struct ampel_oracle_event *event,
+                        int64_t at_ms) {
     if (ampel_random_chance(&agency->random, 75)) {
         ampel_oracle_event_init(event, AMPEL_EVENT_ORDER, at_ms);
         event->count = (uint32_t)ampel_random_between(&agency->random, 1, 400);
@@ -85,18 +91,21 @@ static void draw_violation(struct ampel_agency *agency, struct ampel_oracle_even
                            int64_t at_ms) {
     struct ampel_random *random = &agency->random;
     uint32_t id = (uint32_t)ampel_random_below(random, VIOLATIONS_AN_ACCOUNT);
-    /* Every other violation is an old one, near the window's edge: no revision moves it by more than the window. */
+    /* Every other violation is an old one, near the window's edge: no revision moves it by more
+     * than the window. */
     if (id % 2 == 0) at_ms -= OLD_MS;
     ampel_oracle_event_init(event, AMPEL_EVENT_VIOLATION, at_ms);
-    event->policy = (uint8_t)ampel_random_below(random, ampel_registry_count(AMPEL_REGISTRY_POLICY));
+    event->policy =
+        (uint8_t)ampel_random_below(random, ampel_registry_count(AMPEL_REGISTRY_POLICY));
     event->severity = (int8_t)ampel_random_between(random, -1, 4);
     event->rev = (uint16_t)ampel_random_below(random, 3);
-    event->points = ampel_random_chance(random, 10) ? (int16_t)ampel_random_below(random, 30)
-                                                    : (int16_t)-1;
+    event->points =
+        ampel_random_chance(random, 10) ? (int16_t)ampel_random_below(random, 30) : (int16_t)-1;
     (void)snprintf(event->id, sizeof(event->id), "V%u", (unsigned)id);
 }
 
-static void draw_state(struct ampel_agency *agency, struct ampel_oracle_event *event, int64_t at_ms) {
+static void draw_state(struct ampel_agency *agency, struct ampel_oracle_event *event,
+                       int64_t at_ms) {
     struct ampel_random *random = &agency->random;
     ampel_oracle_event_init(event, AMPEL_EVENT_VIOLATION_STATE, at_ms);
     event->code = (uint8_t)ampel_random_below(random, AMPEL_STATES_COUNT);
@@ -104,7 +113,8 @@ static void draw_state(struct ampel_agency *agency, struct ampel_oracle_event *e
                    (unsigned)ampel_random_below(random, VIOLATIONS_AN_ACCOUNT));
 }
 
-static void push(struct ampel_agency *agency, uint32_t account, const struct ampel_oracle_event *from) {
+static void push(struct ampel_agency *agency, uint32_t account,
+                 const struct ampel_oracle_event *from) {
     uint8_t extras[AMPEL_EXTRAS_BYTES_MAX];
     struct ampel_extras_writer writer = {.bytes = extras, .capacity = sizeof(extras)};
     struct ampel_event event = {
@@ -133,9 +143,12 @@ void ampel_agency_batch(struct ampel_agency *agency, int64_t now_ms, uint32_t ev
         uint32_t account = (uint32_t)ampel_random_below(random, agency->accounts_count);
         struct ampel_oracle_event event;
         uint64_t kind = ampel_random_below(random, 10);
-        if (kind < 4) draw_orders(agency, &event, draw_at(agency, now_ms, 200));
-        else if (kind < 7) draw_violation(agency, &event, draw_at(agency, now_ms, 50));
-        else draw_state(agency, &event, draw_at(agency, now_ms, 100));
+        if (kind < 4)
+            draw_orders(agency, &event, draw_at(agency, now_ms, 200));
+        else if (kind < 7)
+            draw_violation(agency, &event, draw_at(agency, now_ms, 50));
+        else
+            draw_state(agency, &event, draw_at(agency, now_ms, 100));
         push(agency, account, &event);
         ampel_oracle_add(&agency->accounts[account], &event);
     }
@@ -149,9 +162,11 @@ void ampel_agency_batch(struct ampel_agency *agency, int64_t now_ms, uint32_t ev
     (void)ampel_feeder_add(agency->feeder, agency->builder, now_ms, backfill);
 }
 
-/* ---- the check -------------------------------------------------------------------------------- */
+/* ---- the check --------------------------------------------------------------------------------
+ */
 
-static bool same_caps(const struct ampel_numbers *numbers, const struct ampel_oracle_rating *rating) {
+static bool same_caps(const struct ampel_numbers *numbers,
+                      const struct ampel_oracle_rating *rating) {
     for (uint32_t i = 0; i < AMPEL_CAP_GROUPS_MAX; i++) {
         if (numbers->caps[i] != rating->caps[i]) return false;
     }
@@ -182,12 +197,13 @@ static bool check_account(const struct ampel_agency *agency, uint32_t account,
     }
     const struct ampel_numbers *numbers = &stored->numbers;
     if (same(numbers, rating)) return true;
-    (void)snprintf(reason, 400,
-                   "%.60s: stored score %d orders %u deducted %lld risk %u, oracle %lld %lld %lld %u; "
-                   "as of %lld",
-                   name, (int)numbers->score, (unsigned)numbers->orders, (long long)numbers->deducted,
-                   (unsigned)numbers->risk, (long long)rating->score, (long long)rating->orders,
-                   (long long)rating->deducted, (unsigned)rating->risk, (long long)stored->as_of_ms);
+    (void)snprintf(
+        reason, 400,
+        "%.60s: stored score %d orders %u deducted %lld risk %u, oracle %lld %lld %lld %u; "
+        "as of %lld",
+        name, (int)numbers->score, (unsigned)numbers->orders, (long long)numbers->deducted,
+        (unsigned)numbers->risk, (long long)rating->score, (long long)rating->orders,
+        (long long)rating->deducted, (unsigned)rating->risk, (long long)stored->as_of_ms);
     return false;
 }
 
@@ -204,8 +220,8 @@ bool ampel_agency_check(const struct ampel_agency *agency,
     return fine;
 }
 
-static const struct ampel_stored_violation *find_violation(
-    const struct ampel_memory_database *database, const char *account, const char *id) {
+static const struct ampel_stored_violation *
+find_violation(const struct ampel_memory_database *database, const char *account, const char *id) {
     const struct ampel_stored_violation *rows;
     uint32_t count = ampel_memory_database_violations(database, &rows);
     for (uint32_t i = 0; i < count; i++) {
@@ -231,12 +247,12 @@ bool ampel_agency_check_violations(const struct ampel_agency *agency,
                 find_violation(database, name, violation->told->id);
             fine = stored != NULL && stored->state == violation->state &&
                    stored->rank == violation->rank && stored->points == violation->points;
-            (void)snprintf(reason, 400, "%.60s %.60s: state %d rank %d points %lld, oracle %u %u %lld",
-                           name, violation->told->id, stored == NULL ? -1 : stored->state,
-                           stored == NULL ? -1 : (int)stored->rank,
-                           stored == NULL ? -1LL : (long long)stored->points,
-                           (unsigned)violation->state, (unsigned)violation->rank,
-                           (long long)violation->points);
+            (void)snprintf(
+                reason, 400, "%.60s %.60s: state %d rank %d points %lld, oracle %u %u %lld", name,
+                violation->told->id, stored == NULL ? -1 : stored->state,
+                stored == NULL ? -1 : (int)stored->rank,
+                stored == NULL ? -1LL : (long long)stored->points, (unsigned)violation->state,
+                (unsigned)violation->rank, (long long)violation->points);
         }
         ampel_oracle_rating_reset(&rating);
     }

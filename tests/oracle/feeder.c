@@ -72,7 +72,8 @@ uint64_t ampel_feeder_add(struct ampel_feeder *feeder, struct ampel_batch_builde
     return sequence;
 }
 
-/* ---- the connection --------------------------------------------------------------------------- */
+/* ---- the connection ---------------------------------------------------------------------------
+ */
 
 static void connect_anew(struct ampel_feeder *feeder) {
     feeder->peer = ampel_loopback_connect(feeder->network, feeder->tenant);
@@ -122,9 +123,14 @@ static void take_message(struct ampel_feeder *feeder, const uint8_t *bytes, uint
         feeder->welcomed = true;
         feeder->next = message.welcome.next;
         return;
-    case AMPEL_MESSAGE_ACK: take_ack(feeder, &message.ack); return;
-    case AMPEL_MESSAGE_BACK: take_back(feeder, &message.back, now_ms); return;
-    default: AMPEL_ASSERT(!"a message that is not for feeders");
+    case AMPEL_MESSAGE_ACK:
+        take_ack(feeder, &message.ack);
+        return;
+    case AMPEL_MESSAGE_BACK:
+        take_back(feeder, &message.back, now_ms);
+        return;
+    default:
+        AMPEL_ASSERT(!"a message that is not for feeders");
     }
 }
 
@@ -158,17 +164,24 @@ void ampel_feeder_resend(struct ampel_feeder *feeder, uint64_t sequence) {
     (void)ampel_loopback_say(feeder->network, feeder->peer, kept->bytes, kept->size);
 }
 
-/* ---- how it stands ---------------------------------------------------------------------------- */
+/* ---- how it stands ----------------------------------------------------------------------------
+ */
 
 bool ampel_feeder_done(const struct ampel_feeder *feeder) {
     return feeder->acked_count == feeder->kept_count;
 }
-uint64_t ampel_feeder_acked(const struct ampel_feeder *feeder) { return feeder->acked_count; }
-uint64_t ampel_feeder_refused(const struct ampel_feeder *feeder) { return feeder->refused_count; }
+uint64_t ampel_feeder_acked(const struct ampel_feeder *feeder) {
+    return feeder->acked_count;
+}
+uint64_t ampel_feeder_refused(const struct ampel_feeder *feeder) {
+    return feeder->refused_count;
+}
 uint64_t ampel_feeder_duplicates(const struct ampel_feeder *feeder) {
     return feeder->duplicates_count;
 }
 uint64_t ampel_feeder_backs(const struct ampel_feeder *feeder, enum ampel_back_reason reason) {
     return feeder->backs[reason];
 }
-uint64_t ampel_feeder_next(const struct ampel_feeder *feeder) { return feeder->next; }
+uint64_t ampel_feeder_next(const struct ampel_feeder *feeder) {
+    return feeder->next;
+}

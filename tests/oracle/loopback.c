@@ -40,8 +40,10 @@ static void line_push(struct line *line, uint32_t peer, const void *bytes, uint3
     message->peer = peer;
     message->size = size;
     if (size > 0) memcpy(message->bytes, bytes, size);
-    if (line->last != NULL) line->last->next = message;
-    else line->first = message;
+    if (line->last != NULL)
+        line->last->next = message;
+    else
+        line->first = message;
     line->last = message;
     line->count++;
 }
@@ -90,7 +92,8 @@ void ampel_loopback_close(struct ampel_loopback *loopback) {
     free(loopback);
 }
 
-/* ---- the worker's side ------------------------------------------------------------------------ */
+/* ---- the worker's side ------------------------------------------------------------------------
+ */
 
 static bool face_receive(void *context, struct ampel_received *out) {
     struct ampel_loopback *loopback = context;
@@ -101,7 +104,8 @@ static bool face_receive(void *context, struct ampel_received *out) {
         AMPEL_ASSERT(got == (ssize_t)sizeof(count) || got < 0);
         return false;
     }
-    *out = (struct ampel_received){.bytes = message->bytes, .size = message->size, .handle = message};
+    *out =
+        (struct ampel_received){.bytes = message->bytes, .size = message->size, .handle = message};
     out->peer.size = sizeof(message->peer);
     memcpy(out->peer.bytes, &message->peer, sizeof(message->peer));
     memcpy(out->tenant, loopback->peers[message->peer].tenant, sizeof(out->tenant));
@@ -145,7 +149,8 @@ uint32_t ampel_loopback_keys_count(const struct ampel_loopback *loopback) {
     return loopback->keys_count;
 }
 
-/* ---- the other side --------------------------------------------------------------------------- */
+/* ---- the other side ---------------------------------------------------------------------------
+ */
 
 uint32_t ampel_loopback_connect(struct ampel_loopback *loopback, const char *tenant) {
     uint32_t count = loopback->peers_count;

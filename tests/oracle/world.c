@@ -5,10 +5,10 @@
 
 #include "tests/oracle/random.h"
 
-#define NS_PER_MS INT64_C(1000000)
-#define SYSTEM_ID UINT64_C(0x616d70656c)
+#define NS_PER_MS  INT64_C(1000000)
+#define SYSTEM_ID  UINT64_C(0x616d70656c)
 #define ROUNDS_MAX 1000000 /* beyond it something turns in a circle */
-#define FDS_MAX 16
+#define FDS_MAX    16
 
 struct ampel_world {
     struct ampel_world_options options;
@@ -30,7 +30,9 @@ static int64_t world_ms(void *context) {
     return world->options.start_ms + world->ns / NS_PER_MS;
 }
 
-static int64_t world_ns(void *context) { return ((const struct ampel_world *)context)->ns; }
+static int64_t world_ns(void *context) {
+    return ((const struct ampel_world *)context)->ns;
+}
 
 static void *memory_take(void *context, size_t size, size_t alignment) {
     (void)context;
@@ -86,18 +88,31 @@ void ampel_world_close(struct ampel_world *world) {
 struct ampel_memory_database *ampel_world_database(struct ampel_world *world) {
     return world->database;
 }
-struct memory_disk *ampel_world_disk(struct ampel_world *world) { return world->disk; }
-struct ampel_loopback *ampel_world_feeders(struct ampel_world *world) { return world->feeders; }
-struct ampel_loopback *ampel_world_watchers(struct ampel_world *world) { return world->watchers; }
-int64_t ampel_world_now_ms(const struct ampel_world *world) { return world_ms((void *)world); }
-bool ampel_world_lives(const struct ampel_world *world) { return world->wiring != NULL; }
-const char *ampel_world_fatal(const struct ampel_world *world) { return world->fatal; }
+struct memory_disk *ampel_world_disk(struct ampel_world *world) {
+    return world->disk;
+}
+struct ampel_loopback *ampel_world_feeders(struct ampel_world *world) {
+    return world->feeders;
+}
+struct ampel_loopback *ampel_world_watchers(struct ampel_world *world) {
+    return world->watchers;
+}
+int64_t ampel_world_now_ms(const struct ampel_world *world) {
+    return world_ms((void *)world);
+}
+bool ampel_world_lives(const struct ampel_world *world) {
+    return world->wiring != NULL;
+}
+const char *ampel_world_fatal(const struct ampel_world *world) {
+    return world->fatal;
+}
 
 void ampel_world_rules(struct ampel_world *world, const struct ampel_rules *rules) {
     world->options.rules = rules;
 }
 
-/* ---- the worker's life ------------------------------------------------------------------------ */
+/* ---- the worker's life ------------------------------------------------------------------------
+ */
 
 bool ampel_world_start(struct ampel_world *world, struct ampel_error *error) {
     AMPEL_ASSERT(world->wiring == NULL);
@@ -155,8 +170,10 @@ static void bury(struct ampel_world *world) {
 void ampel_world_kill(struct ampel_world *world, bool power) {
     if (world->wiring == NULL) return;
     /* First the disk, so that closing can write nothing that dying would not have. */
-    if (power) memory_disk_crash(world->disk, ampel_random_next(&world->random));
-    else memory_disk_restart(world->disk);
+    if (power)
+        memory_disk_crash(world->disk, ampel_random_next(&world->random));
+    else
+        memory_disk_restart(world->disk);
     bury(world);
 }
 
@@ -172,7 +189,8 @@ bool ampel_world_stop(struct ampel_world *world) {
     return true;
 }
 
-/* ---- time ------------------------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------------------------------
+ */
 
 /* Whether the thread around the stage would turn it now. */
 static bool awake(const struct ampel_world *world, uint32_t index) {
@@ -229,7 +247,8 @@ void ampel_world_pass(struct ampel_world *world, int64_t span_ms) {
         for (uint32_t i = 0; i < ampel_wiring_stages_count(world->wiring); i++) {
             if (world->wake_ns[i] < next_ns) next_ns = world->wake_ns[i];
         }
-        /* The clock shows whole milliseconds to some and nanoseconds to others: it moves by one at least. */
+        /* The clock shows whole milliseconds to some and nanoseconds to others: it moves by one at
+         * least. */
         world->ns = next_ns > world->ns + NS_PER_MS ? next_ns : world->ns + NS_PER_MS;
     }
     if (world->wiring != NULL) ampel_world_settle(world);
