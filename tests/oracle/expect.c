@@ -5,11 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Numbers are shown in 32 bits: rules can give more points than that, which then stand at the
+ * greatest. */
+static int32_t shown(int64_t points) {
+    return points < INT32_MAX ? (int32_t)points : INT32_MAX;
+}
+
 struct ampel_numbers ampel_expect_numbers(const struct ampel_oracle_rating *rating) {
     struct ampel_numbers numbers = {
         .deducted = rating->deducted,
         .score = (int32_t)rating->score,
-        .order_points = (int32_t)rating->order_points,
+        .order_points = shown(rating->order_points),
         .orders = (uint32_t)rating->orders,
         .criticals = (uint16_t)rating->criticals,
         .colour = rating->colour,

@@ -8,6 +8,8 @@
 
 /* Instants of one step of time that are rated one by one; longer steps are looked at in samples. */
 #define INSTANTS_MAX 40
+/* No story needs more in one piece; what damaged bytes ask for beyond it is not given. */
+#define MEMORY_AT_ONCE_MAX (UINT32_C(64) << 20)
 
 void ampel_pair_fail(struct ampel_pair *pair, const char *format, ...) {
     if (!pair->failed) {
@@ -23,6 +25,9 @@ void ampel_pair_fail(struct ampel_pair *pair, const char *format, ...) {
 
 static void *take(void *context, size_t size, size_t alignment) {
     struct ampel_pair *pair = context;
+    if (size > MEMORY_AT_ONCE_MAX) {
+        return NULL;
+    }
     size_t rounded = (size + alignment - 1) / alignment * alignment;
     void *block = aligned_alloc(alignment, rounded);
     AMPEL_ASSERT(block != NULL);

@@ -81,9 +81,44 @@ void ampel_pair_checkpoint(struct ampel_pair *pair) {
     export_meta(pair->engine, &pair->meta);
 }
 
+/* Bytes that no export wrote: the reader may refuse them or not, but survives and gives its memory
+ * back. */
+static void import_damaged(struct ampel_pair *pair) {
+    struct ampel_engine *other = ampel_pair_open(pair, pair->rules, pair->story->start_ms);
+    uint32_t pages = ampel_engine_pages_count(pair->engine);
+    uint64_t victim = ampel_random_below(&pair->random, pages + UINT64_C(1));
+    struct ampel_pair_bytes *bytes = victim == pages ? &pair->meta : &pair->pages[victim];
+    if (bytes->size > 0) {
+        uint64_t at = ampel_random_below(&pair->random, bytes->size);
+        uint8_t kept = bytes->bytes[at];
+        uint32_t size = bytes->size;
+        if (ampel_random_chance(&pair->random, 80)) {
+            bytes->bytes[at] ^= (uint8_t)ampel_random_between(&pair->random, 1, 255);
+        } else {
+            bytes->size = (uint32_t)at;
+        }
+        enum ampel_engine_status status =
+            ampel_engine_meta_import(other, pair->meta.bytes, pair->meta.size);
+        for (uint32_t page = 0; page < pages && status == AMPEL_ENGINE_OK; page++) {
+            status = ampel_engine_page_import(other, page, pair->pages[page].bytes,
+                                              pair->pages[page].size);
+        }
+        if (status == AMPEL_ENGINE_OK) {
+            status = ampel_engine_import_finish(other);
+        }
+        if (status == AMPEL_ENGINE_NO_MEMORY) {
+            ampel_pair_fail(pair, "damaged bytes ask for memory without end");
+        }
+        bytes->bytes[at] = kept;
+        bytes->size = size;
+    }
+    ampel_engine_close(other);
+}
+
 /* Another engine reads what a database would hold by now and goes on in the place of the first. */
 void ampel_pair_recover(struct ampel_pair *pair) {
     ampel_pair_checkpoint(pair);
+    import_damaged(pair);
     struct ampel_engine *other = ampel_pair_open(pair, pair->rules, pair->story->start_ms);
     enum ampel_engine_status status =
         ampel_engine_meta_import(other, pair->meta.bytes, pair->meta.size);
