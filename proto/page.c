@@ -13,8 +13,9 @@
 #define PAGE_CHECKSUM_OFFSET 16
 /* Codecs are never renumbered: pages at rest name theirs. */
 #define CODEC_ZSTD 1
-/* Level 1 packs a page of 32 accounts at memory speed; more effort saves little in bytes that are
- * mostly numbers. */
+/* More effort saves little in bytes that are mostly numbers: level 3 makes pages 2 % smaller. LZ4
+ * is thrice as fast and its pages are a quarter larger; what a page costs is its way into
+ * PostgreSQL, not its packing. */
 #define ZSTD_LEVEL 1
 
 struct ampel_page_codec {
