@@ -89,8 +89,8 @@ comment on view ampel.rating_history is
 select ampel.readable('ampel.rating_history');
 
 -- Makes the table of a month where there is none. Runs as the owner, because ampel_worker cannot alter tables. A table is
--- made first and attached then, which stops neither readers nor writers of other months; the lock lets two
--- checkpoints that need the same month make it once.
+-- made first and attached then, which stops neither readers nor writers of other months; the lock, held to the end of the
+-- checkpoint, lets several that need the same month make it once.
 create function ampel.history_month_make(month timestamp) returns void
     language plpgsql security definer set search_path = pg_catalog as $$
 declare
@@ -101,7 +101,8 @@ begin
     if to_regclass(whole) is not null then
         return;
     end if;
-    perform pg_advisory_xact_lock(20773, first_day - date '1970-01-01');
+    -- Also makes this session see what others made meanwhile, which a lock that is no table's would not.
+    lock table ampel.history_row in share update exclusive mode;
     if to_regclass(whole) is not null then
         return;
     end if;
