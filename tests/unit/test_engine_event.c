@@ -1,7 +1,7 @@
 /* The field table, extras and the judgement of one event. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -19,9 +19,15 @@ static struct ampel_text text(const char *bytes) {
 static const int64_t sent_at_ms = INT64_C(1790858096789);
 
 static struct ampel_event event_of(uint8_t type, struct ampel_extras_writer *writer) {
-    return (struct ampel_event){.at_ms = sent_at_ms, .count = 1, .rev = 1, .points = -1,
-                                .type = type, .severity = -1, .code = AMPEL_CODE_NONE,
-                                .extras = writer->bytes, .extras_size = writer->size};
+    return (struct ampel_event){.at_ms = sent_at_ms,
+                                .count = 1,
+                                .rev = 1,
+                                .points = -1,
+                                .type = type,
+                                .severity = -1,
+                                .code = AMPEL_CODE_NONE,
+                                .extras = writer->bytes,
+                                .extras_size = writer->size};
 }
 
 static void assert_verdict(const struct ampel_event *event, enum ampel_verdict verdict,
@@ -38,7 +44,8 @@ static void the_rows_of_each_type_are_together_and_complete(void **state) {
         const struct ampel_field *fields;
         uint32_t count = ampel_fields_of(type, &fields);
         assert_true(count > 0);
-        for (uint32_t i = 0; i < count; i++) assert_int_equal(fields[i].type, type);
+        for (uint32_t i = 0; i < count; i++)
+            assert_int_equal(fields[i].type, type);
         total += count;
     }
     assert_int_equal(total, ampel_fields_count);
