@@ -11,15 +11,12 @@
 #include "workers/scribe.h"
 #include "workers/shard.h"
 
-/* Capacities, in parcels. What is in flight between feeders and the log is bounded in bytes by the
-   gateway, what is told and not stored by the shards; these bounds only decide how far a thread may
-   run ahead of the next. */
-#define GATEWAY_CAPACITY \
-    4096 /* durable records coming back are small work: never a reason to wait */
-#define KEEPER_CAPACITY 1024
-/* Records here are durable and not counted by the gateway any more: 128 of the largest kind are the
-   worst, 2 GiB; of a megabyte, as feeders send them, 128 MiB. */
-#define RECORDS_CAPACITY   128
+/* Capacities, in parcels: how far a thread may run ahead of the next. Bytes are bounded elsewhere: what is on its way into
+   the log by the gateway, records in front of a shard by the keeper, what is told and not stored by the shards.
+   Durable records that come back to the gateway are small work and never a reason to wait. */
+#define GATEWAY_CAPACITY   4096
+#define KEEPER_CAPACITY    1024
+#define RECORDS_CAPACITY   1024
 #define SHARD_CAPACITY     8 /* whole partitions on their way to be imported */
 #define PUBLISHER_CAPACITY 1024
 #define SCRIBE_CAPACITY    256
