@@ -46,13 +46,12 @@ std::vector<uint8_t> record_make() {
     return record;
 }
 
-ampel_journal *journal_open(const std::string &path) {
-    ampel_journal_options options = {};
+ampel_journal *journal_open(const std::string &path, ampel_journal_options &options) {
     if (!ampel_disk_posix(path.c_str(), &options.disk)) std::abort();
     options.system_id = 1;
-    options.segment_bytes = 16 << 20;
+    options.segment_bytes = 64 << 20;
     options.bytes_max = uint64_t{1} << 40;
-    options.group_bytes_max = 1 << 20;
+    options.group_bytes_max = 2 << 20;
     ampel_journal *journal;
     ampel_error error = {};
     if (ampel_journal_open(&options, &journal, &error) != AMPEL_JOURNAL_OK) std::abort();
@@ -91,10 +90,11 @@ void recycled(benchmark::State &state) {
     ampel_log_configure(AMPEL_LOG_ERROR, AMPEL_LOG_AUTO);
     std::string path = directory_make();
     std::vector<uint8_t> record = record_make();
-    ampel_journal *journal = journal_open(path);
+    ampel_journal_options options = {};
+    ampel_journal *journal = journal_open(path, options);
     int64_t records = state.range(0) * 1024 / record_bytes;
     // Two segments are made before, so that only recycled ones are timed.
-    while (ampel_journal_end(journal) < (40 << 20)) group_commit(journal, record, 16);
+    while (ampel_journal_end(journal) < (140 << 20)) group_commit(journal, record, 16);
     if (ampel_journal_release(journal, ampel_journal_end(journal)) != AMPEL_JOURNAL_OK) std::abort();
     for (auto _ : state) {
         group_commit(journal, record, records);
@@ -105,6 +105,7 @@ void recycled(benchmark::State &state) {
     state.SetBytesProcessed(state.iterations() * records * record_bytes);
     state.counters["read_again"] = static_cast<double>(held_check(journal));
     ampel_journal_close(journal);
+    ampel_disk_posix_close(&options.disk);
     directory_remove(path);
 }
 

@@ -38,7 +38,9 @@ struct ampel_disk {
     enum ampel_disk_status (*sync_directory)(void *context);
 };
 
-/* The real one. path is created if missing and kept open. False: errno says why. Never closed. */
+/* The real one. path is created if missing and kept open. False: errno says why. */
 AMPEL_MUST_CHECK bool ampel_disk_posix(const char *path, struct ampel_disk *out);
+/* Gives the lock back. Only for what ampel_disk_posix filled, and after the journal on it was closed. */
+void ampel_disk_posix_close(struct ampel_disk *disk);
 
 #endif

@@ -177,3 +177,11 @@ bool ampel_disk_posix(const char *path, struct ampel_disk *out) {
     };
     return true;
 }
+
+void ampel_disk_posix_close(struct ampel_disk *disk) {
+    struct posix_disk *posix = disk->context;
+    if (posix->lock >= 0) (void)close(posix->lock);
+    (void)close(posix->directory);
+    free(posix);
+    *disk = (struct ampel_disk){0};
+}

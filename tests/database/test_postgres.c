@@ -592,9 +592,9 @@ static void a_session_that_dies_in_its_commit_leaves_the_outcome_unknown(void **
     worker_close(worker);
 }
 
-/* Does something to the first session that waits in a way that matches, from outside, and runs statements afterwards. */
+/* Ends the first session that waits in a way that matches, from outside. */
 static void *ender(void *argument) {
-    const char *const *texts = argument; /* condition, function, statements */
+    const char *const *texts = argument; /* condition, function */
     struct client *client = client_open(client_superuser_url() != NULL ? client_superuser_url() : client_url());
     char query[512];
     snprintf(query, sizeof(query),
@@ -605,7 +605,6 @@ static void *ender(void *argument) {
         if (strcmp(client_ask(client, query), "0") != 0) break;
         (void)poll(NULL, 0, 10);
     }
-    for (int i = 2; texts[i] != NULL; i++) client_do(client, texts[i]);
     client_close(client);
     return NULL;
 }
@@ -623,10 +622,7 @@ static void a_commit_that_was_done_and_never_answered_is_found_by_its_position(v
     struct ampel_database_system system;
     uint64_t epoch, position;
     void *context = worker->database.context;
-    /* On its way out the session drops its temporary tables, which would wait for the standby, too. */
-    static const char *const texts[] = {"wait_event = 'SyncRep'", "pg_terminate_backend",
-                                        "alter system reset synchronous_standby_names",
-                                        "select pg_reload_conf()", NULL};
+    static const char *const texts[] = {"wait_event = 'SyncRep'", "pg_terminate_backend"};
     struct client *superuser = client_open(client_superuser_url());
     client_do(superuser, "alter system set synchronous_standby_names = 'nobody'");
     client_do(superuser, "select pg_reload_conf()");
@@ -635,6 +631,8 @@ static void a_commit_that_was_done_and_never_answered_is_found_by_its_position(v
     assert_int_equal(pthread_create(&thread, NULL, ender, (void *)(uintptr_t)texts), 0);
     enum ampel_database_status status = commit(worker, &checkpoint);
     assert_int_equal(pthread_join(thread, NULL), 0);
+    client_do(superuser, "alter system reset synchronous_standby_names");
+    client_do(superuser, "select pg_reload_conf()");
     client_close(superuser);
     assert_int_equal(status, AMPEL_DATABASE_UNKNOWN);
     assert_int_equal(worker->database.connect(context, &system, &worker->error), AMPEL_DATABASE_OK);
@@ -654,8 +652,8 @@ static void a_canceled_statement_is_rolled_back_and_the_same_checkpoint_passes_l
     struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 5);
     checkpoint.ratings_count = 1;
     checkpoint.ratings = &rating;
-    static const char *const texts[] = {"wait_event_type = 'Lock'", "pg_cancel_backend", NULL};
-    /* Somebody holds the table of ratings. */
+    static const char *const texts[] = {"wait_event_type = 'Lock'", "pg_cancel_backend"};
+    /* Somebody holds the row of the rating's table. */
     struct client *holder = client_open(client_url());
     client_do(holder, "begin; lock table ampel.rating_row");
     pthread_t thread;
