@@ -161,7 +161,7 @@ static bool take(struct ampel_keeper *keeper, struct ampel_parcel *parcel) {
         keeper->stop_asked = true;
         break;
     default:
-        AMPEL_ASSERT(!"a parcel that is not for the keeper");
+        AMPEL_ASSERT(false); /* a parcel that is not for the keeper */
     }
     ampel_parcel_free(parcel);
     return fine;

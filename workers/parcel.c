@@ -95,5 +95,5 @@ void ampel_parcel_free(struct ampel_parcel *parcel) {
         free(parcel);
         return;
     }
-    AMPEL_ASSERT(!"a kind of parcel that nobody knows");
+    AMPEL_ASSERT(false); /* a kind of parcel that nobody knows */
 }

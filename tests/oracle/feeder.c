@@ -130,7 +130,7 @@ static void take_message(struct ampel_feeder *feeder, const uint8_t *bytes, uint
         take_back(feeder, &message.back, now_ms);
         return;
     default:
-        AMPEL_ASSERT(!"a message that is not for feeders");
+        AMPEL_ASSERT(false); /* a message that is not for feeders */
     }
 }
 

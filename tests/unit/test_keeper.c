@@ -588,8 +588,11 @@ static void a_stop_waits_for_shards_that_are_full(void **state) {
     world_init(&world);
     world.queue_capacity = 2;
     world_live(&world);
-    for (uint64_t i = 0; i < 5; i++)
+    for (uint64_t i = 0; i < 3; i++)
         send_to(&world, i, 0);
+    assert_int_equal(turn_once(&world), AMPEL_TURN_IDLE);
+    for (uint64_t i = 3; i < 5; i++)
+        send_to(&world, i, 0); /* these are not in the log yet */
     ask_to_stop(&world);
     for (int i = 0; i < 4; i++) {
         assert_int_equal(turn_once(&world), AMPEL_TURN_IDLE);
