@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/load.h"
+#include "proto/hash.h"
 #include "proto/record.h"
 #include "tests/oracle/memory_disk.h"
 #include "workers/journal.h"
@@ -569,6 +571,36 @@ static void the_journal_of_another_system_is_refused_by_both_names(void **state)
     world_reset(&world);
 }
 
+static void a_segment_of_a_newer_version_is_refused_by_name(void **state) {
+    (void)state;
+    struct world world;
+    world_fill(&world, 3, 48);
+    uint64_t size;
+    uint8_t *bytes = memory_disk_bytes(world.disk, "0000000000000000.log", &size);
+    bytes[8]++;
+    ampel_store_u64(bytes + 4088, ampel_hash_bytes(bytes, 4088));
+    assert_int_equal(world_open(&world), AMPEL_JOURNAL_FAILED);
+    assert_string_equal(world.error.field, "0000000000000000.log");
+    assert_string_equal(world.error.reason, "was written by a newer version of Ampel");
+    world_reset(&world);
+}
+
+static void a_record_of_a_newer_version_is_refused_and_not_cut(void **state) {
+    (void)state;
+    struct world world;
+    world_fill(&world, 3, 48);
+    uint64_t size;
+    uint8_t *record =
+        memory_disk_bytes(world.disk, "0000000000000000.log", &size) + 4096 + 160 + 32;
+    record[4]++;
+    ampel_record_seal(record, ampel_load_u64(record + 16), ampel_load_i64(record + 24));
+    assert_int_equal(world_open(&world), AMPEL_JOURNAL_DAMAGED);
+    assert_string_equal(world.error.field, "0000000000000000.log");
+    assert_non_null(strstr(world.error.reason, "offset 4288 "));
+    assert_non_null(strstr(world.error.reason, "newer version"));
+    world_reset(&world);
+}
+
 static void a_second_process_is_kept_out(void **state) {
     (void)state;
     struct world world;
@@ -636,6 +668,8 @@ int main(void) {
         cmocka_unit_test(a_missing_segment_is_named),
         cmocka_unit_test(a_damaged_segment_header_is_named),
         cmocka_unit_test(the_journal_of_another_system_is_refused_by_both_names),
+        cmocka_unit_test(a_segment_of_a_newer_version_is_refused_by_name),
+        cmocka_unit_test(a_record_of_a_newer_version_is_refused_and_not_cut),
         cmocka_unit_test(a_second_process_is_kept_out),
         cmocka_unit_test(the_real_disk_keeps_a_journal_over_restarts),
     };
