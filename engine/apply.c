@@ -9,7 +9,7 @@
 #define GROUP 64
 
 static bool texts_fit(const struct ampel_frame *frame) {
-    return frame->producer.size <= AMPEL_ID_BYTES_MAX &&
+    return frame->producer.size <= AMPEL_ID_BYTES_MAX && frame->tenant.size <= AMPEL_ID_BYTES_MAX &&
            (frame->events_count == 0 || ampel_id_valid(frame->tenant, true));
 }
 

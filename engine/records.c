@@ -348,7 +348,7 @@ static void record_renumber(struct ampel_violations *block, uint16_t from, uint1
     block->cold[to] = block->cold[from];
 }
 
-bool ampel_records_release(struct ampel_violations **block, struct ampel_pool *pool,
+void ampel_records_release(struct ampel_violations **block, struct ampel_pool *pool,
                            uint16_t record) {
     struct ampel_violations *records = *block;
     uint16_t last = (uint16_t)(records->count - 1);
@@ -363,10 +363,8 @@ bool ampel_records_release(struct ampel_violations **block, struct ampel_pool *p
         *block = NULL;
     } else if (records->capacity > 8 && records->count <= records->capacity / 4) {
         struct ampel_violations *resized = block_resize(records, pool, records->capacity / 2);
-        if (resized == NULL) return false;
-        *block = resized;
+        if (resized != NULL) *block = resized;
     }
-    return true;
 }
 
 bool ampel_records_sane(const struct ampel_violations *block) {

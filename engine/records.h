@@ -14,9 +14,9 @@ AMPEL_MUST_CHECK uint16_t ampel_records_claim(struct ampel_violations **block,
                                               struct ampel_pool *pool, struct ampel_text id,
                                               int64_t due_ms);
 /* Takes it out of everything; the last record takes its number. *block becomes NULL with the last
-   one. Shrinks where it can. False: no memory. */
-AMPEL_MUST_CHECK bool ampel_records_release(struct ampel_violations **block,
-                                            struct ampel_pool *pool, uint16_t record);
+   one. Shrinks where it can. */
+void ampel_records_release(struct ampel_violations **block, struct ampel_pool *pool,
+                           uint16_t record);
 
 /* Below 0, 0 or above: a sorts before, is, or sorts behind b. */
 int ampel_records_compare(const struct ampel_violations *block, uint16_t a, uint16_t b);

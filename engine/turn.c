@@ -87,10 +87,7 @@ bool ampel_account_leave(struct ampel_engine *engine, uint32_t slot, struct ampe
         bool known = hot->policy != AMPEL_POLICY_WAITING;
         if (known && told && !forgotten_tell(engine, slot, account, record)) return false;
         engine->violations_count -= known;
-        if (ampel_violations_forget(&account->violations, &context, record) ==
-            AMPEL_OUTCOME_NO_MEMORY) {
-            return false;
-        }
+        ampel_violations_forget(&account->violations, &context, record);
     }
     return true;
 }

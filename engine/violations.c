@@ -278,9 +278,8 @@ enum ampel_outcome ampel_violations_expire(struct ampel_violations *block,
     return moved_or_kept(block, &before);
 }
 
-enum ampel_outcome ampel_violations_forget(struct ampel_violations **block,
-                                           const struct ampel_violations_context *context,
-                                           uint16_t record) {
+void ampel_violations_forget(struct ampel_violations **block,
+                             const struct ampel_violations_context *context, uint16_t record) {
     struct ampel_violations *records = *block;
     struct ampel_violation_hot *hot = &records->hot[record];
     if (known(hot)) {
@@ -291,8 +290,7 @@ enum ampel_outcome ampel_violations_forget(struct ampel_violations **block,
         sums_shift(records, context->scale, hot, -1);
         records->known_count--;
     }
-    return ampel_records_release(block, context->pool, record) ? AMPEL_OUTCOME_KEPT
-                                                               : AMPEL_OUTCOME_NO_MEMORY;
+    ampel_records_release(block, context->pool, record);
 }
 
 /* ---- anew ----------------------------------------------------------------------------------- */

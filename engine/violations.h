@@ -140,9 +140,8 @@ AMPEL_MUST_CHECK enum ampel_outcome
 ampel_violations_expire(struct ampel_violations *block,
                         const struct ampel_violations_context *context, uint16_t record);
 /* The record leaves memory; *block may become NULL. */
-AMPEL_MUST_CHECK enum ampel_outcome
-ampel_violations_forget(struct ampel_violations **block,
-                        const struct ampel_violations_context *context, uint16_t record);
+void ampel_violations_forget(struct ampel_violations **block,
+                             const struct ampel_violations_context *context, uint16_t record);
 
 /* AMPEL_VIOLATION_NONE if unknown. */
 uint16_t ampel_violations_find(const struct ampel_violations *block, struct ampel_text id);
