@@ -30,7 +30,7 @@
 #define AMPEL_NETWORK_SEND_HWM 64
 #define AMPEL_NETWORK_CONNECTIONS_MAX 256
 /* A message this much too large still arrives and is answered with words; a larger one costs its connection. */
-#define AMPEL_NETWORK_SLACK_BYTES (UINT32_C(1) << 20)
+#define AMPEL_NETWORK_SLACK_BYTES (UINT32_C(64) << 10)
 
 struct ampel_hub_options {
     struct ampel_keyfile keys;  /* the worker's; copied */
