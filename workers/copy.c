@@ -24,7 +24,8 @@ static void put(struct ampel_copy *copy, const void *bytes, uint32_t size) {
 /* Network order. */
 static void put_number(struct ampel_copy *copy, uint64_t value, uint32_t size) {
     uint8_t bytes[8];
-    for (uint32_t i = 0; i < size; i++) bytes[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
+    for (uint32_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
     put(copy, bytes, size);
 }
 
@@ -54,7 +55,9 @@ void ampel_copy_row(struct ampel_copy *copy) {
     put_number(copy, copy->fields_count, 2);
 }
 
-void ampel_copy_null(struct ampel_copy *copy) { field(copy, UINT32_MAX); }
+void ampel_copy_null(struct ampel_copy *copy) {
+    field(copy, UINT32_MAX);
+}
 
 void ampel_copy_int32(struct ampel_copy *copy, int32_t value) {
     field(copy, 4);
@@ -81,13 +84,17 @@ void ampel_copy_text(struct ampel_copy *copy, struct ampel_text text) {
 }
 
 void ampel_copy_text_or_null(struct ampel_copy *copy, struct ampel_text text) {
-    if (text.size == 0) ampel_copy_null(copy);
-    else ampel_copy_text(copy, text);
+    if (text.size == 0)
+        ampel_copy_null(copy);
+    else
+        ampel_copy_text(copy, text);
 }
 
 void ampel_copy_name(struct ampel_copy *copy, const char *name) {
-    if (name == NULL) ampel_copy_null(copy);
-    else ampel_copy_text(copy, (struct ampel_text){name, (uint32_t)strlen(name)});
+    if (name == NULL)
+        ampel_copy_null(copy);
+    else
+        ampel_copy_text(copy, (struct ampel_text){name, (uint32_t)strlen(name)});
 }
 
 void ampel_copy_json(struct ampel_copy *copy, struct ampel_text json) {

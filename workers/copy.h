@@ -1,5 +1,5 @@
-/* Rows for a binary COPY, one field after another. After a failure everything else does nothing, and end tells it.
-   Thread: the session's. */
+/* Rows for a binary COPY, one field after another. After a failure everything else does nothing,
+   and end tells it. Thread: the session's. */
 #ifndef AMPEL_WORKERS_COPY_H
 #define AMPEL_WORKERS_COPY_H
 
@@ -28,10 +28,11 @@ void ampel_copy_int64(struct ampel_copy *copy, int64_t value);
 void ampel_copy_boolean(struct ampel_copy *copy, bool value);
 void ampel_copy_time(struct ampel_copy *copy, int64_t at_ms);
 void ampel_copy_text(struct ampel_copy *copy, struct ampel_text text); /* also bytea */
-void ampel_copy_text_or_null(struct ampel_copy *copy, struct ampel_text text); /* null where size 0 */
-void ampel_copy_name(struct ampel_copy *copy, const char *name); /* NULL is null */
+void ampel_copy_text_or_null(struct ampel_copy *copy,
+                             struct ampel_text text);                  /* null where size 0 */
+void ampel_copy_name(struct ampel_copy *copy, const char *name);       /* NULL is null */
 void ampel_copy_json(struct ampel_copy *copy, struct ampel_text json); /* jsonb */
-void ampel_copy_uuid(struct ampel_copy *copy, const char *hex); /* 32 hex digits */
+void ampel_copy_uuid(struct ampel_copy *copy, const char *hex);        /* 32 hex digits */
 AMPEL_MUST_CHECK enum ampel_database_status ampel_copy_end(struct ampel_copy *copy);
 
 #endif

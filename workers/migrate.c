@@ -12,11 +12,14 @@ struct list {
 };
 
 /* The number a name begins with: "0003_rating" is 3. */
-static int64_t number_of(const char *name) { return strtol(name, NULL, 10); }
+static int64_t number_of(const char *name) {
+    return strtol(name, NULL, 10);
+}
 
 enum known { KNOWN_MISSING, KNOWN_SAME };
 
-/* What the database knows of one migration; BROKEN where it knows another text or name under its number. */
+/* What the database knows of one migration; BROKEN where it knows another text or name under its
+ * number. */
 static enum ampel_database_status look(struct ampel_pq *pq, const struct ampel_sql_text *migration,
                                        enum known *known, struct ampel_error *error) {
     const struct ampel_pq_value values[] = {ampel_pq_int64(number_of(migration->name)),
@@ -57,13 +60,13 @@ static enum ampel_database_status look_beyond(struct ampel_pq *pq, struct list l
     return AMPEL_DATABASE_BROKEN;
 }
 
-static enum ampel_database_status system_look(struct ampel_pq *pq,
-                                              struct ampel_database_system *out,
-                                              struct ampel_error *error) {
+static enum ampel_database_status
+system_look(struct ampel_pq *pq, struct ampel_database_system *out, struct ampel_error *error) {
     enum ampel_database_status status = ampel_pq_run(pq, AMPEL_SQL_SYSTEM_LOOK, NULL, 0, error);
     if (status != AMPEL_DATABASE_OK) return status;
     if (ampel_pq_rows(pq) != 1) {
-        (void)ampel_error_set(error, "system", "the database has no system yet: run `ampel migrate`");
+        (void)ampel_error_set(error, "system",
+                              "the database has no system yet: run `ampel migrate`");
         return AMPEL_DATABASE_BROKEN;
     }
     out->id = (uint64_t)ampel_pq_get_int64(pq, 0, 0);
@@ -75,7 +78,8 @@ enum ampel_database_status ampel_migrate_check(struct ampel_pq *pq,
                                                struct ampel_database_system *out,
                                                struct ampel_error *error) {
     const struct list list = {ampel_sql_migrations, ampel_sql_migrations_count};
-    enum ampel_database_status status = ampel_pq_run(pq, AMPEL_SQL_MIGRATION_EXISTS, NULL, 0, error);
+    enum ampel_database_status status =
+        ampel_pq_run(pq, AMPEL_SQL_MIGRATION_EXISTS, NULL, 0, error);
     if (status != AMPEL_DATABASE_OK) return status;
     if (!ampel_pq_get_boolean(pq, 0, 0)) {
         (void)ampel_error_set(error, "migration", "the database is empty: run `ampel migrate`");
@@ -113,8 +117,7 @@ static enum ampel_database_status apply(struct ampel_pq *pq, const struct ampel_
         status = ampel_pq_script(pq, migration->name, migration->text, error);
     if (status == AMPEL_DATABASE_OK)
         status = ampel_pq_run(pq, AMPEL_SQL_MIGRATION_RECORD, values, 3, error);
-    if (status == AMPEL_DATABASE_OK)
-        status = ampel_pq_commit(pq, error);
+    if (status == AMPEL_DATABASE_OK) status = ampel_pq_commit(pq, error);
     if (status != AMPEL_DATABASE_OK) roll_back(pq);
     return status;
 }
@@ -133,8 +136,10 @@ static enum ampel_database_status apply_missing(struct ampel_pq *pq, struct list
         if (status == AMPEL_DATABASE_OK && known == KNOWN_MISSING)
             status = apply(pq, &list.texts[i], error);
         if (status != AMPEL_DATABASE_OK) return status;
-        if (known == KNOWN_MISSING) out->applied_count++;
-        else out->known_count++;
+        if (known == KNOWN_MISSING)
+            out->applied_count++;
+        else
+            out->known_count++;
         if (options->told != NULL)
             options->told(options->context, list.texts[i].name, known == KNOWN_MISSING);
     }
@@ -151,17 +156,17 @@ static enum ampel_database_status system_make(struct ampel_pq *pq, uint32_t part
         status = ampel_pq_run(pq, AMPEL_SQL_SYSTEM_MAKE, &wanted, 1, error);
     if (status == AMPEL_DATABASE_OK)
         status = ampel_pq_run(pq, AMPEL_SQL_PARTITION_MAKE, NULL, 0, error);
-    if (status == AMPEL_DATABASE_OK)
-        status = ampel_pq_commit(pq, error);
+    if (status == AMPEL_DATABASE_OK) status = ampel_pq_commit(pq, error);
     if (status == AMPEL_DATABASE_OK) status = system_look(pq, out, error);
     if (status != AMPEL_DATABASE_OK) {
         roll_back(pq);
         return status;
     }
     if (partitions != 0 && partitions != out->partitions) {
-        (void)ampel_error_set(error, "partitions",
-                              "the system was made with %u partitions, which is fixed; asked for %u",
-                              out->partitions, partitions);
+        (void)ampel_error_set(
+            error, "partitions",
+            "the system was made with %u partitions, which is fixed; asked for %u", out->partitions,
+            partitions);
         return AMPEL_DATABASE_BROKEN;
     }
     return AMPEL_DATABASE_OK;

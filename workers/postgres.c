@@ -1,4 +1,5 @@
-/* The database of workers/database.h in PostgreSQL: the session. Loading, commits and rows stand in postgres_*.c. */
+/* The database of workers/database.h in PostgreSQL: the session. Loading, commits and rows stand in
+ * postgres_*.c. */
 #include "workers/postgres.h"
 
 #include <stdlib.h>

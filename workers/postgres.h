@@ -1,5 +1,5 @@
-/* What the files of the PostgreSQL database share (postgres*.c). Others see workers/database.h only.
-   Thread: the scribe's. */
+/* What the files of the PostgreSQL database share (postgres*.c). Others see workers/database.h
+   only. Thread: the scribe's. */
 #ifndef AMPEL_WORKERS_POSTGRES_H
 #define AMPEL_WORKERS_POSTGRES_H
 
@@ -10,8 +10,8 @@
 struct ampel_postgres {
     struct ampel_pq *pq;
     char *url;
-    bool ready;             /* the session is set up: settings, staging tables, listening */
-    bool renewed;           /* connected anew: whatever was notified meanwhile is unknown */
+    bool ready;   /* the session is set up: settings, staging tables, listening */
+    bool renewed; /* connected anew: whatever was notified meanwhile is unknown */
     struct ampel_database_system system;
     struct ampel_copy copy;
     uint8_t message[AMPEL_MESSAGE_BYTES_MAX];

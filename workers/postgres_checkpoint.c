@@ -1,9 +1,9 @@
-/* One checkpoint is one transaction: the fence first, whose row lock keeps others out until the end, then what changed. */
+/* One checkpoint is one transaction: the fence first, whose row lock keeps others out until the
+ * end, then what changed. */
 #include "workers/postgres.h"
 
-static enum ampel_database_status fence(struct ampel_pq *pq,
-                                        const struct ampel_checkpoint *checkpoint,
-                                        struct ampel_error *error) {
+static enum ampel_database_status
+fence(struct ampel_pq *pq, const struct ampel_checkpoint *checkpoint, struct ampel_error *error) {
     const struct ampel_pq_value values[] = {
         ampel_pq_int64(checkpoint->partition),
         ampel_pq_int64((int64_t)checkpoint->epoch),
@@ -16,10 +16,11 @@ static enum ampel_database_status fence(struct ampel_pq *pq,
     enum ampel_database_status status =
         ampel_pq_run(pq, AMPEL_SQL_CHECKPOINT_FENCE, values, AMPEL_ARRAY_COUNT(values), error);
     if (status != AMPEL_DATABASE_OK || ampel_pq_changed(pq) == 1) return status;
-    (void)ampel_error_set(error, "partition",
-                          "partition %u is not at epoch %llu and position %llu: it has another owner",
-                          checkpoint->partition, (unsigned long long)checkpoint->epoch,
-                          (unsigned long long)checkpoint->position_old);
+    (void)ampel_error_set(
+        error, "partition",
+        "partition %u is not at epoch %llu and position %llu: it has another owner",
+        checkpoint->partition, (unsigned long long)checkpoint->epoch,
+        (unsigned long long)checkpoint->position_old);
     return AMPEL_DATABASE_FENCED;
 }
 
@@ -60,7 +61,8 @@ static enum ampel_database_status store_ratings(struct ampel_postgres *postgres,
     return ampel_pq_run(postgres->pq, AMPEL_SQL_RATING_MERGE, values, 2, error);
 }
 
-/* What went is deleted first: a violation may have been forgotten and come again since the last checkpoint. */
+/* What went is deleted first: a violation may have been forgotten and come again since the last
+ * checkpoint. */
 static enum ampel_database_status store_violations(struct ampel_postgres *postgres,
                                                    const struct ampel_checkpoint *checkpoint,
                                                    struct ampel_error *error) {
@@ -128,8 +130,8 @@ static enum ampel_database_status store(struct ampel_postgres *postgres,
     return status;
 }
 
-/* Until COMMIT is sent nothing is done. Once it is, only an answer tells: a connection that breaks before it leaves
-   the outcome unknown, also where the server says that it is shutting down. */
+/* Until COMMIT is sent nothing is done. Once it is, only an answer tells: a connection that breaks
+   before it leaves the outcome unknown, also where the server says that it is shutting down. */
 enum ampel_database_status ampel_postgres_commit(void *context,
                                                  const struct ampel_checkpoint *checkpoint,
                                                  struct ampel_error *error) {

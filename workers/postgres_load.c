@@ -33,7 +33,8 @@ static enum ampel_database_status claim_row(struct ampel_pq *pq, struct ampel_pa
     enum ampel_database_status status =
         ampel_pq_run(pq, AMPEL_SQL_PARTITION_CLAIM, &partition, 1, error);
     if (status != AMPEL_DATABASE_OK) return status;
-    if (ampel_pq_rows(pq) != 1) return broken(error, "partition", "the system has no such partition");
+    if (ampel_pq_rows(pq) != 1)
+        return broken(error, "partition", "the system has no such partition");
     loaded->epoch = (uint64_t)ampel_pq_get_int64(pq, 0, 0);
     loaded->position = (uint64_t)ampel_pq_get_int64(pq, 0, 1);
     return AMPEL_DATABASE_OK;
@@ -52,9 +53,8 @@ static enum ampel_database_status meta_read(struct ampel_pq *pq, struct ampel_pa
     return AMPEL_DATABASE_OK;
 }
 
-static enum ampel_database_status pages_read(struct ampel_pq *pq,
-                                             struct ampel_parcel_loaded *loaded,
-                                             struct ampel_error *error) {
+static enum ampel_database_status
+pages_read(struct ampel_pq *pq, struct ampel_parcel_loaded *loaded, struct ampel_error *error) {
     const struct ampel_pq_value partition = ampel_pq_int64(loaded->partition);
     enum ampel_database_status status =
         ampel_pq_run(pq, AMPEL_SQL_PARTITION_PAGES, &partition, 1, error);
@@ -74,7 +74,8 @@ static enum ampel_database_status pages_read(struct ampel_pq *pq,
     return AMPEL_DATABASE_OK;
 }
 
-/* The claim stands alone: once it is done no older owner can commit, so what is read afterwards stays as it is. */
+/* The claim stands alone: once it is done no older owner can commit, so what is read afterwards
+ * stays as it is. */
 enum ampel_database_status ampel_postgres_claim(void *context, uint32_t partition,
                                                 struct ampel_parcel_loaded **out,
                                                 struct ampel_error *error) {
@@ -111,9 +112,8 @@ enum ampel_database_status ampel_postgres_position(void *context, uint32_t parti
 
 /* ---- tenants and streams -------------------------------------------------------------------- */
 
-static enum ampel_database_status keys_read(struct ampel_pq *pq,
-                                            struct ampel_parcel_tenants *tenants,
-                                            struct ampel_error *error) {
+static enum ampel_database_status
+keys_read(struct ampel_pq *pq, struct ampel_parcel_tenants *tenants, struct ampel_error *error) {
     enum ampel_database_status status = ampel_pq_run(pq, AMPEL_SQL_TENANT_KEYS, NULL, 0, error);
     if (status != AMPEL_DATABASE_OK) return status;
     uint32_t count = ampel_pq_rows(pq);
@@ -130,9 +130,8 @@ static enum ampel_database_status keys_read(struct ampel_pq *pq,
     return AMPEL_DATABASE_OK;
 }
 
-static enum ampel_database_status numbers_read(struct ampel_pq *pq,
-                                               struct ampel_parcel_tenants *tenants,
-                                               struct ampel_error *error) {
+static enum ampel_database_status
+numbers_read(struct ampel_pq *pq, struct ampel_parcel_tenants *tenants, struct ampel_error *error) {
     enum ampel_database_status status = ampel_pq_run(pq, AMPEL_SQL_STREAM_NUMBERS, NULL, 0, error);
     if (status != AMPEL_DATABASE_OK) return status;
     uint32_t count = ampel_pq_rows(pq);
@@ -151,9 +150,8 @@ static enum ampel_database_status numbers_read(struct ampel_pq *pq,
     return AMPEL_DATABASE_OK;
 }
 
-static enum ampel_database_status epoch_take(struct ampel_pq *pq,
-                                             struct ampel_parcel_tenants *tenants,
-                                             struct ampel_error *error) {
+static enum ampel_database_status
+epoch_take(struct ampel_pq *pq, struct ampel_parcel_tenants *tenants, struct ampel_error *error) {
     enum ampel_database_status status = ampel_pq_run(pq, AMPEL_SQL_STREAM_BEGIN, NULL, 0, error);
     if (status != AMPEL_DATABASE_OK) return status;
     if (ampel_pq_rows(pq) != 1) return broken(error, "system", "the database has no system yet");
@@ -195,8 +193,8 @@ enum ampel_database_status ampel_postgres_tenants(void *context, struct ampel_pa
 
 /* ---- the outbox ----------------------------------------------------------------------------- */
 
-static enum ampel_database_status answer_read(struct ampel_pq *pq, struct ampel_parcel_answer *answer,
-                                              struct ampel_error *error) {
+static enum ampel_database_status
+answer_read(struct ampel_pq *pq, struct ampel_parcel_answer *answer, struct ampel_error *error) {
     uint32_t count = ampel_pq_rows(pq);
     answer->rows = calloc(count + 1, sizeof(*answer->rows));
     if (answer->rows == NULL) return ampel_postgres_no_memory(error);

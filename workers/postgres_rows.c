@@ -90,8 +90,10 @@ enum ampel_database_status ampel_postgres_copy_gone(struct ampel_postgres *postg
 }
 
 static void time_or_null(struct ampel_copy *copy, int64_t at_ms, int64_t none) {
-    if (at_ms == none) ampel_copy_null(copy);
-    else ampel_copy_time(copy, at_ms);
+    if (at_ms == none)
+        ampel_copy_null(copy);
+    else
+        ampel_copy_time(copy, at_ms);
 }
 
 static const char *severity_name(int8_t severity) {
@@ -115,16 +117,20 @@ static void violation_row(struct ampel_copy *copy, const struct ampel_violation_
     ampel_copy_time(copy, violation->expires_at_ms);
     ampel_copy_int32(copy, (int32_t)violation->rank);
     ampel_copy_int64(copy, violation->points);
-    if (violation->points_given < 0) ampel_copy_null(copy);
-    else ampel_copy_int32(copy, violation->points_given);
+    if (violation->points_given < 0)
+        ampel_copy_null(copy);
+    else
+        ampel_copy_int32(copy, violation->points_given);
     ampel_copy_int32(copy, violation->rev);
     ampel_copy_boolean(copy, violation->critical);
     ampel_copy_boolean(copy, ampel_state_deducting(violation->state));
     ampel_copy_text_or_null(copy, violation->incident);
     ampel_copy_text_or_null(copy, violation->asin);
     ampel_copy_text_or_null(copy, violation->sku);
-    if (violation->at_risk_sales_cents < 0) ampel_copy_null(copy);
-    else ampel_copy_int64(copy, violation->at_risk_sales_cents);
+    if (violation->at_risk_sales_cents < 0)
+        ampel_copy_null(copy);
+    else
+        ampel_copy_int64(copy, violation->at_risk_sales_cents);
 }
 
 enum ampel_database_status ampel_postgres_copy_violations(struct ampel_postgres *postgres,

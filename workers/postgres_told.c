@@ -1,4 +1,5 @@
-/* Rows of what was told: alerts and the history of scores, each with its message as it went over the wire. */
+/* Rows of what was told: alerts and the history of scores, each with its message as it went over
+ * the wire. */
 #include <string.h>
 
 #include "engine/registry.h"
@@ -49,9 +50,12 @@ static struct ampel_text message_bytes(struct ampel_postgres *postgres,
 }
 
 /* Before an account came into being it had no numbers. */
-static void before_int32(struct ampel_copy *copy, const struct ampel_change *change, int32_t value) {
-    if (change->is_new) ampel_copy_null(copy);
-    else ampel_copy_int32(copy, value);
+static void before_int32(struct ampel_copy *copy, const struct ampel_change *change,
+                         int32_t value) {
+    if (change->is_new)
+        ampel_copy_null(copy);
+    else
+        ampel_copy_int32(copy, value);
 }
 
 static void before_name(struct ampel_copy *copy, const struct ampel_change *change,
@@ -82,8 +86,10 @@ static void alert_row(struct ampel_postgres *postgres, const struct ampel_checkp
     ampel_copy_name(copy, risk_name(&change->after));
     ampel_copy_text_or_null(copy, message.cap_group);
     ampel_copy_json(copy, (struct ampel_text){postgres->json, json_size});
-    if (change->deadline_ms == 0) ampel_copy_null(copy);
-    else ampel_copy_time(copy, change->deadline_ms);
+    if (change->deadline_ms == 0)
+        ampel_copy_null(copy);
+    else
+        ampel_copy_time(copy, change->deadline_ms);
     ampel_copy_text(copy, message_bytes(postgres, &message));
 }
 

@@ -18,11 +18,14 @@ struct ampel_pq {
     bool prepared[AMPEL_SQL_STATEMENTS_COUNT];
 };
 
-int64_t ampel_pq_microseconds(int64_t at_ms) { return (at_ms - EPOCH_2000_MS) * 1000; }
+int64_t ampel_pq_microseconds(int64_t at_ms) {
+    return (at_ms - EPOCH_2000_MS) * 1000;
+}
 
 struct ampel_pq_value ampel_pq_int64(int64_t value) {
     struct ampel_pq_value out = {.size = 8};
-    for (uint32_t i = 0; i < 8; i++) out.number[i] = (uint8_t)((uint64_t)value >> (56 - 8 * i));
+    for (uint32_t i = 0; i < 8; i++)
+        out.number[i] = (uint8_t)((uint64_t)value >> (56 - 8 * i));
     return out;
 }
 
@@ -42,7 +45,9 @@ struct ampel_pq_value ampel_pq_string(const char *text) {
     return ampel_pq_bytes(text, (uint32_t)strlen(text));
 }
 
-struct ampel_pq *ampel_pq_open(void) { return calloc(1, sizeof(struct ampel_pq)); }
+struct ampel_pq *ampel_pq_open(void) {
+    return calloc(1, sizeof(struct ampel_pq));
+}
 
 void ampel_pq_disconnect(struct ampel_pq *pq) {
     PQclear(pq->result);
@@ -58,7 +63,9 @@ void ampel_pq_close(struct ampel_pq *pq) {
     free(pq);
 }
 
-bool ampel_pq_connected(const struct ampel_pq *pq) { return pq->connection != NULL; }
+bool ampel_pq_connected(const struct ampel_pq *pq) {
+    return pq->connection != NULL;
+}
 
 int ampel_pq_fd(const struct ampel_pq *pq) {
     return pq->connection == NULL ? -1 : PQsocket(pq->connection);
@@ -76,12 +83,16 @@ static void error_from(struct ampel_error *error, const char *name, const char *
                           code[0] == 0 ? "" : " (", code, code[0] == 0 ? "" : ")");
 }
 
-/* What a refused connection means: a wrong name or password will be wrong in five seconds, too; a server that is starting,
-   stopping or full will not. libpq gives no code here, only whether the server spoke. */
+/* What a refused connection means: a wrong name or password will be wrong in five seconds, too; a
+   server that is starting, stopping or full will not. libpq gives no code here, only whether the
+   server spoke. */
 static enum ampel_database_status status_of_connect(const PGconn *connection) {
-    static const char *const final[] = {"does not exist", "password authentication failed",
-                                        "no password supplied", "no pg_hba.conf entry",
-                                        "authentication failed", "is not permitted",
+    static const char *const final[] = {"does not exist",
+                                        "password authentication failed",
+                                        "no password supplied",
+                                        "no pg_hba.conf entry",
+                                        "authentication failed",
+                                        "is not permitted",
                                         "permission denied for database"};
     const char *sentence = PQerrorMessage(connection);
     if (strstr(sentence, "No such file or directory") != NULL) return AMPEL_DATABASE_AWAY;
@@ -113,9 +124,10 @@ static void notice_drop(void *context, const char *sentence) {
 enum ampel_database_status ampel_pq_connect(struct ampel_pq *pq, const char *url,
                                             const char *application, struct ampel_error *error) {
     /* What stands before dbname is a default that the URL may replace. */
-    static const char *const names[] = {"connect_timeout", "keepalives_idle", "keepalives_interval",
-                                        "keepalives_count", "tcp_user_timeout",
-                                        "fallback_application_name", "dbname", "client_encoding", NULL};
+    static const char *const names[] = {
+        "connect_timeout",  "keepalives_idle",  "keepalives_interval",
+        "keepalives_count", "tcp_user_timeout", "fallback_application_name",
+        "dbname",           "client_encoding",  NULL};
     const char *values[] = {"5", "10", "5", "3", "20000", application, url, "UTF8", NULL};
     static_assert(AMPEL_ARRAY_COUNT(names) == AMPEL_ARRAY_COUNT(values), "a value for each name");
     ampel_pq_disconnect(pq);
@@ -146,7 +158,8 @@ static enum ampel_database_status away(struct ampel_pq *pq, const char *name, co
 static bool wait_for(struct ampel_pq *pq, short events) {
     struct pollfd fd = {.fd = PQsocket(pq->connection), .events = events};
     int ready;
-    do ready = poll(&fd, 1, AMPEL_PQ_PATIENCE_MS);
+    do
+        ready = poll(&fd, 1, AMPEL_PQ_PATIENCE_MS);
     while (ready < 0 && errno == EINTR);
     return ready > 0;
 }
@@ -192,7 +205,8 @@ static enum ampel_database_status status_of(const PGresult *result, const char *
         return AMPEL_DATABASE_AWAY;
     }
     error_from(error, name, sentence == NULL ? "" : sentence, code);
-    /* Connection, shutdown, crash of a neighbour, too many connections, paused too long in a transaction. */
+    /* Connection, shutdown, crash of a neighbour, too many connections, paused too long in a
+     * transaction. */
     if (class_is(code, "08") || class_is(code, "57P") || class_is(code, "53300") ||
         class_is(code, "25P03"))
         return AMPEL_DATABASE_AWAY;
@@ -203,8 +217,8 @@ static enum ampel_database_status status_of(const PGresult *result, const char *
     return AMPEL_DATABASE_BROKEN;
 }
 
-/* Reads the answer to its end; the last result with rows or a count, or the first failure, becomes pq->result. Stops early where
-   the server waits for COPY data. */
+/* Reads the answer to its end; the last result with rows or a count, or the first failure, becomes
+   pq->result. Stops early where the server waits for COPY data. */
 static enum ampel_database_status answer_read(struct ampel_pq *pq, const char *name,
                                               struct ampel_error *error) {
     enum ampel_database_status status = AMPEL_DATABASE_OK;
@@ -213,8 +227,7 @@ static enum ampel_database_status answer_read(struct ampel_pq *pq, const char *n
     if (!flush(pq)) return away(pq, name, PQerrorMessage(pq->connection), error);
     for (;;) {
         PGresult *result;
-        if (!result_next(pq, &result))
-            return away(pq, name, PQerrorMessage(pq->connection), error);
+        if (!result_next(pq, &result)) return away(pq, name, PQerrorMessage(pq->connection), error);
         if (result == NULL) break;
         ExecStatusType kind = PQresultStatus(result);
         bool failed = kind != PGRES_TUPLES_OK && kind != PGRES_COMMAND_OK && kind != PGRES_COPY_IN;
@@ -288,11 +301,14 @@ enum ampel_database_status ampel_pq_commit(struct ampel_pq *pq, struct ampel_err
     if (status != AMPEL_DATABASE_OK) return status;
     /* The server answers the commit of a failed transaction without an error. */
     if (strcmp(PQcmdStatus(pq->result), "COMMIT") == 0) return AMPEL_DATABASE_OK;
-    (void)ampel_error_set(error, "transaction_commit", "the transaction had failed before its commit");
+    (void)ampel_error_set(error, "transaction_commit",
+                          "the transaction had failed before its commit");
     return AMPEL_DATABASE_BROKEN;
 }
 
-uint32_t ampel_pq_rows(const struct ampel_pq *pq) { return (uint32_t)PQntuples(pq->result); }
+uint32_t ampel_pq_rows(const struct ampel_pq *pq) {
+    return (uint32_t)PQntuples(pq->result);
+}
 
 uint64_t ampel_pq_changed(const struct ampel_pq *pq) {
     return strtoull(PQcmdTuples(pq->result), NULL, 10);
@@ -306,7 +322,8 @@ int64_t ampel_pq_get_int64(const struct ampel_pq *pq, uint32_t row, uint32_t col
     const uint8_t *bytes = (const uint8_t *)PQgetvalue(pq->result, (int)row, (int)column);
     uint64_t value = 0;
     AMPEL_ASSERT(PQgetlength(pq->result, (int)row, (int)column) == 8);
-    for (uint32_t i = 0; i < 8; i++) value = value << 8 | bytes[i];
+    for (uint32_t i = 0; i < 8; i++)
+        value = value << 8 | bytes[i];
     return (int64_t)value;
 }
 

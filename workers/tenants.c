@@ -21,9 +21,10 @@ static bool key_valid(const char *key) {
 static enum ampel_database_status names_check(const char *tenant, const char *public_key,
                                               struct ampel_error *error) {
     if (!ampel_id_valid((struct ampel_text){tenant, (uint32_t)strnlen(tenant, 1000)}, true))
-        return broken(error, "tenant",
-                      "a tenant is named by 1 to 64 printable ASCII characters without space and /, not '%s'",
-                      tenant);
+        return broken(
+            error, "tenant",
+            "a tenant is named by 1 to 64 printable ASCII characters without space and /, not '%s'",
+            tenant);
     if (public_key != NULL && !key_valid(public_key))
         return broken(error, "key", "a public key is 40 characters of z85, not '%s'", public_key);
     return AMPEL_DATABASE_OK;
@@ -51,9 +52,8 @@ static enum ampel_database_status session_open(const char *url, struct ampel_pq 
 }
 
 /* An open transaction is rolled back by closing. */
-static enum ampel_database_status session_end(struct ampel_pq *pq,
-                                              enum ampel_database_status status,
-                                              struct ampel_error *error) {
+static enum ampel_database_status
+session_end(struct ampel_pq *pq, enum ampel_database_status status, struct ampel_error *error) {
     if (pq == NULL) return status;
     if (status == AMPEL_DATABASE_OK) status = ampel_pq_plain(pq, AMPEL_SQL_TENANT_NOTIFY, error);
     if (status == AMPEL_DATABASE_OK) {
@@ -70,7 +70,8 @@ static enum ampel_database_status key_give(struct ampel_pq *pq, const char *tena
     enum ampel_database_status status =
         ampel_pq_run(pq, AMPEL_SQL_TENANT_KEY_ADD, values, 2, error);
     if (status == AMPEL_DATABASE_OK && ampel_pq_changed(pq) == 0)
-        return broken(error, "key", "there is no tenant '%s', or the key is another tenant's", tenant);
+        return broken(error, "key", "there is no tenant '%s', or the key is another tenant's",
+                      tenant);
     return status;
 }
 
@@ -85,8 +86,10 @@ enum ampel_database_status ampel_tenant_add(const char *url, const char *tenant,
     enum ampel_database_status status = names_check(tenant, public_key, error);
     if (status != AMPEL_DATABASE_OK) return status;
     status = session_open(url, &pq, error);
-    if (status == AMPEL_DATABASE_OK) status = ampel_pq_plain(pq, AMPEL_SQL_TRANSACTION_BEGIN, error);
-    if (status == AMPEL_DATABASE_OK) status = ampel_pq_run(pq, AMPEL_SQL_TENANT_ADD, &name, 1, error);
+    if (status == AMPEL_DATABASE_OK)
+        status = ampel_pq_plain(pq, AMPEL_SQL_TRANSACTION_BEGIN, error);
+    if (status == AMPEL_DATABASE_OK)
+        status = ampel_pq_run(pq, AMPEL_SQL_TENANT_ADD, &name, 1, error);
     if (status == AMPEL_DATABASE_OK) {
         is_new = ampel_pq_changed(pq) == 1;
         status = ampel_pq_run(pq, AMPEL_SQL_TENANT_ROLE, &name, 1, error);
@@ -112,7 +115,8 @@ enum ampel_database_status ampel_tenant_key(const char *url, const char *tenant,
     enum ampel_database_status status = names_check(tenant, public_key, error);
     if (status != AMPEL_DATABASE_OK) return status;
     status = session_open(url, &pq, error);
-    if (status == AMPEL_DATABASE_OK) status = ampel_pq_plain(pq, AMPEL_SQL_TRANSACTION_BEGIN, error);
+    if (status == AMPEL_DATABASE_OK)
+        status = ampel_pq_plain(pq, AMPEL_SQL_TRANSACTION_BEGIN, error);
     if (status == AMPEL_DATABASE_OK && !revoke) status = key_give(pq, tenant, public_key, error);
     if (status == AMPEL_DATABASE_OK && revoke) {
         status = ampel_pq_run(pq, AMPEL_SQL_TENANT_KEY_REVOKE, values, 2, error);
@@ -127,7 +131,8 @@ enum ampel_database_status ampel_tenant_suspend(const char *url, const char *ten
     const struct ampel_pq_value values[] = {ampel_pq_string(tenant), ampel_pq_boolean(suspended)};
     struct ampel_pq *pq;
     enum ampel_database_status status = session_open(url, &pq, error);
-    if (status == AMPEL_DATABASE_OK) status = ampel_pq_plain(pq, AMPEL_SQL_TRANSACTION_BEGIN, error);
+    if (status == AMPEL_DATABASE_OK)
+        status = ampel_pq_plain(pq, AMPEL_SQL_TRANSACTION_BEGIN, error);
     if (status == AMPEL_DATABASE_OK) {
         status = ampel_pq_run(pq, AMPEL_SQL_TENANT_SUSPEND, values, 2, error);
         if (status == AMPEL_DATABASE_OK && ampel_pq_changed(pq) == 0)
@@ -149,7 +154,8 @@ enum ampel_database_status ampel_tenant_list(const char *url, struct ampel_tenan
     struct ampel_pq *pq;
     struct ampel_tenant_row *list = NULL;
     enum ampel_database_status status = session_open(url, &pq, error);
-    if (status == AMPEL_DATABASE_OK) status = ampel_pq_run(pq, AMPEL_SQL_TENANT_LIST, NULL, 0, error);
+    if (status == AMPEL_DATABASE_OK)
+        status = ampel_pq_run(pq, AMPEL_SQL_TENANT_LIST, NULL, 0, error);
     if (status == AMPEL_DATABASE_OK) {
         uint32_t count = ampel_pq_rows(pq);
         list = calloc(count + 1, sizeof(*list));

@@ -1,5 +1,5 @@
-/* Tenants and their keys, for `ampel tenant`. Each call is a session and a transaction of its own, and tells the workers
-   (NOTIFY ampel_tenants). Secret keys never come here. Thread: any. */
+/* Tenants and their keys, for `ampel tenant`. Each call is a session and a transaction of its own,
+   and tells the workers (NOTIFY ampel_tenants). Secret keys never come here. Thread: any. */
 #ifndef AMPEL_WORKERS_TENANTS_H
 #define AMPEL_WORKERS_TENANTS_H
 
@@ -7,21 +7,24 @@
 
 #define AMPEL_PUBLIC_KEY_SIZE 40 /* z85 */
 
-/* Makes a tenant, its role where that is allowed, and gives it a key (public_key NULL: none). A tenant or key that is there already is
-   no error: *added says whether the tenant was new. role gets the name of its role, "" where none could be made.
-   BROKEN: the name is no id, the key no z85 of 40 characters or another tenant's. */
-AMPEL_MUST_CHECK enum ampel_database_status
-ampel_tenant_add(const char *url, const char *tenant, const char *public_key, bool *added,
-                 char role[AMPEL_ID_BYTES_MAX], struct ampel_error *error);
+/* Makes a tenant, its role where that is allowed, and gives it a key (public_key NULL: none). A
+   tenant or key that is there already is no error: *added says whether the tenant was new. role
+   gets the name of its role, "" where none could be made. BROKEN: the name is no id, the key no z85
+   of 40 characters or another tenant's. */
+AMPEL_MUST_CHECK enum ampel_database_status ampel_tenant_add(const char *url, const char *tenant,
+                                                             const char *public_key, bool *added,
+                                                             char role[AMPEL_ID_BYTES_MAX],
+                                                             struct ampel_error *error);
 
-/* Gives an existing tenant one more key, or takes one back (revoke): feeders and watchers with it are refused from then on. */
+/* Gives an existing tenant one more key, or takes one back (revoke): feeders and watchers with it
+ * are refused from then on. */
 AMPEL_MUST_CHECK enum ampel_database_status ampel_tenant_key(const char *url, const char *tenant,
                                                              const char *public_key, bool revoke,
                                                              struct ampel_error *error);
 
 /* Suspends a tenant (all its keys are refused) or lets it in again. Its data stays. */
-AMPEL_MUST_CHECK enum ampel_database_status ampel_tenant_suspend(const char *url, const char *tenant,
-                                                                 bool suspended,
+AMPEL_MUST_CHECK enum ampel_database_status ampel_tenant_suspend(const char *url,
+                                                                 const char *tenant, bool suspended,
                                                                  struct ampel_error *error);
 
 struct ampel_tenant_row {

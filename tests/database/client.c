@@ -1,9 +1,9 @@
 #include "tests/database/client.h"
 
 #include <libpq-fe.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +25,8 @@ const char *client_url(void) {
         exit(77);
     }
     if (strstr(url, "/ampel_test_") == NULL) {
-        fprintf(stderr, "refused: these tests empty the database, so it must be called ampel_test_*\n");
+        fprintf(stderr,
+                "refused: these tests empty the database, so it must be called ampel_test_*\n");
         exit(2);
     }
     return url;
@@ -60,7 +61,8 @@ struct client *client_open(const char *url) {
     client->connection = PQconnectdb(url);
     if (PQstatus(client->connection) != CONNECTION_OK)
         fail_msg("%s", PQerrorMessage(client->connection));
-    PQclear(PQexec(client->connection, "set timezone = 'UTC'; set client_min_messages = 'warning'"));
+    PQclear(
+        PQexec(client->connection, "set timezone = 'UTC'; set client_min_messages = 'warning'"));
     return client;
 }
 
@@ -77,7 +79,9 @@ static PGresult *run(struct client *client, const char *statement) {
     return result;
 }
 
-void client_do(struct client *client, const char *statements) { PQclear(run(client, statements)); }
+void client_do(struct client *client, const char *statements) {
+    PQclear(run(client, statements));
+}
 
 const char *client_ask(struct client *client, const char *query) {
     PGresult *result = run(client, query);
@@ -86,7 +90,9 @@ const char *client_ask(struct client *client, const char *query) {
     for (int row = 0; row < PQntuples(result); row++) {
         for (int column = 0; column < PQnfields(result); column++) {
             int written = snprintf(client->answer + size, sizeof(client->answer) - size, "%s%s",
-                                   column > 0 ? "|" : row > 0 ? "\n" : "",
+                                   column > 0 ? "|"
+                                   : row > 0  ? "\n"
+                                              : "",
                                    PQgetvalue(result, row, column));
             assert_true(written >= 0 && size + (size_t)written < sizeof(client->answer));
             size += (size_t)written;
@@ -110,5 +116,9 @@ static struct client *owner(void) {
     return client;
 }
 
-void owner_do(const char *statements) { client_do(owner(), statements); }
-const char *owner_ask(const char *query) { return client_ask(owner(), query); }
+void owner_do(const char *statements) {
+    client_do(owner(), statements);
+}
+const char *owner_ask(const char *query) {
+    return client_ask(owner(), query);
+}

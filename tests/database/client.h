@@ -4,8 +4,9 @@
 
 #include <stdbool.h>
 
-/* The test's database, as its owner and as a superuser (tests/tools/postgres.py sets both). Ends the program with status 77 and a
-   sentence where it is not set, and refuses a database that is not called ampel_test_*. */
+/* The test's database, as its owner and as a superuser (tests/tools/postgres.py sets both). Ends
+   the program with status 77 and a sentence where it is not set, and refuses a database that is not
+   called ampel_test_*. */
 const char *client_url(void);
 const char *client_superuser_url(void); /* NULL where there is none */
 /* The owner's password, which roles made by tests get, too; "" where it has none. */
@@ -18,7 +19,8 @@ struct client *client_open(const char *url);
 void client_close(struct client *client);
 /* Runs statements; fails the test on an error. */
 void client_do(struct client *client, const char *statements);
-/* The rows of one query as psql -A -t prints them: columns split by |, rows by newlines, NULL empty. Lifetime: until the next call. */
+/* The rows of one query as psql -A -t prints them: columns split by |, rows by newlines, NULL
+ * empty. Lifetime: until the next call. */
 const char *client_ask(struct client *client, const char *query);
 /* The SQLSTATE with which it fails, "" if it does not. */
 const char *client_refusal(struct client *client, const char *statement);

@@ -50,7 +50,8 @@ struct ampel_rating_row sample_rating(const char *tenant, const char *seller, in
                                      .as_of_ms = SAMPLE_AT_MS};
 }
 
-struct ampel_violation_row sample_violation(const char *tenant, const char *seller, const char *id) {
+struct ampel_violation_row sample_violation(const char *tenant, const char *seller,
+                                            const char *id) {
     return (struct ampel_violation_row){
         .tenant = sample_text(tenant),
         .seller = sample_text(seller),

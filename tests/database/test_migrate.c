@@ -1,7 +1,7 @@
 /* Migrations and tenants against a real PostgreSQL. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -57,8 +57,8 @@ static void a_second_migration_finds_everything_applied_and_the_same_system(void
     assert_int_equal(migrate(8, &first, &error), AMPEL_DATABASE_OK);
     assert_int_equal(first.applied_count, ampel_sql_migrations_count);
     assert_int_equal(first.system.partitions, 8);
-    assert_string_equal(owner_ask("select count(*), min(partition), max(partition) from ampel.partition"),
-                        "8|0|7");
+    assert_string_equal(
+        owner_ask("select count(*), min(partition), max(partition) from ampel.partition"), "8|0|7");
     assert_int_equal(migrate(0, &second, &error), AMPEL_DATABASE_OK);
     assert_int_equal(second.applied_count, 0);
     assert_int_equal(second.known_count, ampel_sql_migrations_count);
@@ -105,7 +105,8 @@ static void a_migration_changed_after_it_was_applied_is_named(void **state) {
     struct ampel_migrate_result result;
     struct ampel_error error;
     migrated(4);
-    owner_do("update ampel.migration set checksum = encode(sha256('other'), 'hex') where number = 2");
+    owner_do(
+        "update ampel.migration set checksum = encode(sha256('other'), 'hex') where number = 2");
     assert_int_equal(migrate(0, &result, &error), AMPEL_DATABASE_BROKEN);
     assert_string_equal(error.field, "0002_partition");
     assert_int_equal(check(&error), AMPEL_DATABASE_BROKEN);
@@ -117,7 +118,8 @@ static void a_database_newer_than_the_program_is_refused_by_name(void **state) {
     struct ampel_migrate_result result;
     struct ampel_error error;
     migrated(4);
-    owner_do("insert into ampel.migration (number, name, checksum) values (9000, '9000_later', 'x')");
+    owner_do(
+        "insert into ampel.migration (number, name, checksum) values (9000, '9000_later', 'x')");
     assert_int_equal(migrate(0, &result, &error), AMPEL_DATABASE_BROKEN);
     assert_string_equal(error.field, "9000_later");
     assert_int_equal(check(&error), AMPEL_DATABASE_BROKEN);
@@ -141,7 +143,8 @@ static void a_migration_that_fails_leaves_nothing_and_those_before_it_stay(void 
     assert_string_equal(owner_ask("select string_agg(relname, ' ' order by relname) from pg_class "
                                   "where relnamespace = 'ampel'::regnamespace and relkind = 'r'"),
                         "fine fine_too migration");
-    assert_string_equal(owner_ask("select string_agg(name, ' ') from ampel.migration"), "0001_fine");
+    assert_string_equal(owner_ask("select string_agg(name, ' ') from ampel.migration"),
+                        "0001_fine");
 }
 
 static void *migrate_in_thread(void *applied) {
@@ -185,21 +188,25 @@ static void a_server_that_is_not_there_is_away_and_a_wrong_name_is_broken(void *
 static void every_table_with_a_tenant_column_forces_row_security(void **state) {
     (void)state;
     migrated(4);
-    owner_do("select ampel.history_month_make('2026-10-05'), ampel.history_month_make('2026-10-06')");
+    owner_do(
+        "select ampel.history_month_make('2026-10-05'), ampel.history_month_make('2026-10-06')");
     assert_string_equal(
         owner_ask("select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid "
                   "where c.relnamespace = 'ampel'::regnamespace and c.relkind in ('r', 'p') "
                   "and a.attname = 'tenant' and not (c.relrowsecurity and c.relforcerowsecurity)"),
         "");
     assert_string_equal(
-        owner_ask("select string_agg(c.relname, ' ' order by c.relname collate \"C\") from pg_class c "
-                  "where c.relnamespace = 'ampel'::regnamespace and c.relkind in ('r', 'p') "
-                  "and c.relforcerowsecurity"),
-        "alert_row history_2026_10 history_row rating_row refusal_row stream_number tenant tenant_key "
+        owner_ask(
+            "select string_agg(c.relname, ' ' order by c.relname collate \"C\") from pg_class c "
+            "where c.relnamespace = 'ampel'::regnamespace and c.relkind in ('r', 'p') "
+            "and c.relforcerowsecurity"),
+        "alert_row history_2026_10 history_row rating_row refusal_row stream_number tenant "
+        "tenant_key "
         "violation_row");
     assert_string_equal(
-        owner_ask("select relname from pg_class where relnamespace = 'ampel'::regnamespace "
-                  "and relkind = 'v' and not coalesce(reloptions @> '{security_invoker=true}', false)"),
+        owner_ask(
+            "select relname from pg_class where relnamespace = 'ampel'::regnamespace "
+            "and relkind = 'v' and not coalesce(reloptions @> '{security_invoker=true}', false)"),
         "");
 }
 
@@ -209,7 +216,8 @@ static void the_views_are_there_and_rating_has_its_columns(void **state) {
     assert_string_equal(
         owner_ask("select string_agg(attname, ',' order by attnum) from pg_attribute "
                   "where attrelid = 'ampel.rating'::regclass"),
-        "tenant,seller,marketplace,score,status,risk,orders,order_points,deducted,infringement_count,"
+        "tenant,seller,marketplace,score,status,risk,orders,order_points,deducted,infringement_"
+        "count,"
         "restricted_count,as_of,rules_version");
     assert_string_equal(
         owner_ask("select string_agg(relname, ' ' order by relname collate \"C\") from pg_class "
@@ -237,18 +245,23 @@ static void a_tenant_is_added_once_with_its_role_and_key(void **state) {
     assert_string_equal(owner_ask("select rolcanlogin, pg_has_role(oid, 'ampel_reader', 'member') "
                                   "from pg_roles where rolname = 'ampel_tenant_acme'"),
                         "f|t");
-    assert_string_equal(owner_ask("select tenant, public_key from ampel.tenant_key"), "acme|" KEY_A);
+    assert_string_equal(owner_ask("select tenant, public_key from ampel.tenant_key"),
+                        "acme|" KEY_A);
 }
 
 static void odd_and_long_names_of_tenants_get_a_role_of_their_own(void **state) {
     (void)state;
     static const char *const names[] = {
-        "a\"b'c\\d;--", "%s$1", "Acme", "acme",
+        "a\"b'c\\d;--",
+        "%s$1",
+        "Acme",
+        "acme",
         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxy",
     };
     migrated(4);
-    for (size_t i = 0; i < AMPEL_ARRAY_COUNT(names); i++) added(names[i], NULL, true);
+    for (size_t i = 0; i < AMPEL_ARRAY_COUNT(names); i++)
+        added(names[i], NULL, true);
     assert_string_equal(owner_ask("select count(distinct role) from ampel.tenant "
                                   "join pg_roles on rolname = role"),
                         "6");
@@ -285,13 +298,15 @@ static uint32_t keys_of(const char *tenant, char first[AMPEL_PUBLIC_KEY_SIZE + 1
     struct ampel_error error;
     struct ampel_tenant_key_row *keys;
     uint32_t count;
-    assert_int_equal(ampel_tenant_key_list(client_url(), tenant, &keys, &count, &error), AMPEL_DATABASE_OK);
+    assert_int_equal(ampel_tenant_key_list(client_url(), tenant, &keys, &count, &error),
+                     AMPEL_DATABASE_OK);
     memcpy(first, keys[0].public_key, AMPEL_PUBLIC_KEY_SIZE + 1);
     free(keys);
     return count;
 }
 
-static void a_key_belongs_to_one_tenant_and_a_revoked_one_is_gone_until_it_is_given_back(void **state) {
+static void
+a_key_belongs_to_one_tenant_and_a_revoked_one_is_gone_until_it_is_given_back(void **state) {
     (void)state;
     struct ampel_error error = {0};
     bool is_new;
@@ -299,7 +314,8 @@ static void a_key_belongs_to_one_tenant_and_a_revoked_one_is_gone_until_it_is_gi
     const char *url = client_url();
     migrated(4);
     added("acme", KEY_A, true);
-    assert_int_equal(ampel_tenant_add(url, "bravo", KEY_A, &is_new, role, &error), AMPEL_DATABASE_BROKEN);
+    assert_int_equal(ampel_tenant_add(url, "bravo", KEY_A, &is_new, role, &error),
+                     AMPEL_DATABASE_BROKEN);
     assert_string_equal(error.field, "key");
     /* The failed call left no tenant behind. */
     assert_string_equal(owner_ask("select string_agg(tenant, ' ') from ampel.tenant"), "acme");
@@ -335,7 +351,8 @@ static void a_suspended_tenant_is_listed_as_such_until_it_is_let_in_again(void *
     assert_true(tenants[1].created_at_ms > INT64_C(1600000000000));
     free(tenants);
     assert_int_equal(ampel_tenant_suspend(url, "bravo", false, &error), AMPEL_DATABASE_OK);
-    assert_string_equal(owner_ask("select count(*) from ampel.tenant where suspended_at is not null"), "0");
+    assert_string_equal(
+        owner_ask("select count(*) from ampel.tenant where suspended_at is not null"), "0");
 }
 
 static void without_the_right_to_make_roles_everything_but_the_tenants_roles_works(void **state) {
@@ -350,16 +367,19 @@ static void without_the_right_to_make_roles_everything_but_the_tenants_roles_wor
     }
     struct client *superuser = client_open(client_superuser_url());
     char make[512];
-    snprintf(make, sizeof(make),
-             "drop role if exists ampel_plain; create role ampel_plain login password '%s'; do $$ begin "
-             "execute format('grant create on database %%I to ampel_plain', current_database()); end $$",
-             client_password());
+    snprintf(
+        make, sizeof(make),
+        "drop role if exists ampel_plain; create role ampel_plain login password '%s'; do $$ begin "
+        "execute format('grant create on database %%I to ampel_plain', current_database()); end $$",
+        client_password());
     client_do(superuser, make);
-    const struct ampel_migrate_options options = {.url = client_url_as("ampel_plain"), .partitions = 4};
+    const struct ampel_migrate_options options = {.url = client_url_as("ampel_plain"),
+                                                  .partitions = 4};
     enum ampel_database_status status = ampel_migrate(&options, &result, &error);
     if (status == AMPEL_DATABASE_OK)
         status = ampel_tenant_add(options.url, "only-here", KEY_A, &is_new, role, &error);
-    client_do(superuser, "drop schema ampel cascade; drop owned by ampel_plain; drop role ampel_plain");
+    client_do(superuser,
+              "drop schema ampel cascade; drop owned by ampel_plain; drop role ampel_plain");
     client_close(superuser);
     if (status != AMPEL_DATABASE_OK) fail_msg("%s: %s", error.field, error.reason);
     assert_string_equal(role, "");
@@ -367,23 +387,29 @@ static void without_the_right_to_make_roles_everything_but_the_tenants_roles_wor
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_second_migration_finds_everything_applied_and_the_same_system, empty),
+        cmocka_unit_test_setup(a_second_migration_finds_everything_applied_and_the_same_system,
+                               empty),
         cmocka_unit_test_setup(the_number_of_partitions_is_fixed_once, empty),
         cmocka_unit_test_setup(an_empty_database_is_told_to_be_migrated, empty),
         cmocka_unit_test_setup(a_database_that_lacks_a_migration_is_refused_by_name, empty),
         cmocka_unit_test_setup(a_migration_changed_after_it_was_applied_is_named, empty),
         cmocka_unit_test_setup(a_database_newer_than_the_program_is_refused_by_name, empty),
-        cmocka_unit_test_setup(a_migration_that_fails_leaves_nothing_and_those_before_it_stay, empty),
+        cmocka_unit_test_setup(a_migration_that_fails_leaves_nothing_and_those_before_it_stay,
+                               empty),
         cmocka_unit_test_setup(several_migrations_at_once_apply_each_one_once, empty),
-        cmocka_unit_test_setup(a_server_that_is_not_there_is_away_and_a_wrong_name_is_broken, empty),
+        cmocka_unit_test_setup(a_server_that_is_not_there_is_away_and_a_wrong_name_is_broken,
+                               empty),
         cmocka_unit_test_setup(every_table_with_a_tenant_column_forces_row_security, empty),
         cmocka_unit_test_setup(the_views_are_there_and_rating_has_its_columns, empty),
         cmocka_unit_test_setup(a_tenant_is_added_once_with_its_role_and_key, empty),
         cmocka_unit_test_setup(odd_and_long_names_of_tenants_get_a_role_of_their_own, empty),
         cmocka_unit_test_setup(bad_names_and_keys_are_refused_with_their_field, empty),
-        cmocka_unit_test_setup(a_key_belongs_to_one_tenant_and_a_revoked_one_is_gone_until_it_is_given_back, empty),
-        cmocka_unit_test_setup(a_suspended_tenant_is_listed_as_such_until_it_is_let_in_again, empty),
-        cmocka_unit_test_setup(without_the_right_to_make_roles_everything_but_the_tenants_roles_works, empty),
+        cmocka_unit_test_setup(
+            a_key_belongs_to_one_tenant_and_a_revoked_one_is_gone_until_it_is_given_back, empty),
+        cmocka_unit_test_setup(a_suspended_tenant_is_listed_as_such_until_it_is_let_in_again,
+                               empty),
+        cmocka_unit_test_setup(
+            without_the_right_to_make_roles_everything_but_the_tenants_roles_works, empty),
     };
     (void)client_url();
     return cmocka_run_group_tests(tests, NULL, NULL);

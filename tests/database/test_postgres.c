@@ -1,88 +1,18 @@
-/* The database of workers/database.h in a real PostgreSQL: fences, checkpoints, outbox, tenants' isolation. */
+/* The database of workers/database.h in a real PostgreSQL: fences, checkpoints, outbox. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/registry.h"
 #include "tests/database/client.h"
+#include "tests/database/fixture.h"
 #include "tests/database/sample.h"
-#include "workers/database.h"
-#include "workers/migrate.h"
-#include "workers/tenants.h"
-
-#define KEY_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define KEY_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
-
-/* A worker's view, connected. */
-struct worker {
-    struct ampel_database database;
-    struct ampel_error error;
-};
-
-static struct worker *worker_open(const char *url) {
-    struct worker *worker = calloc(1, sizeof(*worker));
-    struct ampel_database_system system;
-    assert_non_null(worker);
-    assert_true(ampel_database_postgres(url, &worker->database));
-    if (worker->database.connect(worker->database.context, &system, &worker->error) != AMPEL_DATABASE_OK)
-        fail_msg("%s: %s", worker->error.field, worker->error.reason);
-    assert_int_equal(system.partitions, 4);
-    return worker;
-}
-
-static void worker_close(struct worker *worker) {
-    worker->database.close(worker->database.context);
-    free(worker);
-}
-
-static struct ampel_parcel_loaded *claimed(struct worker *worker, uint32_t partition) {
-    struct ampel_parcel_loaded *loaded;
-    if (worker->database.claim(worker->database.context, partition, &loaded, &worker->error) !=
-        AMPEL_DATABASE_OK)
-        fail_msg("%s: %s", worker->error.field, worker->error.reason);
-    assert_int_equal(loaded->partition, partition);
-    return loaded;
-}
-
-static enum ampel_database_status commit(struct worker *worker,
-                                         const struct ampel_checkpoint *checkpoint) {
-    return worker->database.commit(worker->database.context, checkpoint, &worker->error);
-}
-
-static void committed(struct worker *worker, const struct ampel_checkpoint *checkpoint) {
-    if (commit(worker, checkpoint) != AMPEL_DATABASE_OK)
-        fail_msg("%s: %s", worker->error.field, worker->error.reason);
-}
-
-static void tenant_made(const char *tenant, const char *key) {
-    struct ampel_error error = {0};
-    bool added;
-    char role[AMPEL_ID_BYTES_MAX];
-    if (ampel_tenant_add(client_url(), tenant, key, &added, role, &error) != AMPEL_DATABASE_OK)
-        fail_msg("%s: %s", error.field, error.reason);
-}
-
-/* A fresh system of four partitions with two tenants. */
-static int fresh(void **state) {
-    (void)state;
-    struct ampel_migrate_result result;
-    struct ampel_error error = {0};
-    const struct ampel_migrate_options options = {.url = client_url(), .partitions = 4};
-    owner_do("drop schema if exists ampel cascade");
-    if (ampel_migrate(&options, &result, &error) != AMPEL_DATABASE_OK)
-        fail_msg("%s: %s", error.field, error.reason);
-    tenant_made("acme", KEY_A);
-    tenant_made("bravo", KEY_B);
-    return 0;
-}
 
 /* ---- session, epochs, fences ---------------------------------------------------------------- */
 
@@ -134,8 +64,9 @@ static void an_older_owner_is_fenced_and_changes_nothing(void **state) {
     committed(new, &checkpoint);
     /* The fenced session is of further use: a fence is no broken connection. */
     uint64_t epoch, position;
-    assert_int_equal(old->database.position(old->database.context, 0, &epoch, &position, &old->error),
-                     AMPEL_DATABASE_OK);
+    assert_int_equal(
+        old->database.position(old->database.context, 0, &epoch, &position, &old->error),
+        AMPEL_DATABASE_OK);
     assert_int_equal(epoch, new_claim->epoch);
     assert_int_equal(position, 10);
     ampel_parcel_loaded_free(old_claim);
@@ -169,9 +100,12 @@ static void pages_and_meta_come_back_as_they_were_stored(void **state) {
     uint32_t large_size = 3 << 20;
     uint8_t small[300], *large = malloc(large_size);
     assert_non_null(large);
-    for (uint32_t i = 0; i < sizeof(small); i++) small[i] = (uint8_t)i;
-    for (uint32_t i = 0; i < large_size; i++) large[i] = (uint8_t)(i * 2654435761u >> 24);
-    struct ampel_loaded_page pages[] = {{0, sizeof(small), small}, {7, large_size, large}, {9, 0, small}};
+    for (uint32_t i = 0; i < sizeof(small); i++)
+        small[i] = (uint8_t)i;
+    for (uint32_t i = 0; i < large_size; i++)
+        large[i] = (uint8_t)(i * 2654435761u >> 24);
+    struct ampel_loaded_page pages[] = {
+        {0, sizeof(small), small}, {7, large_size, large}, {9, 0, small}};
     struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 10);
     checkpoint.pages_count = 3;
     checkpoint.pages = pages;
@@ -193,8 +127,9 @@ static void pages_and_meta_come_back_as_they_were_stored(void **state) {
     checkpoint.pages_count = 1;
     checkpoint.pages = &(struct ampel_loaded_page){7, 1, small};
     committed(worker, &checkpoint);
-    assert_string_equal(owner_ask("select page, position, length(bytes) from ampel.page order by page"),
-                        "0|10|300\n7|20|1\n9|10|0");
+    assert_string_equal(
+        owner_ask("select page, position, length(bytes) from ampel.page order by page"),
+        "0|10|300\n7|20|1\n9|10|0");
     ampel_parcel_loaded_free(loaded);
     loaded = claimed(worker, 1);
     assert_int_equal(loaded->pages_count, 0);
@@ -214,11 +149,13 @@ static void ratings_are_read_as_they_were_committed_and_later_ones_replace_them(
     checkpoint.ratings_count = 3;
     checkpoint.ratings = ratings;
     committed(worker, &checkpoint);
-    assert_string_equal(
-        owner_ask("select * from ampel.rating order by tenant, seller"),
-        "acme|S1|DE|250|green|none|4000000000|240|5000000000|3|1|2026-10-01 12:34:56.789+00|amazon-1\n"
-        "acme|S2|DE|-5|red|at_risk|4000000000|240|5000000000|3|1|2026-10-01 12:34:56.789+00|amazon-1\n"
-        "bravo|S1|DE|120|yellow|at_risk|4000000000|240|5000000000|3|1|2026-10-01 12:34:56.789+00|amazon-1");
+    assert_string_equal(owner_ask("select * from ampel.rating order by tenant, seller"),
+                        "acme|S1|DE|250|green|none|4000000000|240|5000000000|3|1|2026-10-01 "
+                        "12:34:56.789+00|amazon-1\n"
+                        "acme|S2|DE|-5|red|at_risk|4000000000|240|5000000000|3|1|2026-10-01 "
+                        "12:34:56.789+00|amazon-1\n"
+                        "bravo|S1|DE|120|yellow|at_risk|4000000000|240|5000000000|3|1|2026-10-01 "
+                        "12:34:56.789+00|amazon-1");
     struct ampel_rating_row changed = sample_rating("acme", "S2", 300);
     checkpoint.position_old = 1;
     checkpoint.position_new = 2;
@@ -247,9 +184,11 @@ static void counts_of_caps_go_by_the_groups_names_not_by_their_places(void **sta
     strcpy(checkpoint.caps_names[1], "odd\"name\\");
     strcpy(checkpoint.caps_names[2], "other");
     committed(worker, &checkpoint);
-    assert_string_equal(owner_ask("select infringement_count, restricted_count from ampel.rating"), "0|3");
-    assert_string_equal(owner_ask("select caps ->> 'odd\"name\\', caps ->> 'other' from ampel.rating_row"),
-                        "1|65535");
+    assert_string_equal(owner_ask("select infringement_count, restricted_count from ampel.rating"),
+                        "0|3");
+    assert_string_equal(
+        owner_ask("select caps ->> 'odd\"name\\', caps ->> 'other' from ampel.rating_row"),
+        "1|65535");
     ampel_parcel_loaded_free(loaded);
     worker_close(worker);
 }
@@ -281,21 +220,26 @@ static void a_violation_is_read_with_everything_known_of_it(void **state) {
     checkpoint.violations = rows;
     committed(worker, &checkpoint);
     assert_string_equal(
-        owner_ask("select id, policy, severity, severity_given, state, state_at, cleared_since, rank, points, "
-                  "points_given, rev, in_window, deducting, critical, incident, asin, sku, at_risk_sales "
-                  "from ampel.violation order by id"),
+        owner_ask(
+            "select id, policy, severity, severity_given, state, state_at, cleared_since, rank, "
+            "points, "
+            "points_given, rev, in_window, deducting, critical, incident, asin, sku, at_risk_sales "
+            "from ampel.violation order by id"),
         "v-1|suspected_ip|medium||open|||2|16||65535|t|t|f||||\n"
-        "v-2|suspected_ip|critical|critical|approved|2026-10-01 12:34:56.787+00|2026-10-01 12:34:56.786+00|2|"
+        "v-2|suspected_ip|critical|critical|approved|2026-10-01 12:34:56.787+00|2026-10-01 "
+        "12:34:56.786+00|2|"
         "1000000000|1000|65535|t|f|t|i-1|B00000000X|SKU|'\"|1234567890123.45\n"
         "v-3|suspected_ip|medium||open|||2|16||65535|f|f|f||||");
-    assert_string_equal(owner_ask("select at, expires_at, as_of from ampel.violation where id = 'v-1'"),
-                        "2026-09-30 12:34:56.789+00|2027-03-29 12:34:56.789+00|2026-10-01 12:34:56.789+00");
+    assert_string_equal(
+        owner_ask("select at, expires_at, as_of from ampel.violation where id = 'v-1'"),
+        "2026-09-30 12:34:56.789+00|2027-03-29 12:34:56.789+00|2026-10-01 12:34:56.789+00");
     /* It leaves the window when the partition's time does, though nothing writes its row. */
     checkpoint = sample_checkpoint(loaded, 2);
     checkpoint.position_old = 1;
     checkpoint.as_of_ms = rows[0].violation.expires_at_ms;
     committed(worker, &checkpoint);
-    assert_string_equal(owner_ask("select in_window, deducting from ampel.violation where id = 'v-1'"), "f|f");
+    assert_string_equal(
+        owner_ask("select in_window, deducting from ampel.violation where id = 'v-1'"), "f|f");
     ampel_parcel_loaded_free(loaded);
     worker_close(worker);
 }
@@ -304,10 +248,9 @@ static void a_violation_forgotten_is_gone_unless_it_came_again(void **state) {
     (void)state;
     struct worker *worker = worker_open(client_url());
     struct ampel_parcel_loaded *loaded = claimed(worker, 0);
-    struct ampel_violation_row rows[] = {sample_violation("acme", "S1", "a"),
-                                         sample_violation("acme", "S1", "b"),
-                                         sample_violation("acme", "S2", "a"),
-                                         sample_violation("bravo", "S1", "a")};
+    struct ampel_violation_row rows[] = {
+        sample_violation("acme", "S1", "a"), sample_violation("acme", "S1", "b"),
+        sample_violation("acme", "S2", "a"), sample_violation("bravo", "S1", "a")};
     struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 1);
     checkpoint.violations_count = 4;
     checkpoint.violations = rows;
@@ -325,8 +268,9 @@ static void a_violation_forgotten_is_gone_unless_it_came_again(void **state) {
     checkpoint.violations_count = 1;
     checkpoint.violations = &again;
     committed(worker, &checkpoint);
-    assert_string_equal(owner_ask("select tenant, seller, id, rank from ampel.violation order by 1, 2, 3"),
-                        "acme|S1|b|2\nacme|S2|a|9\nbravo|S1|a|2");
+    assert_string_equal(
+        owner_ask("select tenant, seller, id, rank from ampel.violation order by 1, 2, 3"),
+        "acme|S1|b|2\nacme|S2|a|9\nbravo|S1|a|2");
     ampel_parcel_loaded_free(loaded);
     worker_close(worker);
 }
@@ -335,7 +279,8 @@ static void refusals_are_kept_with_any_sequence_and_counted(void **state) {
     (void)state;
     struct worker *worker = worker_open(client_url());
     struct ampel_parcel_loaded *loaded = claimed(worker, 1);
-    struct ampel_refusal_row rows[] = {sample_refusal("acme", 5), sample_refusal("acme", UINT64_MAX)};
+    struct ampel_refusal_row rows[] = {sample_refusal("acme", 5),
+                                       sample_refusal("acme", UINT64_MAX)};
     rows[1].type = 255;
     rows[1].field = rows[1].id = (struct ampel_text){0};
     struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 1);
@@ -344,48 +289,22 @@ static void refusals_are_kept_with_any_sequence_and_counted(void **state) {
     checkpoint.refusals_total = 1002;
     committed(worker, &checkpoint);
     assert_string_equal(
-        owner_ask("select tenant, stamp, seller, marketplace, producer, sequence, event_index, verdict, type, field, "
+        owner_ask("select tenant, stamp, seller, marketplace, producer, sequence, event_index, "
+                  "verdict, type, field, "
                   "id, at from ampel.refusal order by number"),
-        "acme|2026-10-01 12:34:56.79+00|S1|DE|feeder|5|4000000000|too_many_violations|violation|id|v-9|"
+        "acme|2026-10-01 "
+        "12:34:56.79+00|S1|DE|feeder|5|4000000000|too_many_violations|violation|id|v-9|"
         "2026-10-01 12:34:56.789+00\n"
-        "acme|2026-10-01 12:34:56.79+00|S1|DE|feeder|18446744073709551615|4000000000|too_many_violations|unknown|||"
+        "acme|2026-10-01 "
+        "12:34:56.79+00|S1|DE|feeder|18446744073709551615|4000000000|too_many_violations|unknown|||"
         "2026-10-01 12:34:56.789+00");
-    assert_string_equal(owner_ask("select refusals from ampel.partition where partition = 1"), "1002");
+    assert_string_equal(owner_ask("select refusals from ampel.partition where partition = 1"),
+                        "1002");
     ampel_parcel_loaded_free(loaded);
     worker_close(worker);
 }
 
 /* ---- what was told -------------------------------------------------------------------------- */
-
-/* Commits these changes of partition 0 from one position to the next. */
-static enum ampel_database_status tell(struct worker *worker,
-                                       const struct ampel_parcel_loaded *loaded, uint64_t position,
-                                       struct ampel_told *told, uint32_t told_count) {
-    struct ampel_parcel_out out = {.parcel = {AMPEL_PARCEL_OUT}, .told_count = told_count, .told = told};
-    struct ampel_parcel_out *outs[] = {&out};
-    struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, position + 1);
-    checkpoint.position_old = position;
-    checkpoint.outs_count = 1;
-    checkpoint.outs = outs;
-    return commit(worker, &checkpoint);
-}
-
-static struct ampel_parcel_answer *asked(struct worker *worker, const char *tenant,
-                                         enum ampel_stream stream, uint64_t from, uint32_t limit) {
-    struct ampel_parcel_answer *answer;
-    struct ampel_parcel_ask ask = {.parcel = {AMPEL_PARCEL_ASK}, .peer = {.size = 2, .bytes = {1, 2}},
-                                   .stream = stream, .from = from, .limit = limit};
-    snprintf(ask.tenant, sizeof(ask.tenant), "%s", tenant);
-    if (worker->database.outbox(worker->database.context, &ask, &answer, &worker->error) !=
-        AMPEL_DATABASE_OK)
-        fail_msg("%s: %s", worker->error.field, worker->error.reason);
-    assert_int_equal(answer->peer.size, 2);
-    assert_string_equal(answer->tenant, tenant);
-    assert_int_equal(answer->stream, stream);
-    assert_int_equal(answer->from, from);
-    assert_false(answer->failed);
-    return answer;
-}
 
 static void alerts_are_read_with_cause_and_numbers_before_and_after(void **state) {
     (void)state;
@@ -397,16 +316,22 @@ static void alerts_are_read_with_cause_and_numbers_before_and_after(void **state
     told[1].change.deadline_ms = 0;
     assert_int_equal(tell(worker, loaded, 0, told, 2), AMPEL_DATABASE_OK);
     assert_string_equal(
-        owner_ask("select tenant, number, epoch, at, kind, seller, marketplace, status_before, status_after, "
-                  "score_before, score_after, risk_before, risk_after, cap_group, deadline, rules_version "
+        owner_ask("select tenant, number, epoch, at, kind, seller, marketplace, status_before, "
+                  "status_after, "
+                  "score_before, score_after, risk_before, risk_after, cap_group, deadline, "
+                  "rules_version "
                   "from ampel.alert order by number"),
-        "acme|5|7|2026-10-01 12:34:56.789+00|cap_reached|S1|DE|green|yellow|250|150|none|at_risk|restricted|"
+        "acme|5|7|2026-10-01 "
+        "12:34:56.789+00|cap_reached|S1|DE|green|yellow|250|150|none|at_risk|restricted|"
         "2026-10-04 12:34:56.789+00|amazon-1\n"
-        "acme|6|7|2026-10-01 12:34:56.789+00|colour_changed|S1|DE||yellow||150||at_risk|||amazon-1");
+        "acme|6|7|2026-10-01 "
+        "12:34:56.789+00|colour_changed|S1|DE||yellow||150||at_risk|||amazon-1");
     assert_string_equal(owner_ask("select id from ampel.alert where number = 5"), told[0].id);
-    assert_string_equal(owner_ask("select cause ->> 'kind', cause ->> 'policy', cause ->> 'id', cause ->> 'producer' "
-                                  "from ampel.alert where number = 5"),
-                        "event|suspected_ip|v-1|feeder");
+    assert_string_equal(
+        owner_ask(
+            "select cause ->> 'kind', cause ->> 'policy', cause ->> 'id', cause ->> 'producer' "
+            "from ampel.alert where number = 5"),
+        "event|suspected_ip|v-1|feeder");
     ampel_parcel_loaded_free(loaded);
     worker_close(worker);
 }
@@ -422,16 +347,20 @@ static void history_lies_in_its_month_whatever_the_order_of_months(void **state)
                                 sample_told("acme", AMPEL_CHANGE_SCORE, 3, 0)};
     told[2].change.is_new = true;
     assert_int_equal(tell(worker, loaded, 0, told, 3), AMPEL_DATABASE_OK);
-    assert_string_equal(owner_ask("select tableoid::regclass, number from ampel.history_row order by at"),
-                        "ampel.history_1970_01|3\nampel.history_2026_09|1\nampel.history_2026_10|2");
     assert_string_equal(
-        owner_ask("select tenant, number, epoch, id, at, seller, marketplace, score, status, risk, orders, "
-                  "order_points, deducted, score_before, status_before, risk_before, cause, cause_id, rules_version "
-                  "from ampel.rating_history where number <> 1 order by number"),
-        "acme|2|7|44ad98655d8858e10000000000000002|2026-10-01 00:00:00+00|S1|DE|150|yellow|at_risk|4000000000|240|"
-        "5000000000|250|green|none|event|v-1|amazon-1\n"
-        "acme|3|7|44ad98655d8858e10000000000000003|1970-01-01 00:00:00+00|S1|DE|150|yellow|at_risk|4000000000|240|"
-        "5000000000||||event|v-1|amazon-1");
+        owner_ask("select tableoid::regclass, number from ampel.history_row order by at"),
+        "ampel.history_1970_01|3\nampel.history_2026_09|1\nampel.history_2026_10|2");
+    assert_string_equal(owner_ask("select tenant, number, epoch, id, at, seller, marketplace, "
+                                  "score, status, risk, orders, "
+                                  "order_points, deducted, score_before, status_before, "
+                                  "risk_before, cause, cause_id, rules_version "
+                                  "from ampel.rating_history where number <> 1 order by number"),
+                        "acme|2|7|44ad98655d8858e10000000000000002|2026-10-01 "
+                        "00:00:00+00|S1|DE|150|yellow|at_risk|4000000000|240|"
+                        "5000000000|250|green|none|event|v-1|amazon-1\n"
+                        "acme|3|7|44ad98655d8858e10000000000000003|1970-01-01 "
+                        "00:00:00+00|S1|DE|150|yellow|at_risk|4000000000|240|"
+                        "5000000000||||event|v-1|amazon-1");
     ampel_parcel_loaded_free(loaded);
     worker_close(worker);
 }
@@ -450,14 +379,15 @@ static void the_outbox_gives_the_messages_from_a_number_on(void **state) {
                               SAMPLE_AT_MS + (int64_t)i * 20 * AMPEL_DAY_MS);
     assert_int_equal(tell(worker, loaded, 0, told, 40), AMPEL_DATABASE_OK);
     for (int stream = 0; stream < 2; stream++) {
-        struct ampel_parcel_answer *answer = asked(worker, "acme", (enum ampel_stream)stream, 11, 6);
+        struct ampel_parcel_answer *answer =
+            asked(worker, "acme", (enum ampel_stream)stream, 11, 6);
         assert_int_equal(answer->rows_count, 6);
         for (uint32_t i = 0; i < 6; i++) {
             struct ampel_message message;
             uint64_t expected = (stream == AMPEL_STREAM_SCORES ? 12 : 11) + 4 * i;
             assert_int_equal(answer->rows[i].number, expected);
-            assert_true(ampel_message_decode(decoder, answer->rows[i].bytes, answer->rows[i].size, &message,
-                                             &worker->error));
+            assert_true(ampel_message_decode(decoder, answer->rows[i].bytes, answer->rows[i].size,
+                                             &message, &worker->error));
             assert_int_equal(message.kind, AMPEL_MESSAGE_CHANGE);
             assert_int_equal(message.change.number, expected);
             assert_int_equal(message.change.epoch, 7);
@@ -468,7 +398,8 @@ static void the_outbox_gives_the_messages_from_a_number_on(void **state) {
         }
         ampel_parcel_answer_free(answer);
     }
-    struct ampel_parcel_answer *nothing = asked(worker, "acme", AMPEL_STREAM_ALERTS, UINT64_MAX, 10);
+    struct ampel_parcel_answer *nothing =
+        asked(worker, "acme", AMPEL_STREAM_ALERTS, UINT64_MAX, 10);
     assert_int_equal(nothing->rows_count, 0);
     ampel_parcel_answer_free(nothing);
     nothing = asked(worker, "acme' or true --", AMPEL_STREAM_ALERTS, 0, 10);
@@ -486,7 +417,8 @@ static void the_next_start_learns_where_the_streams_stand(void **state) {
     struct ampel_told first[] = {sample_told("acme", AMPEL_CHANGE_SCORE, 9, SAMPLE_AT_MS),
                                  sample_told("acme", AMPEL_CHANGE_RISK, 4, SAMPLE_AT_MS),
                                  sample_told("bravo", AMPEL_CHANGE_SCORE, 1, SAMPLE_AT_MS)};
-    /* Partitions are stored in any order: a lower number may come later and must not turn the stream back. */
+    /* Partitions are stored in any order: a lower number may come later and must not turn the
+     * stream back. */
     struct ampel_told second[] = {sample_told("acme", AMPEL_CHANGE_SCORE, 8, SAMPLE_AT_MS)};
     assert_int_equal(tell(worker, loaded, 0, first, 3), AMPEL_DATABASE_OK);
     assert_int_equal(tell(worker, loaded, 1, second, 1), AMPEL_DATABASE_OK);
@@ -525,335 +457,6 @@ static void an_alert_met_again_is_kept_once_and_a_number_never_serves_two(void *
     worker_close(worker);
 }
 
-/* ---- failures of the world ------------------------------------------------------------------ */
-
-static void a_session_ended_before_its_commit_did_nothing_and_comes_back(void **state) {
-    (void)state;
-    struct worker *worker = worker_open(client_url());
-    struct ampel_parcel_loaded *loaded = claimed(worker, 0);
-    struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 5);
-    struct ampel_database_system system;
-    void *context = worker->database.context;
-    assert_true(worker->database.noticed(context)); /* a new session knows nothing */
-    assert_false(worker->database.noticed(context));
-    owner_do("select pg_terminate_backend(pid) from pg_stat_activity "
-             "where application_name = 'ampel-worker' and datname = current_database()");
-    assert_int_equal(commit(worker, &checkpoint), AMPEL_DATABASE_AWAY);
-    assert_int_equal(worker->database.notice_fd(context), -1);
-    assert_int_equal(commit(worker, &checkpoint), AMPEL_DATABASE_AWAY);
-    assert_int_equal(worker->database.connect(context, &system, &worker->error), AMPEL_DATABASE_OK);
-    assert_true(worker->database.noticed(context));
-    committed(worker, &checkpoint);
-    ampel_parcel_loaded_free(loaded);
-    worker_close(worker);
-}
-
-static void an_idle_session_that_dies_is_found_dead_by_its_socket(void **state) {
-    (void)state;
-    struct worker *worker = worker_open(client_url());
-    void *context = worker->database.context;
-    assert_true(worker->database.noticed(context));
-    struct pollfd fd = {.fd = worker->database.notice_fd(context), .events = POLLIN};
-    owner_do("select pg_terminate_backend(pid) from pg_stat_activity "
-             "where application_name = 'ampel-worker' and datname = current_database()");
-    assert_int_equal(poll(&fd, 1, 10000), 1);
-    (void)worker->database.noticed(context);
-    /* The farewell and the end of the stream may come apart. */
-    for (int i = 0; i < 100 && worker->database.notice_fd(context) != -1; i++) {
-        (void)poll(&fd, 1, 100);
-        (void)worker->database.noticed(context);
-    }
-    assert_int_equal(worker->database.notice_fd(context), -1);
-    worker_close(worker);
-}
-
-/* A trigger that ends its own session at COMMIT: the server dies before the commit is done. */
-static void a_session_that_dies_in_its_commit_leaves_the_outcome_unknown(void **state) {
-    (void)state;
-    struct worker *worker = worker_open(client_url());
-    struct ampel_parcel_loaded *loaded = claimed(worker, 0);
-    struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 5);
-    struct ampel_database_system system;
-    uint64_t epoch, position;
-    void *context = worker->database.context;
-    owner_do("create function ampel.die() returns trigger language plpgsql as "
-             "$$ begin perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(10); return null; end $$; "
-             "create constraint trigger die after update on ampel.partition deferrable initially deferred "
-             "for each row execute function ampel.die()");
-    assert_int_equal(commit(worker, &checkpoint), AMPEL_DATABASE_UNKNOWN);
-    assert_int_equal(worker->database.connect(context, &system, &worker->error), AMPEL_DATABASE_OK);
-    assert_int_equal(worker->database.position(context, 0, &epoch, &position, &worker->error),
-                     AMPEL_DATABASE_OK);
-    assert_int_equal(epoch, loaded->epoch);
-    assert_int_equal(position, 0);
-    owner_do("drop function ampel.die() cascade");
-    committed(worker, &checkpoint);
-    ampel_parcel_loaded_free(loaded);
-    worker_close(worker);
-}
-
-/* Ends the first session that waits in a way that matches, from outside. */
-static void *ender(void *argument) {
-    const char *const *texts = argument; /* condition, function */
-    struct client *client = client_open(client_superuser_url() != NULL ? client_superuser_url() : client_url());
-    char query[512];
-    snprintf(query, sizeof(query),
-             "select count(%s(pid)) from pg_stat_activity where application_name = 'ampel-worker' "
-             "and datname = current_database() and %s",
-             texts[1], texts[0]);
-    for (int i = 0; i < 1000; i++) {
-        if (strcmp(client_ask(client, query), "0") != 0) break;
-        (void)poll(NULL, 0, 10);
-    }
-    client_close(client);
-    return NULL;
-}
-
-/* The other half of unknown: a commit that is done waits for a standby that does not exist, and its session dies before it answers. */
-static void a_commit_that_was_done_and_never_answered_is_found_by_its_position(void **state) {
-    (void)state;
-    if (client_superuser_url() == NULL) {
-        print_message("skipped: no AMPEL_TEST_SUPERUSER_URL\n");
-        skip();
-    }
-    struct worker *worker = worker_open(client_url());
-    struct ampel_parcel_loaded *loaded = claimed(worker, 0);
-    struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 5);
-    struct ampel_database_system system;
-    uint64_t epoch, position;
-    void *context = worker->database.context;
-    static const char *const texts[] = {"wait_event = 'SyncRep'", "pg_terminate_backend"};
-    struct client *superuser = client_open(client_superuser_url());
-    client_do(superuser, "alter system set synchronous_standby_names = 'nobody'");
-    client_do(superuser, "select pg_reload_conf()");
-    (void)poll(NULL, 0, 300);
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, ender, (void *)(uintptr_t)texts), 0);
-    enum ampel_database_status status = commit(worker, &checkpoint);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-    client_do(superuser, "alter system reset synchronous_standby_names");
-    client_do(superuser, "select pg_reload_conf()");
-    client_close(superuser);
-    assert_int_equal(status, AMPEL_DATABASE_UNKNOWN);
-    assert_int_equal(worker->database.connect(context, &system, &worker->error), AMPEL_DATABASE_OK);
-    assert_int_equal(worker->database.position(context, 0, &epoch, &position, &worker->error),
-                     AMPEL_DATABASE_OK);
-    assert_int_equal(position, 5);
-    assert_int_equal(commit(worker, &checkpoint), AMPEL_DATABASE_FENCED);
-    ampel_parcel_loaded_free(loaded);
-    worker_close(worker);
-}
-
-static void a_canceled_statement_is_rolled_back_and_the_same_checkpoint_passes_later(void **state) {
-    (void)state;
-    struct worker *worker = worker_open(client_url());
-    struct ampel_parcel_loaded *loaded = claimed(worker, 0);
-    struct ampel_rating_row rating = sample_rating("acme", "S1", 100);
-    struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 5);
-    checkpoint.ratings_count = 1;
-    checkpoint.ratings = &rating;
-    static const char *const texts[] = {"wait_event_type = 'Lock'", "pg_cancel_backend"};
-    /* Somebody holds the row of the rating's table. */
-    struct client *holder = client_open(client_url());
-    client_do(holder, "begin; lock table ampel.rating_row");
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, ender, (void *)(uintptr_t)texts), 0);
-    enum ampel_database_status status = commit(worker, &checkpoint);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-    client_do(holder, "rollback");
-    client_close(holder);
-    assert_int_equal(status, AMPEL_DATABASE_RETRY);
-    assert_string_equal(worker->error.field, "rating_merge");
-    assert_string_equal(owner_ask("select position from ampel.partition where partition = 0"), "0");
-    committed(worker, &checkpoint);
-    assert_string_equal(owner_ask("select count(*) from ampel.rating"), "1");
-    ampel_parcel_loaded_free(loaded);
-    worker_close(worker);
-}
-
-static void a_new_tenant_key_or_suspension_is_noticed(void **state) {
-    (void)state;
-    struct worker *worker = worker_open(client_url());
-    struct ampel_error error = {0};
-    void *context = worker->database.context;
-    assert_true(worker->database.noticed(context));
-    struct pollfd fd = {.fd = worker->database.notice_fd(context), .events = POLLIN};
-    assert_int_equal(poll(&fd, 1, 0), 0);
-    assert_int_equal(ampel_tenant_suspend(client_url(), "acme", true, &error), AMPEL_DATABASE_OK);
-    assert_int_equal(poll(&fd, 1, 10000), 1);
-    assert_true(worker->database.noticed(context));
-    assert_false(worker->database.noticed(context));
-    /* One that comes along with an answer is not lost, though the socket stays silent afterwards. */
-    assert_int_equal(ampel_tenant_suspend(client_url(), "bravo", true, &error), AMPEL_DATABASE_OK);
-    (void)poll(NULL, 0, 200);
-    struct ampel_parcel_tenants *tenants;
-    assert_int_equal(worker->database.tenants(context, &tenants, &worker->error), AMPEL_DATABASE_OK);
-    assert_true(worker->database.noticed(context));
-    assert_int_equal(tenants->keys_count, 2);
-    assert_true(tenants->keys[0].suspended && tenants->keys[1].suspended);
-    ampel_parcel_tenants_free(tenants);
-    worker_close(worker);
-}
-
-static void *month_in_thread(void *argument) {
-    uint32_t partition = *(const uint32_t *)argument;
-    struct worker *worker = worker_open(client_url());
-    struct ampel_parcel_loaded *loaded = claimed(worker, partition);
-    struct ampel_told told[24];
-    for (uint32_t i = 0; i < 24; i++)
-        told[i] = sample_told("acme", AMPEL_CHANGE_SCORE, 1 + partition + 4 * i,
-                              SAMPLE_AT_MS + (int64_t)i * 31 * AMPEL_DAY_MS);
-    enum ampel_database_status status;
-    /* A deadlock or timeout is no fault: the scribe does it again, too. */
-    do status = tell(worker, loaded, 0, told, 24);
-    while (status == AMPEL_DATABASE_RETRY);
-    if (status != AMPEL_DATABASE_OK) print_error("%s: %s\n", worker->error.field, worker->error.reason);
-    ampel_parcel_loaded_free(loaded);
-    worker_close(worker);
-    return status == AMPEL_DATABASE_OK ? NULL : argument;
-}
-
-static void workers_that_need_the_same_new_months_all_get_them(void **state) {
-    (void)state;
-    pthread_t threads[4];
-    uint32_t partitions[4] = {0, 1, 2, 3};
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, month_in_thread, &partitions[i]), 0);
-    for (int i = 0; i < 4; i++) {
-        void *failed;
-        assert_int_equal(pthread_join(threads[i], &failed), 0);
-        assert_null(failed);
-    }
-    assert_string_equal(owner_ask("select count(*), count(distinct tableoid) from ampel.history_row"), "96|24");
-}
-
-/* ---- who sees what -------------------------------------------------------------------------- */
-
-/* One row of every kind for both tenants. */
-static void fill(struct worker *worker) {
-    struct ampel_parcel_loaded *loaded = claimed(worker, 0);
-    struct ampel_rating_row ratings[] = {sample_rating("acme", "S1", 1), sample_rating("bravo", "S1", 2)};
-    struct ampel_violation_row violations[] = {sample_violation("acme", "S1", "v"),
-                                               sample_violation("bravo", "S1", "v")};
-    struct ampel_refusal_row refusals[] = {sample_refusal("acme", 1), sample_refusal("bravo", 1)};
-    struct ampel_told told[] = {sample_told("acme", AMPEL_CHANGE_SCORE, 1, SAMPLE_AT_MS),
-                                sample_told("bravo", AMPEL_CHANGE_SCORE, 1, SAMPLE_AT_MS),
-                                sample_told("acme", AMPEL_CHANGE_RISK, 1, SAMPLE_AT_MS),
-                                sample_told("bravo", AMPEL_CHANGE_RISK, 1, SAMPLE_AT_MS)};
-    struct ampel_parcel_out out = {.parcel = {AMPEL_PARCEL_OUT}, .told_count = 4, .told = told};
-    struct ampel_parcel_out *outs[] = {&out};
-    struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 5);
-    checkpoint.ratings_count = checkpoint.violations_count = checkpoint.refusals_count = 2;
-    checkpoint.ratings = ratings;
-    checkpoint.violations = violations;
-    checkpoint.refusals = refusals;
-    checkpoint.outs_count = 1;
-    checkpoint.outs = outs;
-    committed(worker, &checkpoint);
-    ampel_parcel_loaded_free(loaded);
-}
-
-static const char *const views[] = {"rating", "violation", "alert", "rating_history", "refusal"};
-
-/* Which tenants the client sees in a view. */
-static const char *seen(struct client *client, const char *view) {
-    char query[256];
-    snprintf(query, sizeof(query), "select string_agg(tenant, ' ' order by tenant) from ampel.%s", view);
-    return client_ask(client, query);
-}
-
-/* A role that can log in and is a member of another; dropped first where an earlier run left it. */
-static struct client *login(const char *role, const char *member_of) {
-    char make[512];
-    struct client *superuser = client_open(client_superuser_url());
-    snprintf(make, sizeof(make),
-             "drop role if exists %s; create role %s login password '%s'; "
-             "do $$ begin if '%s' <> '' then execute 'grant %s to %s'; end if; end $$",
-             role, role, client_password(), member_of, member_of, role);
-    client_do(superuser, make);
-    client_close(superuser);
-    return client_open(client_url_as(role));
-}
-
-static void a_tenants_role_sees_that_tenant_alone_in_every_view(void **state) {
-    (void)state;
-    if (client_superuser_url() == NULL) {
-        print_message("skipped: no AMPEL_TEST_SUPERUSER_URL\n");
-        skip();
-    }
-    struct worker *worker = worker_open(client_url());
-    fill(worker);
-    struct client *ada = login("test_ada", "ampel_tenant_acme"), *bob = login("test_bob", "ampel_tenant_bravo"),
-                  *eve = login("test_eve", "ampel_reader");
-    for (size_t i = 0; i < AMPEL_ARRAY_COUNT(views); i++) {
-        char query[256];
-        snprintf(query, sizeof(query), "select string_agg(tenant, ' ' order by tenant) from ampel.%s", views[i]);
-        assert_string_equal(owner_ask(query), "acme bravo");
-        assert_string_equal(seen(ada, views[i]), "acme");
-        assert_string_equal(seen(bob, views[i]), "bravo");
-        assert_string_equal(seen(eve, views[i]), "");
-    }
-    assert_string_equal(client_ask(ada, "select string_agg(tenant, ' ') from ampel.history_row"), "acme");
-    assert_string_equal(client_ask(ada, "select ampel.tenants_of('ampel_tenant_bravo')"), "{}");
-    /* A superuser who takes the role is held to it, too. */
-    struct client *superuser = client_open(client_superuser_url());
-    client_do(superuser, "set role ampel_tenant_acme");
-    assert_string_equal(seen(superuser, "rating"), "acme");
-    client_close(superuser);
-    client_close(ada);
-    client_close(bob);
-    client_close(eve);
-    worker_close(worker);
-}
-
-static void a_tenants_role_reads_nothing_else_and_writes_nothing(void **state) {
-    (void)state;
-    static const char *const forbidden[] = {
-        "select * from ampel.page", "select * from ampel.meta", "select * from ampel.tenant",
-        "select * from ampel.tenant_key", "select * from ampel.system", "select * from ampel.stream_number",
-        "select epoch from ampel.partition", "select * from ampel.history_2026_10",
-        "select * from ampel.migration", "insert into ampel.tenant (tenant) values ('x')",
-        "update ampel.rating_row set score = 1000", "delete from ampel.violation_row",
-        "update ampel.rating set score = 1000", "select ampel.history_month_make('2030-01-01')",
-        "select ampel.tenant_role_make('bravo')", "create table ampel.own (a int)",
-    };
-    if (client_superuser_url() == NULL) {
-        print_message("skipped: no AMPEL_TEST_SUPERUSER_URL\n");
-        skip();
-    }
-    struct worker *worker = worker_open(client_url());
-    fill(worker);
-    struct client *ada = login("test_ada", "ampel_tenant_acme");
-    for (size_t i = 0; i < AMPEL_ARRAY_COUNT(forbidden); i++) {
-        const char *code = client_refusal(ada, forbidden[i]);
-        if (strcmp(code, "42501") != 0) fail_msg("'%s' ended with '%s'", forbidden[i], code);
-    }
-    client_close(ada);
-    worker_close(worker);
-}
-
-static void a_member_of_ampel_worker_commits_without_owning_anything(void **state) {
-    (void)state;
-    if (client_superuser_url() == NULL) {
-        print_message("skipped: no AMPEL_TEST_SUPERUSER_URL\n");
-        skip();
-    }
-    struct client *client = login("test_worker", "ampel_worker");
-    struct worker *worker = worker_open(client_url_as("test_worker"));
-    struct ampel_parcel_tenants *tenants;
-    assert_int_equal(worker->database.begin(worker->database.context, &tenants, &worker->error),
-                     AMPEL_DATABASE_OK);
-    assert_int_equal(tenants->keys_count, 2);
-    ampel_parcel_tenants_free(tenants);
-    fill(worker);
-    for (size_t i = 0; i < AMPEL_ARRAY_COUNT(views); i++) assert_string_equal(seen(client, views[i]), "acme bravo");
-    struct ampel_parcel_answer *answer = asked(worker, "bravo", AMPEL_STREAM_SCORES, 0, 10);
-    assert_int_equal(answer->rows_count, 1);
-    ampel_parcel_answer_free(answer);
-    client_close(client);
-    worker_close(worker);
-}
-
 /* ---- weight: told, not judged --------------------------------------------------------------- */
 
 static void a_large_checkpoint_passes(void **state) {
@@ -873,7 +476,8 @@ static void a_large_checkpoint_passes(void **state) {
         told[i] = sample_told("acme", AMPEL_CHANGE_SCORE, i + 1, SAMPLE_AT_MS);
         told[i].seller = ratings[i].seller;
     }
-    struct ampel_parcel_out out = {.parcel = {AMPEL_PARCEL_OUT}, .told_count = ACCOUNTS, .told = told};
+    struct ampel_parcel_out out = {
+        .parcel = {AMPEL_PARCEL_OUT}, .told_count = ACCOUNTS, .told = told};
     struct ampel_parcel_out *outs[] = {&out};
     struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 0);
     checkpoint.ratings = ratings;
@@ -884,12 +488,15 @@ static void a_large_checkpoint_passes(void **state) {
         checkpoint.outs_count = round == 0;
         checkpoint.outs = outs;
         char started[64];
-        snprintf(started, sizeof(started), "%s", owner_ask("select extract(epoch from clock_timestamp())"));
+        snprintf(started, sizeof(started), "%s",
+                 owner_ask("select extract(epoch from clock_timestamp())"));
         committed(worker, &checkpoint);
         char query[256];
-        snprintf(query, sizeof(query), "select round(%d / (extract(epoch from clock_timestamp()) - %s))",
+        snprintf(query, sizeof(query),
+                 "select round(%d / (extract(epoch from clock_timestamp()) - %s))",
                  ACCOUNTS * (round == 0 ? 3 : 2), started);
-        print_message("%s: %s rows/s\n", round == 0 ? "ratings, violations, history" : "ratings, violations again",
+        print_message("%s: %s rows/s\n",
+                      round == 0 ? "ratings, violations, history" : "ratings, violations again",
                       owner_ask(query));
         checkpoint.position_old = checkpoint.position_new;
     }
@@ -911,26 +518,18 @@ int main(void) {
         cmocka_unit_test_setup(an_older_owner_is_fenced_and_changes_nothing, fresh),
         cmocka_unit_test_setup(the_same_checkpoint_twice_is_fenced_by_its_position, fresh),
         cmocka_unit_test_setup(pages_and_meta_come_back_as_they_were_stored, fresh),
-        cmocka_unit_test_setup(ratings_are_read_as_they_were_committed_and_later_ones_replace_them, fresh),
+        cmocka_unit_test_setup(ratings_are_read_as_they_were_committed_and_later_ones_replace_them,
+                               fresh),
         cmocka_unit_test_setup(counts_of_caps_go_by_the_groups_names_not_by_their_places, fresh),
         cmocka_unit_test_setup(a_violation_is_read_with_everything_known_of_it, fresh),
         cmocka_unit_test_setup(a_violation_forgotten_is_gone_unless_it_came_again, fresh),
         cmocka_unit_test_setup(refusals_are_kept_with_any_sequence_and_counted, fresh),
         cmocka_unit_test_setup(alerts_are_read_with_cause_and_numbers_before_and_after, fresh),
         cmocka_unit_test_setup(history_lies_in_its_month_whatever_the_order_of_months, fresh),
-        cmocka_unit_test_setup(workers_that_need_the_same_new_months_all_get_them, fresh),
         cmocka_unit_test_setup(the_outbox_gives_the_messages_from_a_number_on, fresh),
         cmocka_unit_test_setup(the_next_start_learns_where_the_streams_stand, fresh),
-        cmocka_unit_test_setup(an_alert_met_again_is_kept_once_and_a_number_never_serves_two, fresh),
-        cmocka_unit_test_setup(a_session_ended_before_its_commit_did_nothing_and_comes_back, fresh),
-        cmocka_unit_test_setup(an_idle_session_that_dies_is_found_dead_by_its_socket, fresh),
-        cmocka_unit_test_setup(a_session_that_dies_in_its_commit_leaves_the_outcome_unknown, fresh),
-        cmocka_unit_test_setup(a_commit_that_was_done_and_never_answered_is_found_by_its_position, fresh),
-        cmocka_unit_test_setup(a_canceled_statement_is_rolled_back_and_the_same_checkpoint_passes_later, fresh),
-        cmocka_unit_test_setup(a_new_tenant_key_or_suspension_is_noticed, fresh),
-        cmocka_unit_test_setup(a_tenants_role_sees_that_tenant_alone_in_every_view, fresh),
-        cmocka_unit_test_setup(a_tenants_role_reads_nothing_else_and_writes_nothing, fresh),
-        cmocka_unit_test_setup(a_member_of_ampel_worker_commits_without_owning_anything, fresh),
+        cmocka_unit_test_setup(an_alert_met_again_is_kept_once_and_a_number_never_serves_two,
+                               fresh),
         cmocka_unit_test_setup(a_large_checkpoint_passes, fresh),
     };
     (void)client_url();

@@ -1,7 +1,7 @@
 /* The texts of sql/ inside the programs, and that C carries no other SQL. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -100,7 +100,8 @@ static void a_migration_says_why_and_leaves_its_transaction_alone(void **state) 
 static void texts_are_ascii(void **state) {
     (void)state;
     for (uint32_t i = 0; i < ampel_sql_statements_count; i++) {
-        for (const char *at = ampel_sql_statements[i].text; *at != 0; at++) assert_in_range(*at, 1, 126);
+        for (const char *at = ampel_sql_statements[i].text; *at != 0; at++)
+            assert_in_range(*at, 1, 126);
     }
 }
 
@@ -135,7 +136,8 @@ static void no_statement_lies_unused(void **state) {
     for (uint32_t i = 0; i < ampel_sql_statements_count; i++) {
         char name[128] = "AMPEL_SQL_";
         size_t size = strlen(name);
-        for (const char *at = ampel_sql_statements[i].name; *at != 0 && size + 1 < sizeof(name); at++)
+        for (const char *at = ampel_sql_statements[i].name; *at != 0 && size + 1 < sizeof(name);
+             at++)
             name[size++] = (char)toupper((unsigned char)*at);
         name[size] = 0;
         bool found = false;
@@ -148,9 +150,10 @@ static void no_statement_lies_unused(void **state) {
 
 static void no_sql_stands_in_c(void **state) {
     (void)state;
-    static const char *const starts[] = {"\"select ", "\"insert into ", "\"update ampel", "\"delete from ",
-                                         "\"copy ", "\"create table", "\"begin;", "\"commit;", "\"SELECT ",
-                                         "\"INSERT ", "\"UPDATE ", "\"DELETE ", "\"COPY ", "\"notify "};
+    static const char *const starts[] = {
+        "\"select ",      "\"insert into ", "\"update ampel", "\"delete from ", "\"copy ",
+        "\"create table", "\"begin;",       "\"commit;",      "\"SELECT ",      "\"INSERT ",
+        "\"UPDATE ",      "\"DELETE ",      "\"COPY ",        "\"notify "};
     char *sources = sources_read();
     for (size_t i = 0; i < AMPEL_ARRAY_COUNT(starts); i++) {
         if (strstr(sources, starts[i]) != NULL) fail_msg("a statement stands in C: %s", starts[i]);
