@@ -241,6 +241,30 @@ static void check_forgotten(struct ampel_pair *pair, uint32_t account,
     }
 }
 
+/* A cause is something that could have moved the account at that instant. */
+static bool is_cause(const struct ampel_pair *pair, const struct ampel_oracle *oracle,
+                     const struct ampel_change *change) {
+    const struct ampel_cause *cause = &change->cause;
+    int64_t window_ms = pair->rules->window_days * AMPEL_DAY_MS;
+    struct ampel_text id = {cause->id, cause->id_size};
+    if (cause->kind == AMPEL_CAUSE_MIDNIGHT) {
+        return cause->at_ms == change->at_ms && change->at_ms % AMPEL_DAY_MS == 0;
+    }
+    for (uint32_t index = 0; index < oracle->events_count; index++) {
+        const struct ampel_oracle_event *event = &oracle->events[index];
+        if (cause->kind == AMPEL_CAUSE_EXPIRY && event->type == AMPEL_EVENT_VIOLATION &&
+            same_text(id, event->id) && event->at_ms + window_ms == change->at_ms &&
+            cause->policy == event->policy) {
+            return true;
+        }
+        if (cause->kind == AMPEL_CAUSE_EVENT && event->type == cause->event_type &&
+            event->at_ms == cause->at_ms && (event->id[0] == 0 || same_text(id, event->id))) {
+            return true;
+        }
+    }
+    return cause->kind == AMPEL_CAUSE_RULES;
+}
+
 /* Turns the engine's changes of compared accounts into the form of the expectation. */
 static void collect_changes(struct ampel_pair *pair, struct ampel_expectation *actual) {
     uint32_t count = 0;
@@ -262,6 +286,10 @@ static void collect_changes(struct ampel_pair *pair, struct ampel_expectation *a
         } else if (change->kind == AMPEL_CHANGE_FORGOTTEN) {
             check_forgotten(pair, account, change);
         } else if (!pair->accounts[account].quiet) {
+            if (!is_cause(pair, &pair->accounts[account].oracle, change)) {
+                ampel_pair_fail(pair, "S%u changes at %lld by something of kind %u that was not",
+                                account, (long long)change->at_ms, change->cause.kind);
+            }
             actual->list = ampel_oracle_grow(actual->list, actual->count, &actual->capacity,
                                              sizeof *actual->list);
             actual->list[actual->count++] = (struct ampel_expected){
