@@ -312,6 +312,9 @@ static enum outcome claim(struct ampel_scribe *scribe) {
     if (status != AMPEL_DATABASE_OK) return failed(scribe, "claim", status, &error);
     AMPEL_ASSERT(loaded->partition == scribe->claim_next);
     succeeded(scribe);
+    /* What it holds is told to be as old as the start until its first checkpoint says more. */
+    scribe->as_of_ms[scribe->claim_next] =
+        scribe->options.clock.now_ms(scribe->options.clock.context);
     scribe->claim_next++;
     if (scribe->claim_next == scribe->options.partitions) {
         scribe->phase = PHASE_SERVE;
