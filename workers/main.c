@@ -244,8 +244,29 @@ static bool open_journal(void) {
     return true;
 }
 
-/* The sockets know the tenants before they are bound to an address: a feeder that is refused once
- * does not come back. */
+/* Whether the journal is the one from which the database was stored, looked at before any partition
+   is claimed: claiming stops the worker that owns them, and one with a wrong journal must not get
+   that far. The keeper checks again; so a database that is away now is no reason to stop. */
+static bool check_journal(void) {
+    uint64_t end = ampel_journal_end(worker.journal);
+    for (uint32_t i = 0; i < worker.system.partitions; i++) {
+        struct ampel_error error = {0};
+        uint64_t epoch, position;
+        if (worker.database.position(worker.database.context, i, &epoch, &position, &error) !=
+            AMPEL_DATABASE_OK) {
+            return true;
+        }
+        if (position <= end) continue;
+        (void)ampel_error_set(&error, "journal",
+                              "it ends at %llu, before position %llu of partition %u in the "
+                              "database: it is lost or another one",
+                              (unsigned long long)end, (unsigned long long)position, i);
+        return fail("journal and database do not belong together", worker.settings.journal, &error);
+    }
+    return true;
+}
+
+/* Handshakes wait in the ZAP handler until the tenants are known. */
 static bool open_networks(void) {
     struct ampel_error error = {0};
     struct ampel_hub_options options = {
@@ -364,7 +385,8 @@ static bool stop(void) {
 static bool run(void) {
     if (!open_rules() || !open_http()) return false;
     if (!wait_for_database()) return worker.signals_count > 0;
-    if (!open_keys() || !open_journal() || !open_networks() || !open_wiring()) return false;
+    if (!open_keys() || !open_journal() || !check_journal() || !open_networks() || !open_wiring())
+        return false;
     say_why_not("", "");
     if (!start_loops()) return false;
     ampel_log(AMPEL_LOG_INFO, "main", "running", "version", "%s", AMPEL_VERSION, "endpoint", "%s",
