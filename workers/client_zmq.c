@@ -10,23 +10,24 @@
 #define ENDPOINT_BYTES_MAX 256
 /* Batches are large; acks and changes are small, and a watcher's memory is its own. */
 #define SEND_HWM 16
-/* Far more than a feeder's credit lets come at once: a connection that is lost while its input stands still can fail an
-   assertion inside libzmq 4.3.4 (see network_zmq.h), so that it should not stand still. */
-#define RECEIVE_HWM 65536
-#define RECONNECT_MS 100
-#define RECONNECT_MAX_MS 2000
-#define REFUSED_PAUSE_MS 1000
+/* Far more than a feeder's credit lets come at once: a connection that is lost while its input
+   stands still can fail an assertion inside libzmq 4.3.4 (see network_zmq.h), so that it should not
+   stand still. */
+#define RECEIVE_HWM       65536
+#define RECONNECT_MS      100
+#define RECONNECT_MAX_MS  2000
+#define REFUSED_PAUSE_MS  1000
 #define KEEPALIVE_AFTER_S 10
 #define KEEPALIVE_EVERY_S 5
-#define KEEPALIVE_TRIES 3
+#define KEEPALIVE_TRIES   3
 
 struct ampel_client {
     void *context;
     void *socket;
     void *monitor;
-    zmq_msg_t message;      /* the last received */
-    bool refused;           /* the socket is of no use any more: open another one */
-    uint32_t opened_count;  /* names the monitors */
+    zmq_msg_t message;     /* the last received */
+    bool refused;          /* the socket is of no use any more: open another one */
+    uint32_t opened_count; /* names the monitors */
     char endpoint[ENDPOINT_BYTES_MAX];
     struct ampel_keyfile keys;
     char trouble[ENDPOINT_BYTES_MAX + 160];
@@ -39,11 +40,15 @@ static bool option_set(void *socket, int option, int value) {
 static bool socket_set(const struct ampel_client *client) {
     void *const socket = client->socket;
     const struct ampel_keyfile *keys = &client->keys;
-    return zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, keys->server_key, AMPEL_KEY_TEXT_SIZE) == 0 &&
-           zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, keys->public_key, AMPEL_KEY_TEXT_SIZE) == 0 &&
-           zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key, AMPEL_KEY_TEXT_SIZE) == 0 &&
-           option_set(socket, ZMQ_SNDHWM, SEND_HWM) && option_set(socket, ZMQ_RCVHWM, RECEIVE_HWM) &&
-           option_set(socket, ZMQ_LINGER, 0) && option_set(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
+    return zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, keys->server_key, AMPEL_KEY_TEXT_SIZE) ==
+               0 &&
+           zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, keys->public_key, AMPEL_KEY_TEXT_SIZE) ==
+               0 &&
+           zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, keys->secret_key, AMPEL_KEY_TEXT_SIZE) ==
+               0 &&
+           option_set(socket, ZMQ_SNDHWM, SEND_HWM) &&
+           option_set(socket, ZMQ_RCVHWM, RECEIVE_HWM) && option_set(socket, ZMQ_LINGER, 0) &&
+           option_set(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS) &&
            option_set(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS) &&
            option_set(socket, ZMQ_TCP_KEEPALIVE, 1) &&
            option_set(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_AFTER_S) &&
@@ -113,7 +118,8 @@ enum ampel_client_status ampel_client_send(struct ampel_client *client, const ui
                                            uint32_t size) {
     if (client->refused || client->socket == NULL) return AMPEL_CLIENT_FULL;
     if (zmq_send(client->socket, bytes, size, ZMQ_DONTWAIT) >= 0) return AMPEL_CLIENT_OK;
-    /* A send that fails does not always look whether the queue was emptied in between; asking for events does. */
+    /* A send that fails does not always look whether the queue was emptied in between; asking for
+     * events does. */
     int events;
     size_t events_size = sizeof(events);
     (void)zmq_getsockopt(client->socket, ZMQ_EVENTS, &events, &events_size);
@@ -129,7 +135,9 @@ static void event_note(struct ampel_client *client, uint16_t event, uint32_t val
     char *const to = client->trouble;
     const size_t size = sizeof(client->trouble);
     switch (event) {
-    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: to[0] = '\0'; break;
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+        to[0] = '\0';
+        break;
     case ZMQ_EVENT_CONNECT_RETRIED:
     case ZMQ_EVENT_CLOSED:
         if (to[0] == '\0' || strncmp(to, "no answer", 9) == 0)
@@ -137,12 +145,14 @@ static void event_note(struct ampel_client *client, uint16_t event, uint32_t val
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-        (void)snprintf(to, size,
-                       "%s ended the handshake: not a worker, the wrong `server` key, or it is not ready yet",
-                       client->endpoint);
+        (void)snprintf(
+            to, size,
+            "%s ended the handshake: not a worker, the wrong `server` key, or it is not ready yet",
+            client->endpoint);
         break;
     case ZMQ_EVENT_DISCONNECTED:
-        if (to[0] == '\0') (void)snprintf(to, size, "the connection to %s was lost", client->endpoint);
+        if (to[0] == '\0')
+            (void)snprintf(to, size, "the connection to %s was lost", client->endpoint);
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
         /* 300 is "not now", and libzmq comes again by itself; else it gives up or not, by luck. */
@@ -151,7 +161,8 @@ static void event_note(struct ampel_client *client, uint16_t event, uint32_t val
                        client->endpoint);
         client->refused = true;
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -206,8 +217,11 @@ enum ampel_client_status ampel_client_receive(struct ampel_client *client, uint3
 int ampel_client_fd(const struct ampel_client *client) {
     int fd = -1;
     size_t size = sizeof(fd);
-    if (client->socket == NULL || zmq_getsockopt(client->socket, ZMQ_FD, &fd, &size) != 0) return -1;
+    if (client->socket == NULL || zmq_getsockopt(client->socket, ZMQ_FD, &fd, &size) != 0)
+        return -1;
     return fd;
 }
 
-const char *ampel_client_trouble(const struct ampel_client *client) { return client->trouble; }
+const char *ampel_client_trouble(const struct ampel_client *client) {
+    return client->trouble;
+}

@@ -13,12 +13,12 @@
 #include "workers/replies.h"
 
 /* What one turn takes at most, so that neither side waits long for the other. */
-#define PARCELS_A_TURN 256
+#define PARCELS_A_TURN  256
 #define MESSAGES_A_TURN 64
 /* A peer that was full is tried again after this, besides whenever the network stirs. */
 #define REPLY_AGAIN_NS INT64_C(20000000)
 /* How long the last answers may take to leave after STOP. */
-#define STOP_PATIENCE_NS INT64_C(2000000000)
+#define STOP_PATIENCE_NS  INT64_C(2000000000)
 #define REFUSED_BYTES_MAX 100
 
 struct tenant_state {
@@ -71,7 +71,8 @@ static void message_send(struct ampel_gateway *gateway, const struct ampel_peer 
         uint8_t *larger = realloc(gateway->scratch, bound);
         if (larger == NULL) {
             /* The feeder hears nothing and asks again. */
-            ampel_log(AMPEL_LOG_ERROR, "gateway", "no memory for an answer", "bytes", "%u", bound, NULL);
+            ampel_log(AMPEL_LOG_ERROR, "gateway", "no memory for an answer", "bytes", "%u", bound,
+                      NULL);
             return;
         }
         gateway->scratch = larger;
@@ -97,8 +98,8 @@ static void back_send(struct ampel_gateway *gateway, const struct ampel_peer *pe
     message_send(gateway, peer, &message, AMPEL_MESSAGE_BYTES_MAX);
 }
 
-static void ack_send(struct ampel_gateway *gateway, const struct ampel_peer *peer, struct ampel_text producer,
-                     uint64_t sequence, uint64_t next, bool duplicate,
+static void ack_send(struct ampel_gateway *gateway, const struct ampel_peer *peer,
+                     struct ampel_text producer, uint64_t sequence, uint64_t next, bool duplicate,
                      const struct ampel_gateway_waiting *waiting) {
     const struct ampel_message message = {
         .kind = AMPEL_MESSAGE_ACK,
@@ -114,9 +115,10 @@ static void ack_send(struct ampel_gateway *gateway, const struct ampel_peer *pee
                  AMPEL_MESSAGE_BYTES_MAX + waiting->refused_count * REFUSED_BYTES_MAX);
 }
 
-/* What cannot be read, and why; also in the log, since the feeder's people may not look at theirs. */
+/* What cannot be read, and why; also in the log, as the feeder's people may not look at theirs. */
 static void unreadable_send(struct ampel_gateway *gateway, const struct ampel_received *received,
-                            const struct ampel_batch_header *header, const struct ampel_error *error) {
+                            const struct ampel_batch_header *header,
+                            const struct ampel_error *error) {
     char text[sizeof(error->field) + sizeof(error->reason) + 4];
     (void)snprintf(text, sizeof(text), "%s%s%s", error->field, error->field[0] != '\0' ? ": " : "",
                    error->reason);
@@ -124,24 +126,26 @@ static void unreadable_send(struct ampel_gateway *gateway, const struct ampel_re
     const bool version = strcmp(error->field, "v") == 0;
     uint64_t held;
     if (ampel_rate_pass(&gateway->malformed_rate, monotonic_ns(gateway), &held))
-        ampel_log(AMPEL_LOG_WARN, "gateway", "a message cannot be read", "tenant", "%s", received->tenant,
-                  "why", "%s", text, "more", "%llu", (unsigned long long)held, NULL);
-    back_send(gateway, &received->peer, header, version ? AMPEL_BACK_VERSION : AMPEL_BACK_MALFORMED, 0,
-              text);
+        ampel_log(AMPEL_LOG_WARN, "gateway", "a message cannot be read", "tenant", "%s",
+                  received->tenant, "why", "%s", text, "more", "%llu", (unsigned long long)held,
+                  NULL);
+    back_send(gateway, &received->peer, header, version ? AMPEL_BACK_VERSION : AMPEL_BACK_MALFORMED,
+              0, text);
 }
 
 /* ---- tenants -------------------------------------------------------------------------------- */
 
 static int tenant_order(const void *left, const void *right) {
-    return strcmp(((const struct tenant_state *)left)->tenant, ((const struct tenant_state *)right)->tenant);
+    return strcmp(((const struct tenant_state *)left)->tenant,
+                  ((const struct tenant_state *)right)->tenant);
 }
 
 static bool tenant_active(const struct ampel_gateway *gateway, const char *tenant) {
     if (tenant[0] == '\0' || gateway->tenants_count == 0) return false;
     struct tenant_state key = {.active = false};
     memcpy(key.tenant, tenant, sizeof(key.tenant));
-    const struct tenant_state *found = bsearch(&key, gateway->tenants, gateway->tenants_count,
-                                               sizeof(key), tenant_order);
+    const struct tenant_state *found =
+        bsearch(&key, gateway->tenants, gateway->tenants_count, sizeof(key), tenant_order);
     return found != NULL && found->active;
 }
 
@@ -176,7 +180,8 @@ static void tenants_take(struct ampel_gateway *gateway, const struct ampel_parce
 static void windows_take(struct ampel_gateway *gateway, const struct ampel_parcel_windows *parcel) {
     for (uint32_t i = 0; i < parcel->windows_count; i++) {
         const struct ampel_known_window *window = &parcel->windows[i];
-        const struct ampel_text tenant = text_of(window->tenant), producer = text_of(window->producer);
+        const struct ampel_text tenant = text_of(window->tenant),
+                                producer = text_of(window->producer);
         uint32_t index = ampel_gateway_producers_find(gateway->producers, tenant, producer);
         /* What was taken once is known for good, even where the bound is smaller today. */
         if (index == AMPEL_PRODUCER_NONE &&
@@ -185,7 +190,8 @@ static void windows_take(struct ampel_gateway *gateway, const struct ampel_parce
             gateway->failed = true;
             return;
         }
-        struct ampel_gateway_producer *known = ampel_gateway_producers_at(gateway->producers, index);
+        struct ampel_gateway_producer *known =
+            ampel_gateway_producers_at(gateway->producers, index);
         if (known->seen_ms < window->seen_ms) known->seen_ms = window->seen_ms;
         ampel_gateway_window_merge(&known->window, window->base, window->bits);
     }
@@ -199,7 +205,8 @@ static void windows_take(struct ampel_gateway *gateway, const struct ampel_parce
 /* ---- batches -------------------------------------------------------------------------------- */
 
 static void duplicate_ack(struct ampel_gateway *gateway, const struct ampel_received *received,
-                          const struct ampel_batch *batch, const struct ampel_gateway_producer *producer) {
+                          const struct ampel_batch *batch,
+                          const struct ampel_gateway_producer *producer) {
     struct ampel_gateway_waiting *told = ampel_gateway_waiting_make(&received->peer, batch);
     if (told == NULL) return; /* the feeder hears nothing and asks again */
     ampel_metric_add(AMPEL_METRIC_BATCHES_DUPLICATE, 1);
@@ -208,15 +215,16 @@ static void duplicate_ack(struct ampel_gateway *gateway, const struct ampel_rece
     free(told);
 }
 
-/* Hands a record of the batch to the keeper, or holds it where that has no room: then nothing more is read. */
+/* Hands a record of the batch to the keeper, or holds it where that has no room: then nothing more
+ * is read. */
 static bool record_hand_over(struct ampel_gateway *gateway, const struct ampel_received *received,
                              const struct ampel_batch *batch, uint32_t index, int64_t stamp_ms) {
     struct ampel_gateway_producer *producer = ampel_gateway_producers_at(gateway->producers, index);
     const uint64_t sequence = batch->header.sequence;
     const uint8_t *bytes;
     uint32_t size;
-    if (!ampel_record_encode_batch(gateway->record_builder, batch, text_of(producer->tenant), stamp_ms,
-                                   &bytes, &size))
+    if (!ampel_record_encode_batch(gateway->record_builder, batch, text_of(producer->tenant),
+                                   stamp_ms, &bytes, &size))
         return false;
     struct ampel_gateway_waiting *waiting = ampel_gateway_waiting_make(&received->peer, batch);
     struct ampel_parcel_record *record = ampel_parcel_record_make(size);
@@ -242,7 +250,8 @@ static bool record_hand_over(struct ampel_gateway *gateway, const struct ampel_r
     return true;
 }
 
-/* A batch that is new. What can change by tomorrow refuses it whole, without using up its sequence. */
+/* A batch that is new. What can change by tomorrow refuses it whole and leaves its sequence free.
+   What needs a person comes with retry_ms 0: a feeder then says so and does not wait in silence. */
 static void batch_admit(struct ampel_gateway *gateway, const struct ampel_received *received,
                         const struct ampel_batch *batch, uint32_t index) {
     const struct ampel_batch_header *header = &batch->header;
@@ -263,31 +272,36 @@ static void batch_admit(struct ampel_gateway *gateway, const struct ampel_receiv
             gateway->options.producers_per_tenant_max, stamp_ms, &index);
         if (status != AMPEL_CLAIM_OK) {
             const bool full = status == AMPEL_CLAIM_FULL;
-            back_send(gateway, &received->peer, header, full ? AMPEL_BACK_PRODUCERS : AMPEL_BACK_BUSY,
-                      full ? 60000 : 1000,
-                      full ? "producer: the tenant has as many producers as it may have" : "no memory");
+            back_send(gateway, &received->peer, header,
+                      full ? AMPEL_BACK_PRODUCERS : AMPEL_BACK_BUSY, full ? 60000 : 1000,
+                      full ? "producer: the tenant has as many producers as it may have"
+                           : "no memory");
             return;
         }
         ampel_metric_set(AMPEL_METRIC_PRODUCERS, ampel_gateway_producers_count(gateway->producers));
     }
     if (!record_hand_over(gateway, received, batch, index, stamp_ms))
-        back_send(gateway, &received->peer, header, AMPEL_BACK_BUSY, 1000, "no memory for the batch's record");
+        back_send(gateway, &received->peer, header, AMPEL_BACK_BUSY, 1000,
+                  "no memory for the batch's record");
 }
 
 static void batch_judge(struct ampel_gateway *gateway, const struct ampel_received *received,
                         const struct ampel_batch *batch) {
     const struct ampel_batch_header *header = &batch->header;
-    const uint32_t index = ampel_gateway_producers_find(gateway->producers, text_of(received->tenant),
-                                                        header->producer);
+    const uint32_t index = ampel_gateway_producers_find(
+        gateway->producers, text_of(received->tenant), header->producer);
     struct ampel_gateway_window unknown;
     ampel_gateway_window_init(&unknown);
     struct ampel_gateway_producer *producer =
         index == AMPEL_PRODUCER_NONE ? NULL : ampel_gateway_producers_at(gateway->producers, index);
     const struct ampel_gateway_window *window = producer == NULL ? &unknown : &producer->window;
     switch (ampel_gateway_window_query(window, header->sequence)) {
-    case AMPEL_SEQUENCE_DONE: duplicate_ack(gateway, received, batch, producer); break;
+    case AMPEL_SEQUENCE_DONE:
+        duplicate_ack(gateway, received, batch, producer);
+        break;
     case AMPEL_SEQUENCE_UNDERWAY:
-        ampel_gateway_waiting_push(producer->waiting[header->sequence % AMPEL_CREDIT], &received->peer);
+        ampel_gateway_waiting_push(producer->waiting[header->sequence % AMPEL_CREDIT],
+                                   &received->peer);
         break;
     case AMPEL_SEQUENCE_BEYOND: {
         char text[120];
@@ -296,7 +310,9 @@ static void batch_judge(struct ampel_gateway *gateway, const struct ampel_receiv
         back_send(gateway, &received->peer, header, AMPEL_BACK_CREDIT, 200, text);
         break;
     }
-    case AMPEL_SEQUENCE_FREE: batch_admit(gateway, received, batch, index); break;
+    case AMPEL_SEQUENCE_FREE:
+        batch_admit(gateway, received, batch, index);
+        break;
     }
 }
 
@@ -304,7 +320,8 @@ static void batch_judge(struct ampel_gateway *gateway, const struct ampel_receiv
 static bool may_come_in(struct ampel_gateway *gateway, const struct ampel_received *received,
                         const struct ampel_batch_header *header) {
     if (gateway->stopping) {
-        back_send(gateway, &received->peer, header, AMPEL_BACK_STOPPING, 1000, "the worker is stopping");
+        back_send(gateway, &received->peer, header, AMPEL_BACK_STOPPING, 1000,
+                  "the worker is stopping");
         return false;
     }
     if (!started(gateway)) {
@@ -361,7 +378,8 @@ static void hello_answer(struct ampel_gateway *gateway, const struct ampel_recei
         const struct ampel_gateway_producer *known =
             ampel_gateway_producers_at(gateway->producers, index);
         message.welcome.next = known->window.next;
-        message.welcome.done_count = ampel_gateway_window_done(&known->window, message.welcome.done);
+        message.welcome.done_count =
+            ampel_gateway_window_done(&known->window, message.welcome.done);
     }
     message_send(gateway, &received->peer, &message, AMPEL_MESSAGE_BYTES_MAX);
 }
@@ -380,8 +398,12 @@ static void message_take(struct ampel_gateway *gateway, const struct ampel_recei
         return;
     }
     switch (message.kind) {
-    case AMPEL_MESSAGE_BATCH: batch_take(gateway, received); break;
-    case AMPEL_MESSAGE_HELLO: hello_answer(gateway, received, message.hello.producer); break;
+    case AMPEL_MESSAGE_BATCH:
+        batch_take(gateway, received);
+        break;
+    case AMPEL_MESSAGE_HELLO:
+        hello_answer(gateway, received, message.hello.producer);
+        break;
     case AMPEL_MESSAGE_WATCH:
         (void)ampel_error_set(&error, "m", "watch belongs to the watchers' endpoint");
         unreadable_send(gateway, received, &nobody, &error);
@@ -431,14 +453,21 @@ static void record_take(struct ampel_gateway *gateway, struct ampel_parcel_recor
 
 static void parcel_take(struct ampel_gateway *gateway, struct ampel_parcel *parcel) {
     switch (parcel->kind) {
-    case AMPEL_PARCEL_RECORD: record_take(gateway, (struct ampel_parcel_record *)parcel); return;
-    case AMPEL_PARCEL_WINDOWS: windows_take(gateway, (struct ampel_parcel_windows *)parcel); break;
-    case AMPEL_PARCEL_TENANTS: tenants_take(gateway, (struct ampel_parcel_tenants *)parcel); break;
+    case AMPEL_PARCEL_RECORD:
+        record_take(gateway, (struct ampel_parcel_record *)parcel);
+        return;
+    case AMPEL_PARCEL_WINDOWS:
+        windows_take(gateway, (struct ampel_parcel_windows *)parcel);
+        break;
+    case AMPEL_PARCEL_TENANTS:
+        tenants_take(gateway, (struct ampel_parcel_tenants *)parcel);
+        break;
     case AMPEL_PARCEL_STOP:
         gateway->stopping = true;
         gateway->stop_until_ns = INT64_MAX;
         break;
-    default: AMPEL_ASSERT(false);
+    default:
+        AMPEL_ASSERT(false);
     }
     ready_tell(gateway);
     ampel_parcel_free(parcel);
@@ -485,10 +514,12 @@ static enum ampel_turn turn(void *context, int64_t *wake_ns) {
     }
     hand_on(gateway);
     (void)ampel_replies_flush(&gateway->replies, &gateway->options.network);
-    /* Receiving is the last that is done with the network before the stage waits: its fd stirs only for what came after. */
+    /* Receiving is the last that is done with the network before the stage waits: its fd stirs only
+     * for what came after. */
     struct ampel_received received;
     const struct ampel_network *network = &gateway->options.network;
-    while (messages < MESSAGES_A_TURN && reads(gateway) && network->receive(network->context, &received)) {
+    while (messages < MESSAGES_A_TURN && reads(gateway) &&
+           network->receive(network->context, &received)) {
         message_take(gateway, &received);
         network->release(network->context, &received);
         messages++;
@@ -508,20 +539,22 @@ static uint32_t fds(void *context, int *out, uint32_t capacity) {
     out[0] = ampel_queue_fd(gateway->options.in);
     /* While nothing is read the network's fd stays readable, and the thread would spin. */
     if (!reads(gateway)) return 1;
-    return 1 + gateway->options.network_fds(gateway->options.network.context, out + 1, capacity - 1);
+    return 1 +
+           gateway->options.network_fds(gateway->options.network.context, out + 1, capacity - 1);
 }
 
 bool ampel_gateway_open(const struct ampel_gateway_options *options, struct ampel_gateway **out) {
     struct ampel_gateway *gateway = calloc(1, sizeof(*gateway));
     if (gateway == NULL) return false;
     gateway->options = *options;
-    if (gateway->options.message_bytes_max == 0) gateway->options.message_bytes_max = AMPEL_BATCH_BYTES_MAX;
+    if (gateway->options.message_bytes_max == 0)
+        gateway->options.message_bytes_max = AMPEL_BATCH_BYTES_MAX;
     gateway->producers = ampel_gateway_producers_open();
     gateway->batch_decoder = ampel_batch_decoder_open();
     gateway->message_decoder = ampel_message_decoder_open();
     gateway->record_builder = ampel_record_builder_open(options->partitions);
-    if (gateway->producers == NULL || gateway->batch_decoder == NULL || gateway->message_decoder == NULL ||
-        gateway->record_builder == NULL) {
+    if (gateway->producers == NULL || gateway->batch_decoder == NULL ||
+        gateway->message_decoder == NULL || gateway->record_builder == NULL) {
         ampel_gateway_close(gateway);
         return false;
     }

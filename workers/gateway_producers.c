@@ -37,7 +37,8 @@ static bool same_peer(const struct ampel_peer *left, const struct ampel_peer *ri
     return left->size == right->size && memcmp(left->bytes, right->bytes, left->size) == 0;
 }
 
-void ampel_gateway_waiting_push(struct ampel_gateway_waiting *waiting, const struct ampel_peer *peer) {
+void ampel_gateway_waiting_push(struct ampel_gateway_waiting *waiting,
+                                const struct ampel_peer *peer) {
     for (uint32_t i = 0; i < waiting->peers_count; i++)
         if (same_peer(&waiting->peers[i], peer)) return;
     if (waiting->peers_count == AMPEL_WAITING_PEERS_MAX) {
@@ -54,8 +55,8 @@ static bool same_text(const char *name, struct ampel_text text) {
     return strlen(name) == text.size && memcmp(name, text.bytes, text.size) == 0;
 }
 
-static uint32_t bucket_first(const struct ampel_gateway_producers *producers, struct ampel_text tenant,
-                             struct ampel_text producer) {
+static uint32_t bucket_first(const struct ampel_gateway_producers *producers,
+                             struct ampel_text tenant, struct ampel_text producer) {
     char key[2 * AMPEL_ID_BYTES_MAX + 1];
     AMPEL_ASSERT(tenant.size <= AMPEL_ID_BYTES_MAX && producer.size <= AMPEL_ID_BYTES_MAX);
     memcpy(key, tenant.bytes, tenant.size);
@@ -71,7 +72,8 @@ static struct ampel_text text_of(const char *name) {
 
 static void bucket_fill(struct ampel_gateway_producers *producers, uint32_t index) {
     const struct ampel_gateway_producer *producer = producers->slots[index];
-    uint32_t bucket = bucket_first(producers, text_of(producer->tenant), text_of(producer->producer));
+    uint32_t bucket =
+        bucket_first(producers, text_of(producer->tenant), text_of(producer->producer));
     while (producers->buckets[bucket] != 0)
         bucket = (bucket + 1) & (producers->buckets_count - 1);
     producers->buckets[bucket] = index + 1;
@@ -84,8 +86,10 @@ static void buckets_rebuild(struct ampel_gateway_producers *producers) {
 }
 
 static bool table_grow(struct ampel_gateway_producers *producers) {
-    const uint32_t capacity = producers->slots_capacity == 0 ? SLOTS_FIRST : producers->slots_capacity * 2;
-    struct ampel_gateway_producer **slots = calloc(capacity, sizeof(struct ampel_gateway_producer *));
+    const uint32_t capacity =
+        producers->slots_capacity == 0 ? SLOTS_FIRST : producers->slots_capacity * 2;
+    struct ampel_gateway_producer **slots =
+        calloc(capacity, sizeof(struct ampel_gateway_producer *));
     uint32_t *buckets = calloc((size_t)capacity * 2, sizeof(*buckets));
     if (slots == NULL || buckets == NULL) {
         free(slots);
@@ -151,8 +155,8 @@ struct ampel_gateway_producer *ampel_gateway_producers_at(struct ampel_gateway_p
     return producers->slots[index];
 }
 
-/* Forgetting it can cost nobody anything: nothing is under way, and either nothing was ever durable or the
-   partitions have let go of it. */
+/* Forgetting it can cost nobody anything: nothing is under way, and either nothing was ever durable
+   or the partitions have let go of it. */
 static bool forgettable(const struct ampel_gateway_producer *producer, int64_t now_ms) {
     uint64_t done[AMPEL_CREDIT];
     if (!ampel_gateway_window_quiet(&producer->window)) return false;
@@ -185,10 +189,11 @@ static uint32_t slot_free(const struct ampel_gateway_producers *producers) {
     return producers->slots_count;
 }
 
-enum ampel_claim_status
-ampel_gateway_producers_claim(struct ampel_gateway_producers *producers, struct ampel_text tenant,
-                              struct ampel_text producer, uint32_t per_tenant_max, int64_t now_ms,
-                              uint32_t *index) {
+enum ampel_claim_status ampel_gateway_producers_claim(struct ampel_gateway_producers *producers,
+                                                      struct ampel_text tenant,
+                                                      struct ampel_text producer,
+                                                      uint32_t per_tenant_max, int64_t now_ms,
+                                                      uint32_t *index) {
     if (!room_make(producers, tenant, per_tenant_max, now_ms)) return AMPEL_CLAIM_FULL;
     const uint32_t slot = slot_free(producers);
     if (slot == producers->slots_capacity && !table_grow(producers)) return AMPEL_CLAIM_NO_MEMORY;

@@ -62,8 +62,9 @@ void ampel_gateway_window_merge(struct ampel_gateway_window *window, uint64_t ba
             bit_clear(window->done, window->next + i);
         window->next = base;
     }
-    /* A partition whose base lies further back knows nothing beyond the greatest base plus the credit, because
-       the gateway took no sequence beyond it. Bytes of the world all the same: what does not fit is left out. */
+    /* A partition whose base lies further back knows nothing beyond the greatest base plus the
+       credit, because the gateway took no sequence beyond it. Bytes of the world all the same: what
+       does not fit is left out. */
     for (uint32_t i = 0; i < AMPEL_CREDIT; i++) {
         if ((bits[i / 64] >> (i % 64) & 1) == 0 || base > UINT64_MAX - i) continue;
         const uint64_t sequence = base + i;

@@ -11,7 +11,7 @@
 #include <zmq.h>
 
 #define KEYFILE_BYTES_MAX 4096
-#define KEY_BYTES 32
+#define KEY_BYTES         32
 
 bool ampel_key_valid(const char *key) {
     uint8_t bytes[KEY_BYTES];
@@ -71,7 +71,8 @@ static bool line_read(const char *path, char *line, struct ampel_keyfile *out,
                      : strcmp(line, "server") == 0 ? out->server_key
                                                    : NULL;
     if (to == NULL)
-        return ampel_error_set(error, line, "%s: a line starts with public, secret or server", path);
+        return ampel_error_set(error, line, "%s: a line starts with public, secret or server",
+                               path);
     if (to[0] != '\0') return ampel_error_set(error, line, "%s: given twice", path);
     if (!ampel_key_valid(key))
         return ampel_error_set(error, line, "%s: not a key of 40 characters of Z85", path);
@@ -81,12 +82,15 @@ static bool line_read(const char *path, char *line, struct ampel_keyfile *out,
 
 static bool complete(const char *path, bool server, const struct ampel_keyfile *keyfile,
                      struct ampel_error *error) {
-    if (keyfile->public_key[0] == '\0') return ampel_error_set(error, "public", "%s: missing", path);
-    if (keyfile->secret_key[0] == '\0') return ampel_error_set(error, "secret", "%s: missing", path);
+    if (keyfile->public_key[0] == '\0')
+        return ampel_error_set(error, "public", "%s: missing", path);
+    if (keyfile->secret_key[0] == '\0')
+        return ampel_error_set(error, "secret", "%s: missing", path);
     if (server && keyfile->server_key[0] == '\0')
         return ampel_error_set(error, "server", "%s: missing: the worker's public key", path);
     if (!server && keyfile->server_key[0] != '\0')
-        return ampel_error_set(error, "server", "%s: this is a tenant's key file, not the worker's", path);
+        return ampel_error_set(error, "server", "%s: this is a tenant's key file, not the worker's",
+                               path);
     char derived[AMPEL_KEY_TEXT_SIZE];
     if (zmq_curve_public(derived, keyfile->secret_key) != 0 ||
         strcmp(derived, keyfile->public_key) != 0)
@@ -135,7 +139,8 @@ bool ampel_keyfile_write(const char *path, const struct ampel_keyfile *keyfile,
     int size = snprintf(text, sizeof(text), "public %s\nsecret %s\n", keyfile->public_key,
                         keyfile->secret_key);
     if (keyfile->server_key[0] != '\0')
-        size += snprintf(text + size, sizeof(text) - (size_t)size, "server %s\n", keyfile->server_key);
+        size +=
+            snprintf(text + size, sizeof(text) - (size_t)size, "server %s\n", keyfile->server_key);
     const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (fd < 0) return ampel_error_set(error, "", "%s: %s", path, strerror(errno));
     const bool written = all_written(fd, text, (size_t)size);

@@ -15,14 +15,14 @@
 /* TCP asks a silent peer after this long, this often, before it is gone. */
 #define KEEPALIVE_AFTER_S 10
 #define KEEPALIVE_EVERY_S 5
-#define KEEPALIVE_TRIES 3
-/* Also how long a peer that is turned away with "not now" (ZAP 300) waits before it tries again: 4.3.4 leaves its
-   connection to this timer. */
+#define KEEPALIVE_TRIES   3
+/* Also how long a peer that is turned away with "not now" (ZAP 300) waits before it tries
+   again: 4.3.4 leaves its connection to this timer. */
 #define HANDSHAKE_MS 5000
 /* How long closing waits for the last acks to leave. */
 #define LINGER_MS 1000
 /* What CURVE and ZMTP add to a message. */
-#define ENVELOPE_BYTES 64
+#define ENVELOPE_BYTES  64
 #define PEER_NAME_BYTES 5
 
 struct ampel_hub {
@@ -36,7 +36,8 @@ struct ampel_hub {
 struct network {
     struct ampel_hub *hub;
     void *socket;
-    struct ampel_zap_keys keys; /* the stage's own, as its thread may not look into the ZAP handler's */
+    struct ampel_zap_keys
+        keys; /* the stage's own, as its thread may not look into the ZAP handler's */
     struct ampel_rate dropped_rate;
     char endpoint[ENDPOINT_BYTES_MAX];
 };
@@ -46,7 +47,8 @@ struct network {
 static void dropped_tell(struct network *network, const char *why) {
     uint64_t held;
     const struct ampel_clock *clock = &network->hub->clock;
-    if (!ampel_rate_pass(&network->dropped_rate, clock->monotonic_ns(clock->context), &held)) return;
+    if (!ampel_rate_pass(&network->dropped_rate, clock->monotonic_ns(clock->context), &held))
+        return;
     ampel_log(AMPEL_LOG_WARN, "network", "message dropped", "why", "%s", why, "endpoint", "%s",
               network->endpoint, "more", "%llu", (unsigned long long)held, NULL);
 }
@@ -137,11 +139,12 @@ static enum ampel_send_status message_send(void *context, const struct ampel_pee
                                            const uint8_t *bytes, uint32_t size) {
     const struct network *network = context;
     const int flags = ZMQ_DONTWAIT | ZMQ_SNDMORE;
-    /* With ZMQ_ROUTER_MANDATORY the first part is refused where the peer is gone (EHOSTUNREACH) or its
-       queue full (EAGAIN); once it is taken the second part is, too. */
+    /* With ZMQ_ROUTER_MANDATORY the first part is refused where the peer is gone (EHOSTUNREACH) or
+       its queue full (EAGAIN); once it is taken the second part is, too. */
     int taken = zmq_send(network->socket, peer->bytes, peer->size, flags);
     if (taken < 0 && zmq_errno() == EAGAIN) {
-        /* A send that fails does not always look whether the queue was emptied in between; asking for events does. */
+        /* A send that fails does not always look whether the queue was emptied in between; asking
+         * for events does. */
         int events;
         size_t events_size = sizeof(events);
         (void)zmq_getsockopt(network->socket, ZMQ_EVENTS, &events, &events_size);
@@ -163,10 +166,13 @@ static bool options_set(const struct ampel_hub *hub, void *socket, const char *e
     const int64_t message_bytes_max =
         (int64_t)hub->message_bytes_max + AMPEL_NETWORK_SLACK_BYTES + ENVELOPE_BYTES;
     return option_set(socket, ZMQ_CURVE_SERVER, 1) &&
-           zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, hub->keys.secret_key, AMPEL_KEY_TEXT_SIZE) == 0 &&
-           zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, AMPEL_ZAP_DOMAIN, strlen(AMPEL_ZAP_DOMAIN)) == 0 &&
+           zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, hub->keys.secret_key, AMPEL_KEY_TEXT_SIZE) ==
+               0 &&
+           zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, AMPEL_ZAP_DOMAIN, strlen(AMPEL_ZAP_DOMAIN)) ==
+               0 &&
            option_set(socket, ZMQ_ROUTER_MANDATORY, 1) &&
-           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof(message_bytes_max)) == 0 &&
+           zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &message_bytes_max, sizeof(message_bytes_max)) ==
+               0 &&
            option_set(socket, ZMQ_RCVHWM, AMPEL_NETWORK_RECEIVE_HWM) &&
            option_set(socket, ZMQ_SNDHWM, AMPEL_NETWORK_SEND_HWM) &&
            option_set(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS) &&
@@ -197,8 +203,10 @@ bool ampel_network_zmq_open(struct ampel_hub *hub, const char *endpoint, struct 
         free(network);
         return false;
     }
-    *out = (struct ampel_network){
-        .context = network, .receive = message_next, .release = message_release, .send = message_send};
+    *out = (struct ampel_network){.context = network,
+                                  .receive = message_next,
+                                  .release = message_release,
+                                  .send = message_send};
     return true;
 }
 
@@ -223,7 +231,8 @@ uint32_t ampel_network_zmq_fds(void *network_context, int *fds, uint32_t capacit
 void ampel_network_zmq_tenants(void *network_context, const struct ampel_parcel_tenants *tenants) {
     struct network *network = network_context;
     if (!ampel_zap_keys_set(&network->keys, tenants))
-        ampel_log(AMPEL_LOG_ERROR, "network", "no memory for the tenants' keys: the old ones stay", NULL);
+        ampel_log(AMPEL_LOG_ERROR, "network", "no memory for the tenants' keys: the old ones stay",
+                  NULL);
     ampel_zap_tenants(network->hub->zap, tenants);
 }
 

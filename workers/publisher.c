@@ -14,11 +14,11 @@
 #include "workers/rate.h"
 #include "workers/replies.h"
 
-#define PARCELS_A_TURN 256
+#define PARCELS_A_TURN  256
 #define MESSAGES_A_TURN 64
 /* What is stored and still kept for watchers that are a little behind. */
-#define KEPT_BYTES_MAX (UINT64_C(32) << 20)
-#define REPLY_AGAIN_NS INT64_C(20000000)
+#define KEPT_BYTES_MAX   (UINT64_C(32) << 20)
+#define REPLY_AGAIN_NS   INT64_C(20000000)
 #define STOP_PATIENCE_NS INT64_C(2000000000)
 
 /* What was told of one partition. */
@@ -34,20 +34,21 @@ struct told_numbers {
 struct partition {
     struct ampel_parcel_out **outs; /* told since its last checkpoint */
     uint32_t outs_count, outs_capacity;
-    struct told_numbers open;       /* of outs */
-    struct told_numbers flight;     /* of checkpoints under way: stored when they are COMMITTED. Two may be, where
-                                       the shard heard of the first one before we did. */
+    struct told_numbers open;   /* of outs */
+    struct told_numbers flight; /* of checkpoints under way: stored when they are COMMITTED. Two may
+                                   be, where the shard heard of the first one before we did. */
 };
-
 
 struct ampel_publisher {
     struct ampel_publisher_options options;
     struct ampel_message_decoder *decoder;
     struct ampel_publisher_streams *streams;
     struct ampel_publisher_watchers *watchers;
-    struct ampel_replies replies;  /* to those who are no watchers */
-    struct ampel_outbox scribe;    /* at most a checkpoint for each partition and an ASK for each watcher */
-    struct ampel_outbox early;     /* OUTs and checkpoints that came before the numbers; its queue is never used */
+    struct ampel_replies replies; /* to those who are no watchers */
+    struct ampel_outbox
+        scribe; /* at most a checkpoint for each partition and an ASK for each watcher */
+    struct ampel_outbox
+        early; /* OUTs and checkpoints that came before the numbers; its queue is never used */
     struct partition *partitions;
     struct ampel_parcel_tenants *tenants; /* the last; NULL: none yet, and no numbers */
     uint64_t epoch;
@@ -106,11 +107,13 @@ static uint32_t change_encode(struct ampel_publisher *publisher, const struct am
 static bool told_take(struct ampel_publisher *publisher, struct partition *partition,
                       struct ampel_told *told) {
     uint32_t stream;
-    if (!ampel_publisher_streams_claim(publisher->streams, told->tenant, told->stream, &stream)) return false;
+    if (!ampel_publisher_streams_claim(publisher->streams, told->tenant, told->stream, &stream))
+        return false;
     told->number = ampel_publisher_streams_next(publisher->streams, stream);
     const uint32_t size = change_encode(publisher, told);
     AMPEL_ASSERT(size > 0);
-    ampel_metric_add(told->stream == AMPEL_STREAM_ALERTS ? AMPEL_METRIC_ALERTS : AMPEL_METRIC_SCORES, 1);
+    ampel_metric_add(
+        told->stream == AMPEL_STREAM_ALERTS ? AMPEL_METRIC_ALERTS : AMPEL_METRIC_SCORES, 1);
     return ampel_publisher_streams_push(publisher->streams, stream, publisher->scratch, size) &&
            numbers_push(&partition->open,
                         (struct told_number){.stream = stream, .number = told->number});
@@ -134,7 +137,8 @@ static bool out_take(struct ampel_publisher *publisher, struct ampel_parcel_out 
 }
 
 /* The checkpoint goes on with everything that was told since the last one of its partition. */
-static bool checkpoint_take(struct ampel_publisher *publisher, struct ampel_checkpoint *checkpoint) {
+static bool checkpoint_take(struct ampel_publisher *publisher,
+                            struct ampel_checkpoint *checkpoint) {
     AMPEL_ASSERT(checkpoint->partition < publisher->options.partitions);
     struct partition *partition = &publisher->partitions[checkpoint->partition];
     checkpoint->stream_epoch = publisher->epoch;
@@ -151,17 +155,20 @@ static bool checkpoint_take(struct ampel_publisher *publisher, struct ampel_chec
     return ampel_outbox_push(&publisher->scribe, &checkpoint->parcel);
 }
 
-static void committed_take(struct ampel_publisher *publisher, const struct ampel_parcel_committed *committed) {
+static void committed_take(struct ampel_publisher *publisher,
+                           const struct ampel_parcel_committed *committed) {
     if (committed->fenced) return;
     AMPEL_ASSERT(committed->partition < publisher->options.partitions);
     struct told_numbers *flight = &publisher->partitions[committed->partition].flight;
     uint32_t stored = 0;
-    for (; stored < flight->count && flight->numbers[stored].position <= committed->position; stored++)
+    for (; stored < flight->count && flight->numbers[stored].position <= committed->position;
+         stored++)
         ampel_publisher_streams_stored(publisher->streams, flight->numbers[stored].stream,
                                        flight->numbers[stored].number);
     flight->count -= stored;
     if (stored > 0 && flight->count > 0)
-        memmove(flight->numbers, flight->numbers + stored, flight->count * sizeof(*flight->numbers));
+        memmove(flight->numbers, flight->numbers + stored,
+                flight->count * sizeof(*flight->numbers));
 }
 
 /* ---- tenants -------------------------------------------------------------------------------- */
@@ -169,7 +176,8 @@ static void committed_take(struct ampel_publisher *publisher, const struct ampel
 static bool tenant_active(const void *context, const char *tenant) {
     const struct ampel_parcel_tenants *tenants = context;
     for (uint32_t i = 0; i < tenants->keys_count; i++)
-        if (!tenants->keys[i].suspended && strcmp(tenants->keys[i].tenant, tenant) == 0) return true;
+        if (!tenants->keys[i].suspended && strcmp(tenants->keys[i].tenant, tenant) == 0)
+            return true;
     return false;
 }
 
@@ -191,8 +199,8 @@ static bool tenants_take(struct ampel_publisher *publisher, struct ampel_parcel_
     for (uint32_t i = 0; i < tenants->numbers_count; i++) {
         const struct ampel_stream_number *number = &tenants->numbers[i];
         uint32_t stream;
-        if (!ampel_publisher_streams_claim(publisher->streams, text_of(number->tenant), number->stream,
-                                           &stream))
+        if (!ampel_publisher_streams_claim(publisher->streams, text_of(number->tenant),
+                                           number->stream, &stream))
             return false;
         ampel_publisher_streams_start(publisher->streams, stream, number->next);
     }
@@ -231,7 +239,8 @@ static void parcel_take(struct ampel_publisher *publisher, struct ampel_parcel *
         else
             ampel_parcel_free(parcel);
         break;
-    default: AMPEL_ASSERT(false);
+    default:
+        AMPEL_ASSERT(false);
     }
     if (!taken) publisher->failed = true;
 }
@@ -247,10 +256,12 @@ static void back_send(struct ampel_publisher *publisher, const struct ampel_peer
     const uint32_t size =
         ampel_message_encode(&message, publisher->scratch, sizeof(publisher->scratch));
     AMPEL_ASSERT(size > 0);
-    ampel_replies_send(&publisher->replies, &publisher->options.network, peer, publisher->scratch, size);
+    ampel_replies_send(&publisher->replies, &publisher->options.network, peer, publisher->scratch,
+                       size);
 }
 
-static void unreadable_send(struct ampel_publisher *publisher, const struct ampel_received *received,
+static void unreadable_send(struct ampel_publisher *publisher,
+                            const struct ampel_received *received,
                             const struct ampel_error *error) {
     char text[sizeof(error->field) + sizeof(error->reason) + 4];
     (void)snprintf(text, sizeof(text), "%s%s%s", error->field, error->field[0] != '\0' ? ": " : "",
@@ -258,15 +269,18 @@ static void unreadable_send(struct ampel_publisher *publisher, const struct ampe
     uint64_t held;
     if (ampel_rate_pass(&publisher->malformed_rate, monotonic_ns(publisher), &held))
         ampel_log(AMPEL_LOG_WARN, "publisher", "a message cannot be read", "tenant", "%s",
-                  received->tenant, "why", "%s", text, "more", "%llu", (unsigned long long)held, NULL);
+                  received->tenant, "why", "%s", text, "more", "%llu", (unsigned long long)held,
+                  NULL);
     const bool version = strcmp(error->field, "v") == 0;
-    back_send(publisher, &received->peer, version ? AMPEL_BACK_VERSION : AMPEL_BACK_MALFORMED, 0, text);
+    back_send(publisher, &received->peer, version ? AMPEL_BACK_VERSION : AMPEL_BACK_MALFORMED, 0,
+              text);
 }
 
 static void watch_take(struct ampel_publisher *publisher, const struct ampel_received *received,
                        const struct ampel_message_watch *watch) {
     if (publisher->tenants == NULL) {
-        back_send(publisher, &received->peer, AMPEL_BACK_STARTING, 500, "the streams are not known yet");
+        back_send(publisher, &received->peer, AMPEL_BACK_STARTING, 500,
+                  "the streams are not known yet");
         return;
     }
     if (received->tenant[0] == '\0' || !tenant_active(publisher->tenants, received->tenant)) {
@@ -279,19 +293,22 @@ static void watch_take(struct ampel_publisher *publisher, const struct ampel_rec
                                        &stream) ||
         !ampel_publisher_watchers_push(publisher->watchers, &received->peer, stream, watch->from,
                                        publisher->epoch, monotonic_ns(publisher)))
-        back_send(publisher, &received->peer, AMPEL_BACK_BUSY, 5000, "there are as many watchers as may be");
+        back_send(publisher, &received->peer, AMPEL_BACK_BUSY, 5000,
+                  "there are as many watchers as may be");
 }
 
 static void message_take(struct ampel_publisher *publisher, const struct ampel_received *received) {
     struct ampel_message message;
     struct ampel_error error = {0};
-    if (!ampel_message_decode(publisher->decoder, received->bytes, received->size, &message, &error)) {
+    if (!ampel_message_decode(publisher->decoder, received->bytes, received->size, &message,
+                              &error)) {
         unreadable_send(publisher, received, &error);
     } else if (message.kind == AMPEL_MESSAGE_WATCH) {
         watch_take(publisher, received, &message.watch);
     } else {
         (void)ampel_error_set(&error, "m", "%s",
-                              message.kind == AMPEL_MESSAGE_BATCH || message.kind == AMPEL_MESSAGE_HELLO
+                              message.kind == AMPEL_MESSAGE_BATCH ||
+                                      message.kind == AMPEL_MESSAGE_HELLO
                                   ? "hello and batches belong to the feeders' endpoint"
                                   : "a watcher sends watch");
         unreadable_send(publisher, received, &error);
@@ -304,7 +321,8 @@ static void message_take(struct ampel_publisher *publisher, const struct ampel_r
 static bool ended(struct ampel_publisher *publisher, bool behind) {
     if (publisher->stops_count < publisher->options.shards_count || publisher->scribe.count > 0)
         return false;
-    if (publisher->stop_until_ns == 0) publisher->stop_until_ns = monotonic_ns(publisher) + STOP_PATIENCE_NS;
+    if (publisher->stop_until_ns == 0)
+        publisher->stop_until_ns = monotonic_ns(publisher) + STOP_PATIENCE_NS;
     return !behind || monotonic_ns(publisher) >= publisher->stop_until_ns;
 }
 
@@ -323,7 +341,8 @@ static enum ampel_turn turn(void *context, int64_t *wake_ns) {
     (void)ampel_replies_flush(&publisher->replies, &publisher->options.network);
     ampel_metric_set(AMPEL_METRIC_UNSTORED_BYTES,
                      (int64_t)ampel_publisher_streams_unstored_bytes(publisher->streams));
-    /* Receiving is the last that is done with the network before the stage waits: its fd stirs only for what came after. */
+    /* Receiving is the last that is done with the network before the stage waits: its fd stirs only
+     * for what came after. */
     struct ampel_received received;
     const struct ampel_network *network = &publisher->options.network;
     while (messages < MESSAGES_A_TURN && network->receive(network->context, &received)) {
@@ -346,10 +365,12 @@ static uint32_t fds(void *context, int *out, uint32_t capacity) {
     struct ampel_publisher *publisher = context;
     AMPEL_ASSERT(capacity >= 2);
     out[0] = ampel_queue_fd(publisher->options.in);
-    return 1 + publisher->options.network_fds(publisher->options.network.context, out + 1, capacity - 1);
+    return 1 + publisher->options.network_fds(publisher->options.network.context, out + 1,
+                                              capacity - 1);
 }
 
-bool ampel_publisher_open(const struct ampel_publisher_options *options, struct ampel_publisher **out) {
+bool ampel_publisher_open(const struct ampel_publisher_options *options,
+                          struct ampel_publisher **out) {
     struct ampel_publisher *publisher = calloc(1, sizeof(*publisher));
     if (publisher == NULL) return false;
     publisher->options = *options;
@@ -391,5 +412,6 @@ void ampel_publisher_close(struct ampel_publisher *publisher) {
 }
 
 struct ampel_stage ampel_publisher_stage(struct ampel_publisher *publisher) {
-    return (struct ampel_stage){.name = "publisher", .context = publisher, .turn = turn, .fds = fds};
+    return (struct ampel_stage){
+        .name = "publisher", .context = publisher, .turn = turn, .fds = fds};
 }

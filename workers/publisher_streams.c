@@ -6,7 +6,7 @@
 #include "proto/hash.h"
 
 #define STREAMS_FIRST 16
-#define RING_FIRST 64
+#define RING_FIRST    64
 
 struct kept {
     uint8_t *bytes;
@@ -91,8 +91,9 @@ static bool grow(struct ampel_publisher_streams *streams) {
     return true;
 }
 
-bool ampel_publisher_streams_claim(struct ampel_publisher_streams *streams, struct ampel_text tenant,
-                                   enum ampel_stream kind, uint32_t *index) {
+bool ampel_publisher_streams_claim(struct ampel_publisher_streams *streams,
+                                   struct ampel_text tenant, enum ampel_stream kind,
+                                   uint32_t *index) {
     AMPEL_ASSERT(tenant.size > 0 && tenant.size <= AMPEL_ID_BYTES_MAX);
     uint32_t bucket = bucket_find(streams, tenant, kind);
     if (streams->buckets[bucket] == 0) {
@@ -114,25 +115,30 @@ static struct stream *at(const struct ampel_publisher_streams *streams, uint32_t
     return &streams->streams[index];
 }
 
-void ampel_publisher_streams_start(struct ampel_publisher_streams *streams, uint32_t index, uint64_t next) {
+void ampel_publisher_streams_start(struct ampel_publisher_streams *streams, uint32_t index,
+                                   uint64_t next) {
     struct stream *stream = at(streams, index);
     AMPEL_ASSERT(stream->first == stream->next);
     stream->first = stream->next = next > 0 ? next : 1;
 }
 
-const char *ampel_publisher_streams_tenant(const struct ampel_publisher_streams *streams, uint32_t index) {
+const char *ampel_publisher_streams_tenant(const struct ampel_publisher_streams *streams,
+                                           uint32_t index) {
     return at(streams, index)->tenant;
 }
 
-enum ampel_stream ampel_publisher_streams_kind(const struct ampel_publisher_streams *streams, uint32_t index) {
+enum ampel_stream ampel_publisher_streams_kind(const struct ampel_publisher_streams *streams,
+                                               uint32_t index) {
     return at(streams, index)->kind;
 }
 
-uint64_t ampel_publisher_streams_next(const struct ampel_publisher_streams *streams, uint32_t index) {
+uint64_t ampel_publisher_streams_next(const struct ampel_publisher_streams *streams,
+                                      uint32_t index) {
     return at(streams, index)->next;
 }
 
-uint64_t ampel_publisher_streams_first(const struct ampel_publisher_streams *streams, uint32_t index) {
+uint64_t ampel_publisher_streams_first(const struct ampel_publisher_streams *streams,
+                                       uint32_t index) {
     return at(streams, index)->first;
 }
 

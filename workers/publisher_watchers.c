@@ -7,24 +7,24 @@
 
 /* Messages to one watcher before the next has its turn. */
 #define MESSAGES_A_PUMP 256
-#define FULL_AGAIN_NS INT64_C(20000000)
+#define FULL_AGAIN_NS   INT64_C(20000000)
 /* The database was away when rows were asked for. */
-#define ASK_AGAIN_NS INT64_C(1000000000)
+#define ASK_AGAIN_NS        INT64_C(1000000000)
 #define SMALL_MESSAGE_BYTES 512
 
 struct watcher {
     struct ampel_peer peer;
     uint32_t stream;
-    bool greeted;            /* `watching` was sent */
-    bool asked;              /* an ANSWER is to come */
-    bool stale;              /* and is of no use: it was asked for before the watcher started anew */
+    bool greeted; /* `watching` was sent */
+    bool asked;   /* an ANSWER is to come */
+    bool stale;   /* and is of no use: it was asked for before the watcher started anew */
     uint64_t epoch;
-    uint64_t next;           /* the number it is sent next */
-    uint64_t ask_from, ask_before; /* of the last ASK: numbers it is good for */
+    uint64_t next;                      /* the number it is sent next */
+    uint64_t ask_from, ask_before;      /* of the last ASK: numbers it is good for */
     struct ampel_parcel_answer *answer; /* rows under way, from answer_at on */
     uint32_t answer_at;
-    int64_t sent_ns;         /* the last message of any kind */
-    int64_t not_before_ns;   /* it was full, or the database away */
+    int64_t sent_ns;       /* the last message of any kind */
+    int64_t not_before_ns; /* it was full, or the database away */
 };
 
 struct ampel_publisher_watchers {
@@ -34,8 +34,9 @@ struct ampel_publisher_watchers {
     struct watcher *watchers;
 };
 
-struct ampel_publisher_watchers *ampel_publisher_watchers_open(struct ampel_publisher_streams *streams,
-                                                               const struct ampel_network *network) {
+struct ampel_publisher_watchers *
+ampel_publisher_watchers_open(struct ampel_publisher_streams *streams,
+                              const struct ampel_network *network) {
     struct ampel_publisher_watchers *watchers = calloc(1, sizeof(*watchers));
     if (watchers == NULL) return NULL;
     watchers->streams = streams;
@@ -56,8 +57,8 @@ static void forget(struct ampel_publisher_watchers *watchers, uint32_t index) {
     watchers->watchers[index] = watchers->watchers[--watchers->count];
 }
 
-static struct watcher *find(const struct ampel_publisher_watchers *watchers, const struct ampel_peer *peer,
-                            uint32_t stream) {
+static struct watcher *find(const struct ampel_publisher_watchers *watchers,
+                            const struct ampel_peer *peer, uint32_t stream) {
     for (uint32_t i = 0; i < watchers->count; i++) {
         struct watcher *watcher = &watchers->watchers[i];
         if (watcher->stream == stream && watcher->peer.size == peer->size &&
@@ -79,8 +80,9 @@ static struct watcher *claim(struct ampel_publisher_watchers *watchers) {
     return &watchers->watchers[watchers->count++];
 }
 
-bool ampel_publisher_watchers_push(struct ampel_publisher_watchers *watchers, const struct ampel_peer *peer,
-                                   uint32_t stream, uint64_t from, uint64_t epoch, int64_t now_ns) {
+bool ampel_publisher_watchers_push(struct ampel_publisher_watchers *watchers,
+                                   const struct ampel_peer *peer, uint32_t stream, uint64_t from,
+                                   uint64_t epoch, int64_t now_ns) {
     struct watcher *watcher = find(watchers, peer, stream);
     const bool asked = watcher != NULL && watcher->asked;
     if (watcher == NULL) {
@@ -108,7 +110,8 @@ void ampel_publisher_watchers_answer(struct ampel_publisher_watchers *watchers,
     struct watcher *watcher = NULL;
     if (ampel_publisher_streams_claim(watchers->streams, tenant, answer->stream, &stream))
         watcher = find(watchers, &answer->peer, stream);
-    if (watcher == NULL || !watcher->asked || (!watcher->stale && watcher->ask_from != answer->from)) {
+    if (watcher == NULL || !watcher->asked ||
+        (!watcher->stale && watcher->ask_from != answer->from)) {
         ampel_parcel_answer_free(answer);
         return;
     }
@@ -141,18 +144,25 @@ void ampel_publisher_watchers_evict(struct ampel_publisher_watchers *watchers,
 
 enum step { STEP_SENT, STEP_NOTHING, STEP_WAITS, STEP_GONE, STEP_NO_MEMORY };
 
-static enum step bytes_send(const struct ampel_publisher_watchers *watchers, struct watcher *watcher,
-                            const uint8_t *bytes, uint32_t size, int64_t now_ns) {
+static enum step bytes_send(const struct ampel_publisher_watchers *watchers,
+                            struct watcher *watcher, const uint8_t *bytes, uint32_t size,
+                            int64_t now_ns) {
     switch (watchers->network.send(watchers->network.context, &watcher->peer, bytes, size)) {
-    case AMPEL_SEND_OK: watcher->sent_ns = now_ns; return STEP_SENT;
-    case AMPEL_SEND_FULL: watcher->not_before_ns = now_ns + FULL_AGAIN_NS; return STEP_WAITS;
-    case AMPEL_SEND_GONE: break;
+    case AMPEL_SEND_OK:
+        watcher->sent_ns = now_ns;
+        return STEP_SENT;
+    case AMPEL_SEND_FULL:
+        watcher->not_before_ns = now_ns + FULL_AGAIN_NS;
+        return STEP_WAITS;
+    case AMPEL_SEND_GONE:
+        break;
     }
     return STEP_GONE;
 }
 
-static enum step small_send(const struct ampel_publisher_watchers *watchers, struct watcher *watcher,
-                            const struct ampel_message *message, int64_t now_ns) {
+static enum step small_send(const struct ampel_publisher_watchers *watchers,
+                            struct watcher *watcher, const struct ampel_message *message,
+                            int64_t now_ns) {
     uint8_t bytes[SMALL_MESSAGE_BYTES];
     const uint32_t size = ampel_message_encode(message, bytes, sizeof(bytes));
     AMPEL_ASSERT(size > 0);
@@ -196,8 +206,8 @@ static enum step ask(const struct ampel_publisher_watchers *watchers, struct wat
     return STEP_NOTHING;
 }
 
-/* The next row of the answer. Numbers that the outbox has not were told in an earlier epoch and never stored: the
-   watcher sees a gap, and the same changes under other numbers. */
+/* The next row of the answer. Numbers that the outbox has not were told in an earlier epoch and
+   never stored: the watcher sees a gap, and the same changes under other numbers. */
 static enum step row_send(const struct ampel_publisher_watchers *watchers, struct watcher *watcher,
                           int64_t now_ns) {
     struct ampel_parcel_answer *answer = watcher->answer;
@@ -205,7 +215,8 @@ static enum step row_send(const struct ampel_publisher_watchers *watchers, struc
         const struct ampel_answer_row *row = &answer->rows[watcher->answer_at];
         if (row->number < watcher->ask_before) {
             enum step step = STEP_SENT;
-            if (row->number >= watcher->next) step = bytes_send(watchers, watcher, row->bytes, row->size, now_ns);
+            if (row->number >= watcher->next)
+                step = bytes_send(watchers, watcher, row->bytes, row->size, now_ns);
             if (step != STEP_SENT) return step;
             watcher->answer_at++;
             if (row->number >= watcher->next) watcher->next = row->number + 1;
@@ -230,7 +241,8 @@ static enum step step_take(const struct ampel_publisher_watchers *watchers, stru
     } else if (watcher->next < ampel_publisher_streams_next(watchers->streams, watcher->stream)) {
         const uint8_t *bytes;
         uint32_t size;
-        ampel_publisher_streams_get(watchers->streams, watcher->stream, watcher->next, &bytes, &size);
+        ampel_publisher_streams_get(watchers->streams, watcher->stream, watcher->next, &bytes,
+                                    &size);
         const enum step step = bytes_send(watchers, watcher, bytes, size, now_ns);
         if (step == STEP_SENT) watcher->next++;
         return step;
@@ -244,8 +256,9 @@ static void wake_earlier(struct ampel_pumped *pumped, int64_t at_ns) {
     if (at_ns < pumped->wake_ns) pumped->wake_ns = at_ns;
 }
 
-struct ampel_pumped ampel_publisher_watchers_pump(struct ampel_publisher_watchers *watchers, int64_t now_ns,
-                                                  int64_t now_ms, struct ampel_outbox *asks) {
+struct ampel_pumped ampel_publisher_watchers_pump(struct ampel_publisher_watchers *watchers,
+                                                  int64_t now_ns, int64_t now_ms,
+                                                  struct ampel_outbox *asks) {
     struct ampel_pumped pumped = {.wake_ns = INT64_MAX};
     uint32_t behind = 0;
     for (uint32_t i = watchers->count; i > 0; i--) {

@@ -16,12 +16,12 @@
 #include "workers/metrics.h"
 #include "workers/rate.h"
 
-#define ZAP_ENDPOINT "inproc://zeromq.zap.01"
+#define ZAP_ENDPOINT     "inproc://zeromq.zap.01"
 #define CONTROL_ENDPOINT "inproc://ampel.zap.control"
-#define COUNTED_MAX 4         /* listening sockets whose connections are counted */
-#define FRAMES_MAX 8          /* of a request: version, id, domain, address, identity, mechanism, key */
-#define FRAME_BYTES_MAX 255   /* ids and addresses are at most this long */
-#define KEY_BYTES 32
+#define COUNTED_MAX      4 /* listening sockets whose connections are counted */
+#define FRAMES_MAX       8 /* of a request: version, id, domain, address, identity, mechanism, key */
+#define FRAME_BYTES_MAX  255 /* ids and addresses are at most this long */
+#define KEY_BYTES        32
 
 struct ampel_zap {
     pthread_t thread;
@@ -30,10 +30,11 @@ struct ampel_zap {
     uint32_t sockets_counted; /* main's: names of monitors */
     uint32_t connections_max;
     struct ampel_clock clock;
-    /* Handed over under the lock, because two threads bring tenants; held for the time of one look-up. */
+    /* Handed over under the lock, because two threads bring tenants; held for the time of one
+     * look-up. */
     pthread_mutex_t lock;
     struct ampel_zap_keys keys;
-    int known_fd;             /* eventfd: the first tenants came */
+    int known_fd; /* eventfd: the first tenants came */
     /* The thread's own. */
     bool known;
     void *requests;
@@ -87,13 +88,22 @@ const struct ampel_tenant_key *ampel_zap_keys_find(const struct ampel_zap_keys *
 /* ---- requests ------------------------------------------------------------------------------- */
 
 struct zap_request {
-    uint32_t frames_count; /* of the message; frames beyond FRAMES_MAX and bytes beyond the bound are not kept */
+    uint32_t frames_count; /* of the message; frames beyond FRAMES_MAX and bytes beyond the bound
+                              are not kept */
     struct {
         uint32_t size;
         char bytes[FRAME_BYTES_MAX + 1];
     } frames[FRAMES_MAX];
 };
-enum { FRAME_VERSION, FRAME_ID, FRAME_DOMAIN, FRAME_ADDRESS, FRAME_IDENTITY, FRAME_MECHANISM, FRAME_KEY };
+enum {
+    FRAME_VERSION,
+    FRAME_ID,
+    FRAME_DOMAIN,
+    FRAME_ADDRESS,
+    FRAME_IDENTITY,
+    FRAME_MECHANISM,
+    FRAME_KEY
+};
 
 static bool request_receive(void *socket, struct zap_request *request) {
     request->frames_count = 0;
@@ -134,7 +144,8 @@ static void reply_send(void *socket, const struct zap_request *request, const ch
     size_t properties_size = 0;
     if (key[0] != '\0') properties_size = property_encode(AMPEL_ZAP_KEY_PROPERTY, key, properties);
     (void)zmq_send(socket, "1.0", 3, ZMQ_SNDMORE);
-    (void)zmq_send(socket, request->frames[FRAME_ID].bytes, request->frames[FRAME_ID].size, ZMQ_SNDMORE);
+    (void)zmq_send(socket, request->frames[FRAME_ID].bytes, request->frames[FRAME_ID].size,
+                   ZMQ_SNDMORE);
     (void)zmq_send(socket, status, 3, ZMQ_SNDMORE);
     (void)zmq_send(socket, text, strlen(text), ZMQ_SNDMORE);
     (void)zmq_send(socket, tenant, strlen(tenant), ZMQ_SNDMORE);
@@ -145,16 +156,18 @@ static void refusal_tell(struct ampel_zap *zap, const struct zap_request *reques
                          const char *why) {
     ampel_metric_add(AMPEL_METRIC_GATEWAY_PEERS_REFUSED, 1);
     uint64_t held;
-    if (!ampel_rate_pass(&zap->refused_rate, zap->clock.monotonic_ns(zap->clock.context), &held)) return;
+    if (!ampel_rate_pass(&zap->refused_rate, zap->clock.monotonic_ns(zap->clock.context), &held))
+        return;
     ampel_log(AMPEL_LOG_WARN, "zap", "connection refused", "why", "%s", why, "address", "%s",
               request->frames[FRAME_ADDRESS].bytes, "key", "%s", key, "more", "%llu",
               (unsigned long long)held, NULL);
 }
 
-/* 200 lets in. 300 is "not now": the peer comes again by itself. 400 is "no": it is told so and gives up. */
+/* 200 lets in. 300 is "not now": the peer comes again by itself. 400 is "no": it is told so and
+ * gives up. */
 static void request_answer(struct ampel_zap *zap, const struct zap_request *request) {
-    const bool whole = request->frames_count == 7 &&
-                       strcmp(request->frames[FRAME_VERSION].bytes, "1.0") == 0;
+    const bool whole =
+        request->frames_count == 7 && strcmp(request->frames[FRAME_VERSION].bytes, "1.0") == 0;
     if (!whole || strcmp(request->frames[FRAME_MECHANISM].bytes, "CURVE") != 0 ||
         strcmp(request->frames[FRAME_DOMAIN].bytes, AMPEL_ZAP_DOMAIN) != 0 ||
         request->frames[FRAME_KEY].size != KEY_BYTES) {
@@ -228,7 +241,8 @@ static bool control_read(struct ampel_zap *zap) {
 static void *thread_run(void *argument) {
     struct ampel_zap *zap = argument;
     for (;;) {
-        zmq_pollitem_t items[2 + COUNTED_MAX] = {{.socket = zap->control_inside, .events = ZMQ_POLLIN}};
+        zmq_pollitem_t items[2 + COUNTED_MAX] = {
+            {.socket = zap->control_inside, .events = ZMQ_POLLIN}};
         items[1] = zap->known ? (zmq_pollitem_t){.socket = zap->requests, .events = ZMQ_POLLIN}
                               : (zmq_pollitem_t){.fd = zap->known_fd, .events = ZMQ_POLLIN};
         for (uint32_t i = 0; i < zap->monitors_count; i++)
@@ -275,7 +289,8 @@ bool ampel_zap_open(void *zmq_context, const struct ampel_clock *clock, uint32_t
     zap->connections_max = connections_max;
     (void)pthread_mutex_init(&zap->lock, NULL);
     zap->known_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (zap->known_fd < 0 || !sockets_open(zap) || pthread_create(&zap->thread, NULL, thread_run, zap) != 0) {
+    if (zap->known_fd < 0 || !sockets_open(zap) ||
+        pthread_create(&zap->thread, NULL, thread_run, zap) != 0) {
         if (zap->requests != NULL) (void)zmq_close(zap->requests);
         if (zap->control != NULL) (void)zmq_close(zap->control);
         if (zap->control_inside != NULL) (void)zmq_close(zap->control_inside);
@@ -317,5 +332,6 @@ void ampel_zap_tenants(struct ampel_zap *zap, const struct ampel_parcel_tenants 
     const uint64_t one = 1;
     const bool woken = set && write(zap->known_fd, &one, sizeof(one)) == (ssize_t)sizeof(one);
     if (!woken)
-        ampel_log(AMPEL_LOG_ERROR, "zap", "tenants' keys cannot be replaced: the old ones stay", NULL);
+        ampel_log(AMPEL_LOG_ERROR, "zap", "tenants' keys cannot be replaced: the old ones stay",
+                  NULL);
 }

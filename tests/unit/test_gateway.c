@@ -14,11 +14,11 @@
 #include "workers/gateway.h"
 #include "workers/metrics.h"
 
-#define NOW_MS INT64_C(1700000000000)
-#define PARTITIONS 8
-#define SHARDS 2
+#define NOW_MS             INT64_C(1700000000000)
+#define PARTITIONS         8
+#define SHARDS             2
 #define INFLIGHT_BYTES_MAX 4096
-#define PRODUCERS_MAX 3
+#define PRODUCERS_MAX      3
 
 struct bench {
     struct ampel_loopback *loopback;
@@ -30,8 +30,12 @@ struct bench {
     uint8_t heard[65536]; /* the last message heard */
 };
 
-static int64_t bench_now_ms(void *context) { return ((struct bench *)context)->now_ms; }
-static int64_t bench_now_ns(void *context) { return ((struct bench *)context)->now_ns; }
+static int64_t bench_now_ms(void *context) {
+    return ((struct bench *)context)->now_ms;
+}
+static int64_t bench_now_ns(void *context) {
+    return ((struct bench *)context)->now_ns;
+}
 
 /* Until it waits; returns how the last turn ended. */
 static enum ampel_turn turns(struct bench *bench) {
@@ -129,8 +133,8 @@ static int bench_close(void **state) {
 struct batch_plan {
     const char *producer;
     uint64_t sequence;
-    int64_t sent_at_ms;  /* 0: now */
-    uint32_t good, bad;  /* events; bad ones lie in the future */
+    int64_t sent_at_ms; /* 0: now */
+    uint32_t good, bad; /* events; bad ones lie in the future */
     bool rows;
 };
 
@@ -184,15 +188,16 @@ static void hears_nothing(struct bench *bench, uint32_t peer) {
     assert_false(hear(bench, peer, &message));
 }
 
-static struct ampel_message hears(struct bench *bench, uint32_t peer, enum ampel_message_kind kind) {
+static struct ampel_message hears(struct bench *bench, uint32_t peer,
+                                  enum ampel_message_kind kind) {
     struct ampel_message message;
     assert_true(hear(bench, peer, &message));
     assert_int_equal(message.kind, kind);
     return message;
 }
 
-static void hears_back(struct bench *bench, uint32_t peer, enum ampel_back_reason reason, const char *producer,
-                       uint64_t sequence) {
+static void hears_back(struct bench *bench, uint32_t peer, enum ampel_back_reason reason,
+                       const char *producer, uint64_t sequence) {
     const struct ampel_message message = hears(bench, peer, AMPEL_MESSAGE_BACK);
     assert_string_equal(ampel_back_name(message.back.reason), ampel_back_name(reason));
     assert_int_equal(message.back.producer.size, strlen(producer));
@@ -201,7 +206,8 @@ static void hears_back(struct bench *bench, uint32_t peer, enum ampel_back_reaso
     assert_true(message.back.text.size > 0);
 }
 
-static void hears_ack(struct bench *bench, uint32_t peer, uint64_t sequence, uint64_t next, bool duplicate) {
+static void hears_ack(struct bench *bench, uint32_t peer, uint64_t sequence, uint64_t next,
+                      bool duplicate) {
     const struct ampel_message message = hears(bench, peer, AMPEL_MESSAGE_ACK);
     assert_int_equal(message.ack.sequence, sequence);
     assert_int_equal(message.ack.next, next);
@@ -330,7 +336,8 @@ static void acks_out_of_order_name_the_lowest_that_is_open(void **state) {
     struct bench *bench = *state;
     const uint32_t peer = ampel_loopback_connect(bench->loopback, "north");
     for (uint64_t sequence = 0; sequence < 2; sequence++)
-        say_batch(bench, peer, &(struct batch_plan){.producer = "feed", .sequence = sequence, .good = 1});
+        say_batch(bench, peer,
+                  &(struct batch_plan){.producer = "feed", .sequence = sequence, .good = 1});
     (void)turns(bench);
     struct ampel_parcel_record *lower = keeper_take(bench), *upper = keeper_take(bench);
     keeper_gives(bench, upper, false);
@@ -352,10 +359,12 @@ static void acks_out_of_order_name_the_lowest_that_is_open(void **state) {
 static void a_batch_beyond_the_credit_goes_back_and_the_last_within_does_not(void **state) {
     struct bench *bench = *state;
     const uint32_t peer = ampel_loopback_connect(bench->loopback, "north");
-    say_batch(bench, peer, &(struct batch_plan){.producer = "feed", .sequence = AMPEL_CREDIT, .good = 1});
+    say_batch(bench, peer,
+              &(struct batch_plan){.producer = "feed", .sequence = AMPEL_CREDIT, .good = 1});
     (void)turns(bench);
     hears_back(bench, peer, AMPEL_BACK_CREDIT, "feed", AMPEL_CREDIT);
-    say_batch(bench, peer, &(struct batch_plan){.producer = "feed", .sequence = AMPEL_CREDIT - 1, .good = 1});
+    say_batch(bench, peer,
+              &(struct batch_plan){.producer = "feed", .sequence = AMPEL_CREDIT - 1, .good = 1});
     (void)turns(bench);
     keeper_gives(bench, keeper_take(bench), false);
     hears_ack(bench, peer, AMPEL_CREDIT - 1, 0, false);
@@ -364,15 +373,20 @@ static void a_batch_beyond_the_credit_goes_back_and_the_last_within_does_not(voi
 static void sent_at_is_held_to_the_clock_at_its_exact_edges(void **state) {
     struct bench *bench = *state;
     const uint32_t peer = ampel_loopback_connect(bench->loopback, "north");
-    const struct { int64_t sent_at_ms; bool taken; } edges[] = {
+    const struct {
+        int64_t sent_at_ms;
+        bool taken;
+    } edges[] = {
         {NOW_MS + AMPEL_SENT_AHEAD_MAX_MS, true},
         {NOW_MS + AMPEL_SENT_AHEAD_MAX_MS + 1, false},
         {NOW_MS - AMPEL_SENT_BEHIND_MAX_MS, true},
         {NOW_MS - AMPEL_SENT_BEHIND_MAX_MS - 1, false},
     };
     for (uint32_t i = 0; i < 4; i++) {
-        say_batch(bench, peer, &(struct batch_plan){.producer = "feed", .sequence = i,
-                                                    .sent_at_ms = edges[i].sent_at_ms, .good = 1});
+        say_batch(
+            bench, peer,
+            &(struct batch_plan){
+                .producer = "feed", .sequence = i, .sent_at_ms = edges[i].sent_at_ms, .good = 1});
         (void)turns(bench);
         if (edges[i].taken) {
             keeper_gives(bench, keeper_take(bench), false);
@@ -407,7 +421,8 @@ static void a_tenant_has_only_so_many_producers(void **state) {
     hears_ack(bench, south, 0, 1, false);
     /* After 30 idle days one of the old makes room. */
     bench->now_ms += AMPEL_PRODUCER_IDLE_MS + 1;
-    say_batch(bench, peer, &(struct batch_plan){.producer = "one-more", .sent_at_ms = bench->now_ms, .good = 1});
+    say_batch(bench, peer,
+              &(struct batch_plan){.producer = "one-more", .sent_at_ms = bench->now_ms, .good = 1});
     (void)turns(bench);
     keeper_gives(bench, keeper_take(bench), false);
     hears_ack(bench, peer, 0, 1, false);
@@ -430,7 +445,8 @@ static void until_all_shards_have_spoken_batches_go_back(void **state) {
         if (shard < SHARDS) {
             struct ampel_parcel_windows *windows = windows_make(1);
             (void)snprintf(windows->windows[0].tenant, sizeof(windows->windows[0].tenant), "north");
-            (void)snprintf(windows->windows[0].producer, sizeof(windows->windows[0].producer), "feed");
+            (void)snprintf(windows->windows[0].producer, sizeof(windows->windows[0].producer),
+                           "feed");
             windows->windows[0].seen_ms = NOW_MS;
             windows->windows[0].base = shard == 0 ? 5 : 0;
             windows->windows[0].bits[0] = shard == 0 ? 0 : UINT64_C(0x160);
@@ -484,8 +500,9 @@ static void what_cannot_be_read_goes_back_with_the_reason(void **state) {
         {"", 0, AMPEL_BACK_MALFORMED, ""},
         {"\xc1", 1, AMPEL_BACK_MALFORMED, ""},
         {"GET / HTTP/1.1\r\n\r\n", 18, AMPEL_BACK_MALFORMED, ""},
-        {"\xdd\xff\xff\xff\xff", 5, AMPEL_BACK_MALFORMED, ""},           /* an array of four thousand million */
-        {"\x82\xa1v\x01\xa1m\xa5wa", 9, AMPEL_BACK_MALFORMED, ""},       /* torn */
+        {"\xdd\xff\xff\xff\xff", 5, AMPEL_BACK_MALFORMED,
+         ""}, /* an array of four thousand million */
+        {"\x82\xa1v\x01\xa1m\xa5wa", 9, AMPEL_BACK_MALFORMED, ""}, /* torn */
         {"\x82\xa1v\x02\xa1m\xa5hello", 12, AMPEL_BACK_VERSION, "v"},
         {"\x82\xa1v\x01\xa1m\xa5house", 12, AMPEL_BACK_MALFORMED, "m"},
     };
@@ -517,7 +534,8 @@ static void messages_of_the_other_endpoint_are_named(void **state) {
 static void a_batch_that_is_too_large_goes_back_by_its_name(void **state) {
     struct bench *bench = *state;
     const uint32_t peer = ampel_loopback_connect(bench->loopback, "north");
-    say_batch(bench, peer, &(struct batch_plan){.producer = "feed", .sequence = 5, .good = 4000, .rows = true});
+    say_batch(bench, peer,
+              &(struct batch_plan){.producer = "feed", .sequence = 5, .good = 4000, .rows = true});
     (void)turns(bench);
     hears_back(bench, peer, AMPEL_BACK_TOO_LARGE, "feed", 5);
     assert_null(ampel_queue_pop(bench->keeper));
@@ -528,7 +546,8 @@ static void nothing_is_read_while_the_keeper_has_no_room_and_nothing_is_lost(voi
     const uint32_t peer = ampel_loopback_connect(bench->loopback, "north");
     /* The keeper's queue takes 2, the gateway holds one, the network keeps the others. */
     for (uint64_t sequence = 0; sequence < 8; sequence++)
-        say_batch(bench, peer, &(struct batch_plan){.producer = "feed", .sequence = sequence, .good = 1});
+        say_batch(bench, peer,
+                  &(struct batch_plan){.producer = "feed", .sequence = sequence, .good = 1});
     assert_int_equal(turns(bench), AMPEL_TURN_IDLE);
     int fds[4];
     /* The network's fd would wake it for nothing. */
@@ -556,7 +575,8 @@ static void nothing_is_read_while_too_much_is_under_way(void **state) {
     uint32_t taken = 0;
     uint64_t bytes = 0;
     for (uint64_t sequence = 0; sequence < 200; sequence++)
-        say_batch(bench, peer, &(struct batch_plan){.producer = "feed", .sequence = sequence, .good = 1});
+        say_batch(bench, peer,
+                  &(struct batch_plan){.producer = "feed", .sequence = sequence, .good = 1});
     for (;;) {
         (void)turns(bench);
         struct ampel_parcel *parcel = ampel_queue_pop(bench->keeper);
@@ -582,7 +602,8 @@ static void a_peer_that_does_not_read_hears_its_acks_later_in_order(void **state
     const uint32_t slow = ampel_loopback_connect(bench->loopback, "north");
     const uint32_t quick = ampel_loopback_connect(bench->loopback, "south");
     for (uint64_t sequence = 0; sequence < 5; sequence++) {
-        say_batch(bench, slow, &(struct batch_plan){.producer = "feed", .sequence = sequence, .good = 1});
+        say_batch(bench, slow,
+                  &(struct batch_plan){.producer = "feed", .sequence = sequence, .good = 1});
         (void)turns(bench);
         keeper_gives(bench, keeper_take(bench), false);
     }

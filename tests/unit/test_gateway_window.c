@@ -53,12 +53,17 @@ static void a_sequence_that_failed_may_be_taken_again(void **state) {
 static void the_union_of_partitions_is_the_truth_in_any_order(void **state) {
     (void)state;
     /* One partition moved on to 2000, others stand behind it and know sequences on both sides. */
-    const struct { uint64_t base; uint32_t bits[4]; uint32_t count; } parts[] = {
-        {2000, {0, 1, 5}, 3},       /* 2000, 2001, 2005 */
-        {1500, {10, 502, 503}, 3},  /* 1510 is below 2000; 2002, 2003 */
-        {1990, {14, 30}, 2},        /* 2004, 2020 */
+    const struct {
+        uint64_t base;
+        uint32_t bits[4];
+        uint32_t count;
+    } parts[] = {
+        {2000, {0, 1, 5}, 3},      /* 2000, 2001, 2005 */
+        {1500, {10, 502, 503}, 3}, /* 1510 is below 2000; 2002, 2003 */
+        {1990, {14, 30}, 2},       /* 2004, 2020 */
     };
-    static const uint32_t orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    static const uint32_t orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                          {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     for (uint32_t order = 0; order < 6; order++) {
         struct ampel_gateway_window window;
         ampel_gateway_window_init(&window);
@@ -127,14 +132,15 @@ static void a_slow_window_that_remembers_everything_agrees(void **state) {
         uint64_t sequence = lowest + random_next(&seed) % (AMPEL_CREDIT + 50);
         /* The lowest comes often enough for the window to move. */
         if (random_next(&seed) % 4 == 0) sequence = lowest;
-        if (lowest > 60 && random_next(&seed) % 16 == 0) sequence = lowest - random_next(&seed) % 60;
+        if (lowest > 60 && random_next(&seed) % 16 == 0)
+            sequence = lowest - random_next(&seed) % 60;
         if (sequence >= SLOW_SEQUENCES) break;
         const enum ampel_sequence_state is = ampel_gateway_window_query(&window, sequence);
-        const enum ampel_sequence_state should =
-            slow[sequence] == 2                 ? AMPEL_SEQUENCE_DONE
-            : sequence >= lowest + AMPEL_CREDIT ? AMPEL_SEQUENCE_BEYOND
-            : slow[sequence] == 1               ? AMPEL_SEQUENCE_UNDERWAY
-                                                : AMPEL_SEQUENCE_FREE;
+        const enum ampel_sequence_state should = slow[sequence] == 2 ? AMPEL_SEQUENCE_DONE
+                                                 : sequence >= lowest + AMPEL_CREDIT
+                                                     ? AMPEL_SEQUENCE_BEYOND
+                                                 : slow[sequence] == 1 ? AMPEL_SEQUENCE_UNDERWAY
+                                                                       : AMPEL_SEQUENCE_FREE;
         assert_int_equal(is, should);
         if (is == AMPEL_SEQUENCE_FREE) {
             ampel_gateway_window_claim(&window, sequence);

@@ -1,6 +1,6 @@
 #define _DEFAULT_SOURCE
-/* The gateway as it runs: a thread around real sockets, whose file descriptor fires only once for many messages. A
-   wakeup that is lost here would leave a feeder waiting for ever. */
+/* The gateway as it runs: a thread around real sockets, whose file descriptor fires only once for
+   many messages. A wakeup that is lost here would leave a feeder waiting for ever. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@
 #include "workers/loop.h"
 #include "workers/network_zmq.h"
 
-#define BATCHES 4000
+#define BATCHES     4000
 #define PATIENCE_NS INT64_C(30000000000)
 
 struct bench {
@@ -39,7 +39,9 @@ struct bench {
     uint32_t group_count;
 };
 
-static int64_t now_ns(const struct bench *bench) { return bench->clock.monotonic_ns(bench->clock.context); }
+static int64_t now_ns(const struct bench *bench) {
+    return bench->clock.monotonic_ns(bench->clock.context);
+}
 
 static void tenants_give(struct bench *bench, const struct ampel_keyfile *keys) {
     struct ampel_parcel_tenants *tenants = calloc(1, sizeof(*tenants));
@@ -143,8 +145,12 @@ static bool batch_send(struct bench *bench, uint64_t sequence) {
     const struct ampel_text seller = {"A1SELLER", 8}, marketplace = {"DE", 2};
     const int64_t sent_at_ms = bench->clock.now_ms(bench->clock.context);
     ampel_batch_builder_reset(bench->builder);
-    const struct ampel_event event = {.at_ms = sent_at_ms - 1000, .count = 1, .type = AMPEL_EVENT_ORDER,
-                                      .points = -1, .severity = -1, .code = AMPEL_CODE_NONE};
+    const struct ampel_event event = {.at_ms = sent_at_ms - 1000,
+                                      .count = 1,
+                                      .type = AMPEL_EVENT_ORDER,
+                                      .points = -1,
+                                      .severity = -1,
+                                      .code = AMPEL_CODE_NONE};
     assert_true(ampel_batch_builder_push(bench->builder, seller, marketplace, &event));
     const struct ampel_batch_header header = {
         .producer = {"feed", 4}, .sequence = sequence, .sent_at_ms = sent_at_ms};
@@ -155,13 +161,14 @@ static bool batch_send(struct bench *bench, uint64_t sequence) {
 }
 
 /* Takes what came; true where something did. */
-static bool ack_take(struct bench *bench, uint32_t timeout_ms, uint8_t *acked, uint32_t *acked_count,
-                     uint64_t *next) {
+static bool ack_take(struct bench *bench, uint32_t timeout_ms, uint8_t *acked,
+                     uint32_t *acked_count, uint64_t *next) {
     const uint8_t *bytes;
     uint32_t size;
     struct ampel_message message;
     struct ampel_error error = {0};
-    if (ampel_client_receive(bench->client, timeout_ms, &bytes, &size) != AMPEL_CLIENT_OK) return false;
+    if (ampel_client_receive(bench->client, timeout_ms, &bytes, &size) != AMPEL_CLIENT_OK)
+        return false;
     assert_true(ampel_message_decode(bench->decoder, bytes, size, &message, &error));
     assert_int_equal(message.kind, AMPEL_MESSAGE_ACK);
     assert_int_equal(message.ack.accepted, 1);
@@ -209,8 +216,8 @@ static void a_lonely_batch_is_acked_each_time(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_feeder_that_sends_at_its_credit_is_acked_to_the_last_batch,
-                                        bench_open, bench_close),
+        cmocka_unit_test_setup_teardown(
+            a_feeder_that_sends_at_its_credit_is_acked_to_the_last_batch, bench_open, bench_close),
         cmocka_unit_test_setup_teardown(a_lonely_batch_is_acked_each_time, bench_open, bench_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

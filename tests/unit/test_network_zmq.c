@@ -18,7 +18,7 @@
 #include "workers/metrics.h"
 #include "workers/network_zmq.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS       10000
 #define MESSAGE_BYTES_MAX 65536
 
 static struct ampel_system_clock clock_state;
@@ -79,7 +79,9 @@ static int bench_open(void **state) {
     return 0;
 }
 
-static int bench_open_without_tenants(void **state) { return bench_open_with(state, 0); }
+static int bench_open_without_tenants(void **state) {
+    return bench_open_with(state, 0);
+}
 
 static int bench_open_narrow(void **state) {
     (void)bench_open_with(state, 2);
@@ -99,7 +101,8 @@ static struct ampel_client *client_open(const struct ampel_network *network,
                                         const struct ampel_keyfile *keys) {
     struct ampel_client *client;
     struct ampel_error error = {0};
-    assert_true(ampel_client_open(ampel_network_zmq_endpoint(network->context), keys, &client, &error));
+    assert_true(
+        ampel_client_open(ampel_network_zmq_endpoint(network->context), keys, &client, &error));
     return client;
 }
 
@@ -108,10 +111,13 @@ static void client_say(struct ampel_client *client, const char *text) {
                      AMPEL_CLIENT_OK);
 }
 
-static int64_t now_ms(void) { return machine.monotonic_ns(machine.context) / 1000000; }
+static int64_t now_ms(void) {
+    return machine.monotonic_ns(machine.context) / 1000000;
+}
 
-/* As a stage does: receive until nothing waits, then wait for the fd. False when the time is over. */
-static bool network_wait(struct ampel_network *network, struct ampel_received *out, int64_t patience_ms) {
+/* As a stage does: receive until nothing waits, then wait for the fd. False: the time is over. */
+static bool network_wait(struct ampel_network *network, struct ampel_received *out,
+                         int64_t patience_ms) {
     const int64_t until = now_ms() + patience_ms;
     for (;;) {
         if (network->receive(network->context, out)) return true;
@@ -139,8 +145,8 @@ static bool client_wait(struct ampel_client *client, const char *text, int64_t p
 }
 
 /* A DEALER without our client around it, for what only strangers do. */
-static void *raw_open(void *context, const struct ampel_network *network, const struct ampel_keyfile *keys,
-                      const char *name, int receive_hwm) {
+static void *raw_open(void *context, const struct ampel_network *network,
+                      const struct ampel_keyfile *keys, const char *name, int receive_hwm) {
     void *socket = zmq_socket(context, ZMQ_DEALER);
     assert_non_null(socket);
     const int linger_ms = 0;
@@ -175,8 +181,9 @@ static void the_tenant_comes_from_the_key_on_both_sockets(void **state) {
             assert_int_equal(received.size, 10);
             assert_memory_equal(received.bytes, "from ", 5);
             assert_string_equal(received.tenant, received.bytes[5] == 'n' ? "north" : "south");
-            assert_int_equal(networks[i]->send(networks[i]->context, &received.peer, received.bytes, 10),
-                             AMPEL_SEND_OK);
+            assert_int_equal(
+                networks[i]->send(networks[i]->context, &received.peer, received.bytes, 10),
+                AMPEL_SEND_OK);
             networks[i]->release(networks[i]->context, &received);
         }
         assert_true(client_wait(north, "from north", PATIENCE_MS));
@@ -194,7 +201,8 @@ static void client_is_refused(struct bench *bench, const struct ampel_keyfile *k
     const uint8_t *bytes;
     uint32_t size;
     enum ampel_client_status status = AMPEL_CLIENT_NOTHING;
-    for (int64_t until = now_ms() + PATIENCE_MS; status == AMPEL_CLIENT_NOTHING && now_ms() < until;)
+    for (int64_t until = now_ms() + PATIENCE_MS;
+         status == AMPEL_CLIENT_NOTHING && now_ms() < until;)
         status = ampel_client_receive(client, 100, &bytes, &size);
     assert_int_equal(status, AMPEL_CLIENT_REFUSED);
     assert_non_null(strstr(ampel_client_trouble(client), "does not accept this key"));
@@ -238,7 +246,8 @@ static void a_key_that_becomes_known_is_let_in_by_the_same_client(void **state) 
     const uint8_t *bytes;
     uint32_t size;
     enum ampel_client_status status = AMPEL_CLIENT_NOTHING;
-    for (int64_t until = now_ms() + PATIENCE_MS; status == AMPEL_CLIENT_NOTHING && now_ms() < until;)
+    for (int64_t until = now_ms() + PATIENCE_MS;
+         status == AMPEL_CLIENT_NOTHING && now_ms() < until;)
         status = ampel_client_receive(south, 100, &bytes, &size);
     assert_int_equal(status, AMPEL_CLIENT_REFUSED);
     tenants_set(bench, true);
@@ -351,8 +360,9 @@ static void a_peer_that_does_not_read_is_full_and_slows_no_other(void **state) {
     free(large);
     assert_int_equal(status, AMPEL_SEND_FULL);
     assert_true(sent < 5000);
-    assert_int_equal(bench->watchers.send(bench->watchers.context, &quick, (const uint8_t *)"here", 4),
-                     AMPEL_SEND_OK);
+    assert_int_equal(
+        bench->watchers.send(bench->watchers.context, &quick, (const uint8_t *)"here", 4),
+        AMPEL_SEND_OK);
     assert_true(client_wait(south, "here", PATIENCE_MS));
     raw_close(context, north);
     ampel_client_close(south);
@@ -451,13 +461,19 @@ static void a_key_file_reads_back_and_is_its_owners_alone(void **state) {
     assert_string_equal(error.field, "server");
     (void)unlink(path);
 
-    const struct { const char *text; const char *field; uint32_t line; } bad[] = {
+    const struct {
+        const char *text;
+        const char *field;
+        uint32_t line;
+    } bad[] = {
         {"public abc\n", "public", 1},
         {"# a comment\n\npublic\n", "public", 3},
         {"pubic rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7\n", "pubic", 1},
         {"secret JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6\n", "public", 0},
         /* Of two different pairs. */
-        {"public Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID\nsecret D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs\n", "", 0},
+        {"public Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID\nsecret "
+         "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs\n",
+         "", 0},
     };
     for (uint32_t i = 0; i < 5; i++) {
         FILE *file = fopen(path, "w");
