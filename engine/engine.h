@@ -8,9 +8,10 @@
    Memory.
        engine ── hash table (hash tag, slot) ──▶ account headers, 64 bytes each, in slot order
                                                   ├─▶ day ring (8, 16 or 32 bits a day)
-                                                  ├─▶ violations: hot part sorted by (policy, at,
-   id) ├─▶ violations: cold part, texts └─▶ identity (tenant, seller, marketplace), facts ── timing
-   wheel over accounts, pending events by time, producer windows, backfills
+                                                  ├─▶ violations: hot part by (policy, at, id)
+                                                  ├─▶ violations: cold part, texts
+                                                  └─▶ identity, facts
+              ── timing wheel over accounts, pending events by time, producer windows, backfills
 
    Time moves only through advance. apply works at the engine's time, which must have been advanced
    to the frame's stamp (a stamp behind it, as after a restart of the clock, is applied at the

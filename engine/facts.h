@@ -1,8 +1,9 @@
 /* What was told of an account beside orders and violations, merged as rating-model 2 says.
 
        facts    sorted[count] ──▶ fact: at, type, code, numbers, extras as they came
-       key      what makes two events the same fact: the field of a profile, the id and phase of an
-   incident, the name of a metric, the day of marks and increments, everything for sets
+       key      what makes two events the same fact: the field of a profile, the id and phase of
+                an incident, the name of a metric, the day of marks and increments, everything for
+                sets
 
    Kept only for accounts that have them, at most AMPEL_ACCOUNT_FACTS_MAX each; forgotten by the day
    when older than two windows, but for account_status, profile and incident. Two keys compare the
