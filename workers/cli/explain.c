@@ -120,7 +120,7 @@ static void people_print(const struct ampel_explanation *explanation, const stru
     char as_of[AMPEL_TIME_SIZE];
     ampel_time_encode(explanation->as_of_ms, as_of);
     const char *paint = ampel_paint_start(ampel_paint_of_colour(numbers->colour));
-    printf("%s%s%s  %s%d %s%s, risk %s  as of %s, rules %s\n\n", ampel_paint_start(AMPEL_BOLD),
+    printf("%s%s%s  %s%d %s%s, risk %s\n  as of %s, rules %s\n\n", ampel_paint_start(AMPEL_BOLD),
            explanation->account, ampel_paint_end(), paint, numbers->score,
            ampel_registry_name(AMPEL_REGISTRY_COLOUR, numbers->colour), ampel_paint_end(),
            ampel_registry_name(AMPEL_REGISTRY_RISK, numbers->risk), as_of, explanation->rules_version);
@@ -136,7 +136,7 @@ static void people_print(const struct ampel_explanation *explanation, const stru
         bool reached = numbers->caps[i] >= rules->cap_groups[i].limit;
         printf("  repeats, %-35s %s%5u of %u%s\n", rules->cap_groups[i].name,
                reached ? ampel_paint_start(AMPEL_PAINT_RED) : "", numbers->caps[i], rules->cap_groups[i].limit,
-               reached ? ": reached, immediate risk" : "");
+               reached ? " reached" : "");
         if (reached) fputs(ampel_paint_end(), stdout);
     }
     printf("\n");

@@ -137,13 +137,13 @@ static void summary_print(const struct ampel_pq *pq, const char *tenant) {
     char now[AMPEL_TIME_SIZE];
     ampel_time_encode(ampel_option_now(), now);
     printf("%s%" PRId64 " accounts%s%s%s  %s%" PRId64 " green%s  %s%" PRId64 " yellow%s  %s%" PRId64
-           " red%s  %s%" PRId64 " at immediate risk%s  %.19sZ\n\n",
+           " red%s  %s%" PRId64 " immediate%s  %.8sZ\n\n",
            ampel_paint_start(AMPEL_BOLD), ampel_pq_get_int64(pq, 0, 0), tenant[0] != 0 ? " of " : "", tenant,
            ampel_paint_end(), ampel_paint_start(AMPEL_PAINT_GREEN), ampel_pq_get_int64(pq, 0, 1),
            ampel_paint_end(), ampel_paint_start(AMPEL_PAINT_YELLOW), ampel_pq_get_int64(pq, 0, 2),
            ampel_paint_end(), ampel_paint_start(AMPEL_PAINT_RED), ampel_pq_get_int64(pq, 0, 3),
            ampel_paint_end(), ampel_paint_start(AMPEL_PAINT_RED), ampel_pq_get_int64(pq, 0, 4),
-           ampel_paint_end(), now);
+           ampel_paint_end(), now + 11);
 }
 
 static bool view_show(struct ampel_pq *pq, const struct view *view, int64_t limit,
