@@ -14,6 +14,7 @@ static struct ampel_table_segment *segment_take(struct ampel_pool *pool, uint32_
 
 bool ampel_table_init(struct ampel_table *table, struct ampel_pool *pool, uint32_t expected) {
     table->depth = 0;
+    table->count = 0;
     while (table->depth < AMPEL_TABLE_DEPTH_MAX && (expected >> table->depth) > ENTRIES / 4) {
         table->depth++;
     }
@@ -29,21 +30,36 @@ bool ampel_table_init(struct ampel_table *table, struct ampel_pool *pool, uint32
 
 uint32_t ampel_table_next(const struct ampel_table *table, uint32_t tag, uint32_t *step) {
     const struct ampel_table_segment *segment = ampel_table_segment_of(table, tag);
-    while (*step < ENTRIES) {
+    for (uint32_t passed = *step / ENTRIES; passed > 0 && segment != NULL; passed--) {
+        segment = segment->overflow;
+    }
+    while (segment != NULL) {
         const struct ampel_table_entry *entry = &segment->entries[(tag + *step) % ENTRIES];
-        if (entry->slot_and_one == 0) return UINT32_MAX;
+        if (entry->slot_and_one == 0) {
+            *step = (*step / ENTRIES + 1) * ENTRIES;
+            segment = segment->overflow;
+            continue;
+        }
         (*step)++;
         if (entry->tag == tag) return entry->slot_and_one - 1;
     }
     return UINT32_MAX;
 }
 
-static void entry_put(struct ampel_table_segment *segment, uint32_t tag, uint32_t slot_and_one) {
+/* Half of a segment stays free, so every chain of entries ends within it. */
+static bool entry_put(struct ampel_table_segment *segment, struct ampel_pool *pool, uint32_t tag,
+                      uint32_t slot_and_one) {
+    while (segment->count >= ENTRIES / 2) {
+        if (segment->overflow == NULL) segment->overflow = segment_take(pool, segment->depth);
+        segment = segment->overflow;
+        if (segment == NULL) return false;
+    }
     uint32_t place = tag % ENTRIES;
     while (segment->entries[place].slot_and_one != 0)
         place = (place + 1) % ENTRIES;
     segment->entries[place] = (struct ampel_table_entry){tag, slot_and_one};
     segment->count++;
+    return true;
 }
 
 static bool directory_double(struct ampel_table *table, struct ampel_pool *pool) {
@@ -61,35 +77,53 @@ static bool directory_double(struct ampel_table *table, struct ampel_pool *pool)
     return true;
 }
 
+/* Every entry of a segment and of what overflowed from it, by the next bit of its tag. */
+static bool entries_divide(struct ampel_pool *pool, struct ampel_table_segment *full,
+                           struct ampel_table_segment *const halves[2], uint32_t depth) {
+    while (full != NULL) {
+        for (uint32_t i = 0; i < ENTRIES; i++) {
+            const struct ampel_table_entry *entry = &full->entries[i];
+            if (entry->slot_and_one == 0) continue;
+            struct ampel_table_segment *half = halves[entry->tag >> (32 - depth) & 1];
+            if (!entry_put(half, pool, entry->tag, entry->slot_and_one)) return false;
+        }
+        struct ampel_table_segment *overflow = full->overflow;
+        ampel_pool_give(pool, full, sizeof(*full));
+        full = overflow;
+    }
+    return true;
+}
+
 static bool segment_split(struct ampel_table *table, struct ampel_pool *pool, uint32_t tag) {
     struct ampel_table_segment *full = ampel_table_segment_of(table, tag);
     if (full->depth == table->depth && !directory_double(table, pool)) return false;
     uint32_t depth = full->depth + 1;
     struct ampel_table_segment *halves[2] = {segment_take(pool, depth), segment_take(pool, depth)};
     if (halves[0] == NULL || halves[1] == NULL) return false;
-    for (uint32_t i = 0; i < ENTRIES; i++) {
-        const struct ampel_table_entry *entry = &full->entries[i];
-        if (entry->slot_and_one == 0) continue;
-        entry_put(halves[entry->tag >> (32 - depth) & 1], entry->tag, entry->slot_and_one);
-    }
     uint32_t shared = table->depth - depth; /* bits of the directory that no longer tell apart */
     uint32_t first = (uint32_t)((uint64_t)(tag >> (32 - depth) & ~UINT32_C(1)) << shared);
     uint32_t run = UINT32_C(1) << shared;
     for (uint32_t i = 0; i < 2 * run; i++)
         table->directory[first + i] = halves[i >= run];
-    ampel_pool_give(pool, full, sizeof(*full));
-    return true;
+    return entries_divide(pool, full, halves, depth);
+}
+
+/* Even a table whose segments held 32 entries on average would be no deeper. */
+static uint32_t depth_most(const struct ampel_table *table) {
+    uint32_t depth = 0;
+    while (depth < AMPEL_TABLE_DEPTH_MAX && table->count >> depth > ENTRIES / 16)
+        depth++;
+    return depth;
 }
 
 bool ampel_table_push(struct ampel_table *table, struct ampel_pool *pool, uint32_t tag,
                       uint32_t slot) {
     struct ampel_table_segment *segment = ampel_table_segment_of(table, tag);
-    while (segment->count >= ENTRIES / 2 && segment->depth < AMPEL_TABLE_DEPTH_MAX) {
+    while (segment->count >= ENTRIES / 2 && segment->depth < depth_most(table)) {
         if (!segment_split(table, pool, tag)) return false;
         segment = ampel_table_segment_of(table, tag);
     }
-    /* Hundreds of accounts with twenty equal bits in their tags: fuller, never quite full. */
-    if (segment->count >= ENTRIES - 1) return false;
-    entry_put(segment, tag, slot + 1);
+    if (!entry_put(segment, pool, tag, slot + 1)) return false;
+    table->count++;
     return true;
 }

@@ -2,9 +2,11 @@
 
        directory   2^depth pointers, by the top bits of a tag; several may point to one segment
        segment     512 entries (tag u32, slot + 1 u32), open addressing, at most half of them taken
+                   ──▶ overflow: another segment, where names were chosen so that their tags agree
 
-   A full segment splits in two by the next bit of the tags: one insert moves 256 entries at most,
-   and only the directory (some 4 bytes an account) doubles at times. Entries are never removed. */
+   A full segment splits in two by the next bit of the tags: one insert moves some hundred entries, and only the
+   directory (some 4 bytes an account) doubles at times. How deep it may go follows from the number of accounts, so
+   that no tenant can blow it up by choosing names; what does not fit then overflows. Entries are never removed. */
 #ifndef AMPEL_ENGINE_TABLE_H
 #define AMPEL_ENGINE_TABLE_H
 
@@ -15,7 +17,7 @@ extern "C" {
 #endif
 
 #define AMPEL_TABLE_SEGMENT_ENTRIES 512
-#define AMPEL_TABLE_DEPTH_MAX       20
+#define AMPEL_TABLE_DEPTH_MAX       23 /* of 32 bits; the 9 lowest ones place the entry */
 
 struct ampel_table_entry {
     uint32_t tag;
@@ -25,12 +27,14 @@ struct ampel_table_entry {
 struct ampel_table_segment {
     uint32_t depth; /* how many top bits all its tags share */
     uint32_t count;
+    struct ampel_table_segment *overflow;
     struct ampel_table_entry entries[AMPEL_TABLE_SEGMENT_ENTRIES];
 };
 
 struct ampel_table {
     struct ampel_table_segment **directory;
     uint32_t depth;
+    uint32_t count; /* of all entries */
 };
 
 AMPEL_MUST_CHECK bool ampel_table_init(struct ampel_table *table, struct ampel_pool *pool,

@@ -77,19 +77,32 @@ static void a_table_finds_all_it_was_given_through_every_split(void **state) {
     ampel_pool_reset(&pool);
 }
 
-static void equal_tags_are_refused_only_when_a_segment_is_full(void **state) {
+static void names_chosen_to_collide_cost_steps_but_no_directory(void **state) {
     (void)state;
     struct ampel_pool pool = pool_open();
     struct ampel_table table;
     assert_true(ampel_table_init(&table, &pool, 0));
-    uint32_t pushed = 0;
-    while (pushed < 2000 && ampel_table_push(&table, &pool, 12345, pushed))
-        pushed++;
-    assert_int_equal(pushed, AMPEL_TABLE_SEGMENT_ENTRIES - 1);
+    for (uint32_t slot = 0; slot < 3000; slot++) {
+        assert_true(ampel_table_push(&table, &pool, 12345, slot));
+    }
+    assert_true(table.depth <= 7);
+    /* Others come, the directory deepens, and what overflowed is divided anew. */
+    for (uint32_t slot = 3000; slot < 60000; slot++) {
+        assert_true(ampel_table_push(&table, &pool, ampel_table_tag(slot), slot));
+        if (slot % 500 == 0) assert_true(ampel_table_push(&table, &pool, 12345, 100000 + slot));
+    }
     uint32_t step = 0, found = 0;
     while (ampel_table_next(&table, 12345, &step) != UINT32_MAX)
         found++;
-    assert_int_equal(found, pushed);
+    assert_int_equal(found, 3000 + 57000 / 500);
+    for (uint32_t slot = 3000; slot < 60000; slot++) {
+        uint32_t at;
+        step = 0;
+        do {
+            at = ampel_table_next(&table, ampel_table_tag(slot), &step);
+        } while (at != slot && at != UINT32_MAX);
+        assert_int_equal(at, slot);
+    }
     ampel_pool_reset(&pool);
 }
 
@@ -361,7 +374,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_never_overlap_and_all_go_back),
         cmocka_unit_test(a_table_finds_all_it_was_given_through_every_split),
-        cmocka_unit_test(equal_tags_are_refused_only_when_a_segment_is_full),
+        cmocka_unit_test(names_chosen_to_collide_cost_steps_but_no_directory),
         cmocka_unit_test(a_ring_of_any_width_keeps_every_day),
         cmocka_unit_test(increments_stop_at_the_bound_and_before_a_told_total),
         cmocka_unit_test(the_wheel_turns_accounts_in_the_order_of_a_sorted_list),
