@@ -212,21 +212,25 @@ static void do_resend(struct ampel_pair *pair, const struct ampel_story_op *op) 
     ampel_pair_check_changes(pair);
 }
 
-static void do_rules(struct ampel_pair *pair, const struct ampel_rules *rules) {
-    struct ampel_numbers before[AMPEL_PAIR_ACCOUNTS_MAX];
+void ampel_pair_expect_rules(struct ampel_pair *pair, const struct ampel_rules *rules) {
+    const struct ampel_rules *old_rules = pair->rules;
     for (uint32_t account = 0; account < pair->story->accounts_count; account++) {
-        before[account] = numbers_of(pair, account);
-        pair->accounts[account].quiet = pair->accounts[account].backfilling;
-    }
-    pair->rules = rules;
-    pair->operations++;
-    for (uint32_t account = 0; account < pair->story->accounts_count; account++) {
-        if (pair->accounts[account].oracle.events_count > 0 && !pair->accounts[account].quiet) {
+        struct ampel_pair_account *state = &pair->accounts[account];
+        state->quiet = state->backfilling || pair->story->sparse;
+        if (state->oracle.events_count > 0 && !state->quiet) {
+            pair->rules = old_rules;
+            struct ampel_numbers before = numbers_of(pair, account);
+            pair->rules = rules;
             struct ampel_numbers after = numbers_of(pair, account);
-            ampel_expect_instant(&pair->expectation, rules, account, pair->now_ms, &before[account],
-                                 &after);
+            ampel_expect_instant(&pair->expectation, rules, account, pair->now_ms, &before, &after);
         }
     }
+    pair->rules = rules;
+}
+
+static void do_rules(struct ampel_pair *pair, const struct ampel_rules *rules) {
+    pair->operations++;
+    ampel_pair_expect_rules(pair, rules);
     enum ampel_engine_status status = ampel_engine_rules_set(pair->engine, rules);
     AMPEL_ASSERT(status == AMPEL_ENGINE_OK);
     ampel_pair_check_changes(pair);
@@ -249,11 +253,37 @@ static void do_op(struct ampel_pair *pair, const struct ampel_story_op *op) {
         ampel_pair_checkpoint(pair);
         break;
     case AMPEL_DEED_RECOVER:
-        ampel_pair_recover(pair);
+        ampel_pair_recover(pair, &pair->story->rules[op->rules]);
         break;
     case AMPEL_DEED_RULES:
         do_rules(pair, &pair->story->rules[op->rules]);
         break;
+    }
+}
+
+/* What metrics show. */
+static void check_counts(struct ampel_pair *pair) {
+    struct ampel_engine_counts counts;
+    uint32_t violations = 0, facts = 0;
+    ampel_engine_counts(pair->engine, &counts);
+    for (uint32_t slot = 0; slot < counts.accounts; slot++) {
+        struct ampel_violation violation;
+        struct ampel_event fact;
+        uint32_t cursor = 0;
+        while (ampel_engine_violation_next(pair->engine, slot, &cursor, &violation)) {
+            violations++;
+        }
+        cursor = 0;
+        while (ampel_engine_fact_next(pair->engine, slot, &cursor, &fact)) {
+            facts++;
+        }
+    }
+    if (counts.memory_bytes != pair->memory_bytes || counts.facts != facts ||
+        counts.violations < violations) {
+        ampel_pair_fail(pair, "counts: %llu bytes of %llu, %u violations of %u, %u facts of %u",
+                        (unsigned long long)counts.memory_bytes,
+                        (unsigned long long)pair->memory_bytes, counts.violations, violations,
+                        counts.facts, facts);
     }
 }
 
@@ -267,6 +297,13 @@ static void check_accounts(struct ampel_pair *pair, bool all) {
         if (all || ampel_random_chance(&pair->random, percent)) {
             ampel_pair_check_account(pair, account);
         }
+        if (all || (!pair->story->sparse && ampel_random_chance(&pair->random, 2))) {
+            ampel_pair_check_facts(pair, account);
+        }
+    }
+    if (all) {
+        ampel_pair_check_producers(pair);
+        check_counts(pair);
     }
 }
 

@@ -68,12 +68,18 @@ void ampel_pair_advance(struct ampel_pair *pair, struct ampel_engine *engine, in
                         uint32_t steps_max);
 /* All that is known of one account at now, against the oracle. */
 void ampel_pair_check_account(struct ampel_pair *pair, uint32_t account);
+/* The facts of an account, and what is remembered of producers, against what was told so far. */
+void ampel_pair_check_facts(struct ampel_pair *pair, uint32_t account);
+void ampel_pair_check_producers(struct ampel_pair *pair);
 /* The changes since the last clear against the expectation; then both are emptied. */
 void ampel_pair_check_changes(struct ampel_pair *pair);
 /* Both engines hold the same of every account. */
 void ampel_pair_check_same(struct ampel_pair *pair, const struct ampel_engine *other,
                            const char *what);
 void ampel_pair_checkpoint(struct ampel_pair *pair);
-void ampel_pair_recover(struct ampel_pair *pair);
+/* Under other rules where rules is not that of the pair. */
+void ampel_pair_recover(struct ampel_pair *pair, const struct ampel_rules *rules);
+/* What other rules change at this instant is expected, and the pair's from now on. */
+void ampel_pair_expect_rules(struct ampel_pair *pair, const struct ampel_rules *rules);
 
 #endif

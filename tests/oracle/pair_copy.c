@@ -116,10 +116,11 @@ static void import_damaged(struct ampel_pair *pair) {
 }
 
 /* Another engine reads what a database would hold by now and goes on in the place of the first. */
-void ampel_pair_recover(struct ampel_pair *pair) {
+void ampel_pair_recover(struct ampel_pair *pair, const struct ampel_rules *rules) {
     ampel_pair_checkpoint(pair);
     import_damaged(pair);
-    struct ampel_engine *other = ampel_pair_open(pair, pair->rules, pair->story->start_ms);
+    bool same_rules = rules == pair->rules;
+    struct ampel_engine *other = ampel_pair_open(pair, rules, pair->story->start_ms);
     enum ampel_engine_status status =
         ampel_engine_meta_import(other, pair->meta.bytes, pair->meta.size);
     uint32_t pages = ampel_engine_pages_count(pair->engine);
@@ -136,10 +137,14 @@ void ampel_pair_recover(struct ampel_pair *pair) {
         ampel_engine_close(other);
         return;
     }
-    ampel_pair_check_same(pair, other, "recovered");
-    export_meta(other, &pair->left);
-    if (!same_bytes(&pair->left, &pair->meta)) {
-        ampel_pair_fail(pair, "recovered: the meta page differs");
+    if (same_rules) {
+        ampel_pair_check_same(pair, other, "recovered");
+        export_meta(other, &pair->left);
+        if (!same_bytes(&pair->left, &pair->meta)) {
+            ampel_pair_fail(pair, "recovered: the meta page differs");
+        }
+    } else {
+        ampel_pair_expect_rules(pair, rules);
     }
     ampel_engine_close(pair->engine);
     pair->engine = other;
