@@ -1,6 +1,6 @@
 /* ampel-worker: gateway, shards and scribe of one machine, as threads of one process. main wires
-   and watches; loop.c turns. Everything is opened in the order in which it can fail for the
-   operator's reasons: settings, rules, keys, database, journal, sockets. */
+   and watches; loop.c turns. Everything is opened in the order in which an operator sets
+   it up: settings, rules, database, keys, journal, sockets. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
