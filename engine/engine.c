@@ -94,7 +94,11 @@ enum ampel_engine_status ampel_engine_rules_set(struct ampel_engine *engine,
     for (uint32_t slot = 0; slot < engine->accounts.count; slot++) {
         struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
         engine->rules = old_rules;
-        if (ampel_step_touch(engine, slot, account, false) == NULL) engine->poisoned = true;
+        struct ampel_touched *touched = ampel_step_touch(engine, slot, account, false);
+        if (touched != NULL)
+            ampel_touched_complete(engine, account, touched);
+        else
+            engine->poisoned = true;
         engine->rules = new_rules;
         if (engine->poisoned || !account_recompute(engine, slot, &cause)) {
             engine->poisoned = true;

@@ -119,6 +119,7 @@ enum ampel_outcome ampel_account_merge(struct ampel_engine *engine, uint32_t slo
         outcome = orders_merge(engine, slot, account, event);
         if (outcome == AMPEL_OUTCOME_MOVED) touched->orders_mover = mover;
     } else if (event->type <= AMPEL_EVENT_VIOLATION_STATE) {
+        ampel_touched_complete(engine, account, touched);
         outcome = violations_merge(engine, slot, account, event);
         if (outcome == AMPEL_OUTCOME_MOVED) touched->violations_mover = mover;
     } else {
