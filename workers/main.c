@@ -304,6 +304,7 @@ static bool open_wiring(void) {
         .checkpoint_every_ms = settings->checkpoint_every,
         .orders_rows_every_ms = settings->orders_rows_every,
         .inflight_bytes_max = (uint64_t)settings->inflight_bytes_max,
+        .message_bytes_max = (uint32_t)settings->message_bytes_max,
         .unstored_bytes_max = (uint64_t)settings->unstored_bytes_max,
         .accounts_per_tenant_max = (uint32_t)settings->accounts_per_tenant_max,
         .violations_per_account_max = (uint32_t)settings->violations_per_account_max,
