@@ -8,6 +8,8 @@
 
 /* Instants of one step of time that are rated one by one; longer steps are looked at in samples. */
 #define INSTANTS_MAX 40
+/* What a slice may do beyond the steps it was given. */
+#define SLICE_SLACK 4
 /* No story needs more in one piece; what damaged bytes ask for beyond it is not given. */
 #define MEMORY_AT_ONCE_MAX (UINT32_C(64) << 20)
 
@@ -64,12 +66,33 @@ uint32_t ampel_pair_slot(const struct ampel_engine *engine, uint32_t account) {
                                      ampel_story_text(&seller), marketplace);
 }
 
+/* How many turns of an account the changes from `first` on speak of: each is a step, so a slice may
+   hold no more than it was given, and some to finish with. */
+static void check_slice(struct ampel_pair *pair, const struct ampel_engine *engine, uint32_t *first,
+                        uint32_t steps_max) {
+    uint32_t count = 0, turns = 0;
+    const struct ampel_change *changes = ampel_engine_changes(engine, &count);
+    for (uint32_t index = *first; index < count; index++) {
+        turns += index == *first || changes[index].slot != changes[index - 1].slot ||
+                         changes[index].at_ms != changes[index - 1].at_ms
+                     ? 1
+                     : 0;
+    }
+    if (turns > (uint64_t)steps_max + SLICE_SLACK) {
+        ampel_pair_fail(pair, "a slice of %u steps turned %u accounts", steps_max, turns);
+    }
+    *first = count;
+}
+
 void ampel_pair_advance(struct ampel_pair *pair, struct ampel_engine *engine, int64_t to_ms,
                         uint32_t steps_max) {
     bool done = false;
+    uint32_t changes_count = 0;
+    (void)ampel_engine_changes(engine, &changes_count);
     for (uint64_t slices = 0; !done; slices++) {
         enum ampel_engine_status status = ampel_engine_advance(engine, to_ms, steps_max, &done);
         AMPEL_ASSERT(status == AMPEL_ENGINE_OK);
+        check_slice(pair, engine, &changes_count, steps_max);
         if (slices > 10 * 1000 * 1000) {
             ampel_pair_fail(pair, "advance to %lld does not end", (long long)to_ms);
             return;
@@ -329,6 +352,8 @@ void ampel_pair_reset(struct ampel_pair *pair) {
     ampel_framer_reset(&pair->framer);
     for (uint32_t account = 0; account < AMPEL_PAIR_ACCOUNTS_MAX; account++) {
         ampel_oracle_reset(&pair->accounts[account].oracle);
+        free(pair->accounts[account].rows.list);
+        pair->accounts[account].rows = (struct ampel_pair_rows){0};
     }
     for (uint32_t page = 0; page < AMPEL_PAIR_PAGES_MAX; page++) {
         free(pair->pages[page].bytes);

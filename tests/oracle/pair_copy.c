@@ -74,11 +74,13 @@ void ampel_pair_checkpoint(struct ampel_pair *pair) {
     uint32_t page = ampel_engine_page_dirty_next(pair->engine, 0);
     while (page != UINT32_MAX) {
         export_page(pair->engine, page, &pair->pages[page]);
+        ampel_pair_rows_write(pair, page);
         ampel_engine_page_clean(pair->engine, page);
         pair->operations++;
         page = ampel_engine_page_dirty_next(pair->engine, page);
     }
     export_meta(pair->engine, &pair->meta);
+    ampel_pair_rows_check(pair);
 }
 
 /* Bytes that no export wrote: the reader may refuse them or not, but survives and gives its memory
