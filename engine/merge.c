@@ -82,7 +82,7 @@ static enum ampel_outcome violations_merge(struct ampel_engine *engine, uint32_t
                                          event->at_ms);
     }
     engine->violations_count += known_count(account) - known_before;
-    AMPEL_ASSERT_PARANOID(account->violations == NULL || account->violations->count > 32 ||
+    AMPEL_ASSERT_PARANOID(account->violations == NULL || account->violations->count > 8 ||
                           ampel_violations_sane(account->violations, &context));
     if (outcome == AMPEL_OUTCOME_KEPT || outcome == AMPEL_OUTCOME_MOVED) {
         ampel_account_dirty(&engine->accounts, slot, account,
