@@ -14,7 +14,7 @@
 
 #include "tests/oracle/pair.h"
 
-#define OPERATIONS_DEFAULT 3000000
+#define OPERATIONS_DEFAULT 2000000
 
 /* For the message when an assertion stops the program in the middle of a story.
  */
