@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "engine/outlook_view.h"
 #include "engine/records.h"
 #include "engine/state.h"
 #include "engine/window.h"
@@ -109,6 +110,7 @@ enum ampel_engine_status ampel_engine_rules_set(struct ampel_engine *engine,
         engine->touched_count = 0;
     }
     engine->rules = new_rules;
+    ampel_outlook_classes_renew(engine);
     return AMPEL_ENGINE_OK;
 }
 

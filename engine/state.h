@@ -28,6 +28,8 @@ enum {
     AMPEL_MOVER_EVENT = 3
 };
 
+struct ampel_outlook;
+
 struct ampel_touched {
     uint32_t slot;
     uint32_t any_mover, orders_mover, violations_mover;
@@ -81,6 +83,7 @@ struct ampel_engine {
     struct ampel_change *changes;
     uint32_t changes_count, changes_capacity;
     uint32_t pages_imported, accounts_promised;
+    struct ampel_outlook *outlook; /* outlook_view.h; NULL until asked */
     bool other_rules; /* the import was written under other rules than the present ones */
     uint64_t violations_count, facts_count;
 };
