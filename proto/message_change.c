@@ -276,10 +276,11 @@ static bool take_name(const struct ampel_pack *map, const char *key, enum ampel_
 
 /* ---- a change in ---------------------------------------------------------------------------- */
 
+/* As rules files take them: spaces inside, nothing that is no character of a JSON text. */
 static bool label_valid(struct ampel_text text) {
     if (text.size < 1 || text.size > AMPEL_ID_BYTES_MAX) return false;
     for (uint32_t i = 0; i < text.size; i++)
-        if ((uint8_t)text.bytes[i] < ' ' || text.bytes[i] == 0x7f) return false;
+        if (text.bytes[i] < ' ' || text.bytes[i] > '~') return false;
     return true;
 }
 
@@ -289,6 +290,10 @@ static bool read_caps(const struct ampel_pack *map, struct ampel_numbers *number
     if (!ampel_pack_find(map, "caps", &caps) || caps.kind != AMPEL_PACK_MAP ||
         caps.count > AMPEL_CAP_GROUPS_MAX)
         return ampel_error_set(error, "caps", "the value is missing or no map of cap groups");
+    /* Both numbers of a change are told under the same names. */
+    bool named = numbers == &out->change.after && !out->change.is_new;
+    if (named && caps.count != out->caps_count)
+        return ampel_error_set(error, "caps", "before and after have other cap groups");
     out->caps_count = caps.count;
     for (uint32_t i = 0; i < caps.count; i++) {
         struct ampel_pack key, value;
@@ -296,6 +301,11 @@ static bool read_caps(const struct ampel_pack *map, struct ampel_numbers *number
         if (key.kind != AMPEL_PACK_TEXT || !label_valid(key.text) ||
             value.kind != AMPEL_PACK_INTEGER || value.integer < 0 || value.integer > UINT16_MAX)
             return ampel_error_set(error, "caps", "an entry is no count by name");
+        if (named && !ampel_text_equal(key.text, out->caps_names[i]))
+            return ampel_error_set(error, "caps", "before and after have other cap groups");
+        for (uint32_t j = 0; j < i; j++)
+            if (ampel_text_equal(key.text, out->caps_names[j]))
+                return ampel_error_set(error, "caps", "a cap group stands twice");
         out->caps_names[i] = key.text;
         numbers->caps[i] = (uint16_t)value.integer;
     }

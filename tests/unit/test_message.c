@@ -391,6 +391,24 @@ static void newer_versions_and_unknown_messages_are_refused_by_name(void **state
     }
 }
 
+/* Their JSON would be none: a key twice, or bytes that are no characters. */
+static void cap_groups_that_no_rules_can_have_are_refused(void **state) {
+    (void)state;
+    static const char *const names[][2] = {{"infringement", "infringement"},
+                                           {"infring\xff", "restricted"},
+                                           {"tab\t", "restricted"}};
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(names); i++) {
+        struct ampel_error error = {0};
+        sent = (struct ampel_message){.kind = AMPEL_MESSAGE_CHANGE};
+        fill_change(&sent.change);
+        sent.change.caps_names[0] = ampel_text_of(names[i][0]);
+        sent.change.caps_names[1] = ampel_text_of(names[i][1]);
+        uint32_t size = ampel_message_encode(&sent, encoded, sizeof encoded);
+        assert_false(ampel_message_decode(decoder, encoded, size, &found, &error));
+        assert_string_equal(error.field, "caps");
+    }
+}
+
 /* Each key of each message in turn becomes one that nobody knows, so that it is missing. */
 static void a_missing_key_is_named(void **state) {
     (void)state;
@@ -467,6 +485,7 @@ int main(void) {
         cmocka_unit_test(the_id_of_a_change_follows_its_cause_and_nothing_else),
         cmocka_unit_test(a_batch_is_told_from_a_message_by_its_keys),
         cmocka_unit_test(newer_versions_and_unknown_messages_are_refused_by_name),
+        cmocka_unit_test(cap_groups_that_no_rules_can_have_are_refused),
         cmocka_unit_test(a_missing_key_is_named),
         cmocka_unit_test(no_damage_to_a_message_does_harm),
     };
