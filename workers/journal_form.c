@@ -105,8 +105,11 @@ enum ampel_form_status ampel_group_header_check(const uint8_t *bytes, size_t siz
     }
     if (ampel_load_u16(bytes + 4) > AMPEL_SEGMENT_VERSION) return AMPEL_FORM_NEWER;
     *group_size = ampel_load_u32(bytes + 8);
-    return *group_size >= AMPEL_GROUP_HEADER_BYTES && *group_size % 8 == 0 ? AMPEL_FORM_OK
-                                                                           : AMPEL_FORM_DAMAGED;
+    /* A group without a record is never written. */
+    return *group_size >= AMPEL_GROUP_HEADER_BYTES + AMPEL_RECORD_HEADER_BYTES &&
+                   *group_size % 8 == 0
+               ? AMPEL_FORM_OK
+               : AMPEL_FORM_DAMAGED;
 }
 
 enum ampel_form_status ampel_journal_record_check(const uint8_t *bytes, size_t size,
