@@ -122,6 +122,11 @@ static bool text_apply(struct ampel_settings *settings, const struct row *row, c
                                " are allowed (from %s)",
                                size, row->least, row->greatest, source);
     }
+    for (const char *byte = text; *byte != '\0'; byte++) {
+        if ((unsigned char)*byte < ' ' || *byte == 127) {
+            return ampel_error_set(error, row->name, "has a control character (from %s)", source);
+        }
+    }
     text_set(settings, row, text);
     return true;
 }
@@ -277,6 +282,13 @@ static bool line_read(struct ampel_settings *out, char *line, const char *path, 
     return apply(out, index, value, source, error);
 }
 
+/* The size of what fgets wrote over a line of newlines: behind its zero they still stand. */
+static size_t line_size(const char *line, size_t capacity) {
+    while (line[capacity - 1] == '\n')
+        capacity--;
+    return capacity - 1;
+}
+
 static bool file_read(struct ampel_settings *out, const char *path, struct ampel_error *error) {
     FILE *file = fopen(path, "re");
     if (file == NULL) {
@@ -286,8 +298,12 @@ static bool file_read(struct ampel_settings *out, const char *path, struct ampel
     static char line[LINE_BYTES_MAX];
     bool good = true;
     uint32_t number = 0;
-    while (good && fgets(line, sizeof(line), file) != NULL) {
+    while (good && fgets(memset(line, '\n', sizeof(line)), sizeof(line), file) != NULL) {
         number++;
+        if (strlen(line) != line_size(line, sizeof(line))) {
+            good = ampel_error_set(error, "", "%.150s:%u: the line has a zero byte", path, number);
+            break;
+        }
         size_t size = strcspn(line, "\n");
         if (line[size] == '\0' && size == sizeof(line) - 1) {
             good = ampel_error_set(error, "", "%.150s:%u: the line is longer than %d bytes", path,
@@ -446,9 +462,14 @@ static void value_print(const struct ampel_settings *settings, const struct row 
     if (row->form == TEXT || row->form == CHOICE) {
         const char *text = text_get(settings, row);
         char shown[1024];
-        password_hide(text, shown, sizeof(shown));
-        bool quoted = *text == '\0' || strpbrk(text, "# \t") != NULL;
-        snprintf(out, size, "%s%s%s", quoted ? "\"" : "", shown, quoted ? "\"" : "");
+        if (row->offset == offsetof(struct ampel_settings, database_url)) {
+            password_hide(text, shown, sizeof(shown));
+            text = shown;
+        }
+        /* A value with a quote in it came without quotes and needs none: nothing in it is cut. */
+        bool quoted =
+            *text == '\0' || (strpbrk(text, "# \t") != NULL && strchr(text, '"') == NULL);
+        snprintf(out, size, "%s%s%s", quoted ? "\"" : "", text, quoted ? "\"" : "");
         return;
     }
     int64_t value = value_get(settings, row);
