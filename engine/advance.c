@@ -54,8 +54,10 @@ static bool entry_turn(struct ampel_engine *engine, uint32_t slot, struct ampel_
 }
 
 static bool turn_finish(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
-                        const struct ampel_touched *touched, bool silent) {
+                        struct ampel_touched *touched, bool silent) {
     struct ampel_numbers after;
+    if (ampel_touched_settle(engine, account, touched)) return true;
+    ampel_touched_complete(engine, account, touched);
     ampel_account_numbers(engine, account, &after);
     ampel_account_row_mark(engine, slot, account, &touched->before, &after);
     if (!silent && ampel_changes_due(engine, &touched->before, &after, false)) {
@@ -77,14 +79,17 @@ static bool turn(struct ampel_engine *engine, uint32_t slot, struct ampel_accoun
     struct ampel_touched *touched = ampel_step_touch(engine, slot, account, false);
     if (touched == NULL) return false;
     bool silent = false, done = true;
+    bool keyed =
+        instant->keys_next < instant->keys_count && instant->keys[instant->keys_next] >> 32 == slot;
+    if (keyed) ampel_touched_complete(engine, account, touched);
     if (instant->midnight) ampel_account_midnight(engine, slot, account, touched);
-    done = ampel_account_leave(engine, slot, account, touched, true);
+    if (keyed) done = ampel_account_leave(engine, slot, account, touched, true);
     while (done && instant->keys_next < instant->keys_count &&
            instant->keys[instant->keys_next] >> 32 == slot) {
         uint32_t index = (uint32_t)instant->keys[instant->keys_next++];
         if (index != UINT32_MAX) done = entry_turn(engine, slot, account, index, &silent);
     }
-    done = done && ampel_account_leave(engine, slot, account, touched, true);
+    if (done && keyed) done = ampel_account_leave(engine, slot, account, touched, true);
     done = done && turn_finish(engine, slot, account, touched, silent);
     account->touched = 0;
     engine->touched_count = 0;

@@ -129,33 +129,49 @@ static uint32_t group_slot(const struct frame_work *work, uint32_t index) {
     return account < frame->accounts_count ? work->engine->frame_slots[account] : AMPEL_SLOT_NONE;
 }
 
-/* Fetches headers, then what hangs below them. */
-static void group_prefetch(const struct frame_work *work, uint32_t first, uint32_t count) {
-    const struct ampel_engine *engine = work->engine;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t slot = group_slot(work, first + i);
-        if (slot != AMPEL_SLOT_NONE) {
-            __builtin_prefetch(ampel_account_at(&engine->accounts, slot), 1);
-        }
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t slot = group_slot(work, first + i);
+static uint32_t group_end(const struct frame_work *work, uint32_t first) {
+    uint32_t total = work->frame->events_count;
+    if (first >= total) return first;
+    return total - first < GROUP ? total : first + GROUP;
+}
+
+static void headers_prefetch(const struct frame_work *work, uint32_t first) {
+    for (uint32_t i = first, end = group_end(work, first); i < end; i++) {
+        uint32_t slot = group_slot(work, i);
         if (slot == AMPEL_SLOT_NONE) continue;
-        const struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
-        if (account->ring != NULL) {
-            __builtin_prefetch(account->ring + (size_t)engine->now_cell * account->ring_width, 1);
-        }
-        if (account->violations != NULL) __builtin_prefetch(account->violations);
+        __builtin_prefetch(ampel_account_at(&work->engine->accounts, slot), 1);
     }
 }
 
+/* What hangs below the headers that were fetched before. */
+static void contents_prefetch(const struct frame_work *work, uint32_t first) {
+    const struct ampel_engine *engine = work->engine;
+    for (uint32_t i = first, end = group_end(work, first); i < end; i++) {
+        uint32_t slot = group_slot(work, i);
+        if (slot == AMPEL_SLOT_NONE) continue;
+        const struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
+        uint8_t type = work->frame->type != NULL ? work->frame->type[i] : 0;
+        if (type <= AMPEL_EVENT_ORDERS_DAY) {
+            if (account->ring == NULL) continue;
+            __builtin_prefetch(account->ring + (size_t)engine->now_cell * account->ring_width, 1);
+        } else if (account->violations != NULL) {
+            __builtin_prefetch(account->violations, 1);
+        }
+    }
+}
+
+/* Three groups are on their way at a time: one is applied, of the next the contents and of the one
+   behind it the headers are being fetched. */
 static bool events_apply(const struct frame_work *work) {
     uint32_t total = work->frame->events_count;
+    headers_prefetch(work, 0);
+    headers_prefetch(work, GROUP);
+    contents_prefetch(work, 0);
     for (uint32_t first = 0; first < total; first += GROUP) {
-        uint32_t count = total - first < GROUP ? total - first : GROUP;
-        group_prefetch(work, first, count);
-        for (uint32_t i = 0; i < count; i++) {
-            if (!event_apply(work, first + i)) return false;
+        headers_prefetch(work, first + 2 * GROUP);
+        contents_prefetch(work, first + GROUP);
+        for (uint32_t i = first, end = group_end(work, first); i < end; i++) {
+            if (!event_apply(work, i)) return false;
         }
     }
     return true;
@@ -182,9 +198,13 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
     struct ampel_account *account = ampel_account_at(&engine->accounts, touched->slot);
     struct ampel_numbers after;
     account->touched = 0;
+    bool stale = (account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0;
+    if (!work->source.backfill && !stale && ampel_touched_settle(engine, account, touched)) {
+        return true;
+    }
+    ampel_touched_complete(engine, account, touched);
     /* What was too old on arrival never was: it leaves untold, once the whole frame had its say. */
-    if ((account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0 &&
-        !ampel_account_leave(engine, touched->slot, account, touched, false)) {
+    if (stale && !ampel_account_leave(engine, touched->slot, account, touched, false)) {
         return false;
     }
     ampel_account_numbers(engine, account, &after);

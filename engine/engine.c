@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "engine/outlook_view.h"
 #include "engine/records.h"
 #include "engine/state.h"
 #include "engine/window.h"
@@ -15,7 +16,8 @@ enum ampel_engine_status ampel_engine_open(const struct ampel_engine_options *op
                                            struct ampel_engine **out) {
     const char *key;
     AMPEL_ASSERT(ampel_rules_check(options->rules, &key));
-    AMPEL_ASSERT(options->start_ms >= 0 && options->start_ms <= AMPEL_TIME_MAX_MS);
+    int64_t start_ms = options->start_ms < 0 ? 0 : options->start_ms;
+    if (start_ms > AMPEL_TIME_MAX_MS) start_ms = AMPEL_TIME_MAX_MS;
     struct ampel_memory memory = options->memory;
     struct ampel_engine *engine = memory.take(memory.context, sizeof(*engine), 64);
     if (engine == NULL) return AMPEL_ENGINE_NO_MEMORY;
@@ -23,8 +25,8 @@ enum ampel_engine_status ampel_engine_open(const struct ampel_engine_options *op
     ampel_pool_init(&engine->pool, &memory);
     engine->rules = *options->rules;
     ampel_scale_init(&engine->scale, &engine->rules);
-    engine->now_ms = options->start_ms;
-    engine->now_day = options->start_ms / AMPEL_DAY_MS;
+    engine->now_ms = start_ms;
+    engine->now_day = start_ms / AMPEL_DAY_MS;
     engine->now_cell = (uint32_t)(engine->now_day % AMPEL_WINDOW_DAYS_MAX);
     engine->accounts_per_tenant_max = options->accounts_per_tenant_max;
     engine->violations_per_account_max = options->violations_per_account_max;
@@ -32,7 +34,7 @@ enum ampel_engine_status ampel_engine_open(const struct ampel_engine_options *op
         engine->violations_per_account_max > AMPEL_ACCOUNT_VIOLATIONS_MAX) {
         engine->violations_per_account_max = AMPEL_ACCOUNT_VIOLATIONS_MAX;
     }
-    ampel_wheel_init(&engine->wheel, options->start_ms);
+    ampel_wheel_init(&engine->wheel, start_ms);
     if (!ampel_accounts_init(&engine->accounts, &engine->pool, options->accounts_expected)) {
         ampel_engine_close(engine);
         return AMPEL_ENGINE_NO_MEMORY;
@@ -94,7 +96,11 @@ enum ampel_engine_status ampel_engine_rules_set(struct ampel_engine *engine,
     for (uint32_t slot = 0; slot < engine->accounts.count; slot++) {
         struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
         engine->rules = old_rules;
-        if (ampel_step_touch(engine, slot, account, false) == NULL) engine->poisoned = true;
+        struct ampel_touched *touched = ampel_step_touch(engine, slot, account, false);
+        if (touched != NULL)
+            ampel_touched_complete(engine, account, touched);
+        else
+            engine->poisoned = true;
         engine->rules = new_rules;
         if (engine->poisoned || !account_recompute(engine, slot, &cause)) {
             engine->poisoned = true;
@@ -104,6 +110,7 @@ enum ampel_engine_status ampel_engine_rules_set(struct ampel_engine *engine,
         engine->touched_count = 0;
     }
     engine->rules = new_rules;
+    ampel_outlook_classes_renew(engine);
     return AMPEL_ENGINE_OK;
 }
 

@@ -45,7 +45,7 @@ enum ampel_engine_status {
 struct ampel_engine_options {
     struct ampel_memory memory;
     const struct ampel_rules *rules;     /* copied; must pass ampel_rules_check */
-    int64_t start_ms;                    /* the engine's first time */
+    int64_t start_ms;                    /* the engine's first time, held within 1970..2200 */
     uint32_t accounts_expected;          /* sizes the tables; 0 starts small */
     uint32_t accounts_per_tenant_max;    /* within this partition; 0: unlimited */
     uint32_t violations_per_account_max; /* 0: AMPEL_ACCOUNT_VIOLATIONS_MAX */

@@ -82,7 +82,7 @@ static enum ampel_outcome violations_merge(struct ampel_engine *engine, uint32_t
                                          event->at_ms);
     }
     engine->violations_count += known_count(account) - known_before;
-    AMPEL_ASSERT_PARANOID(account->violations == NULL || account->violations->count > 32 ||
+    AMPEL_ASSERT_PARANOID(account->violations == NULL || account->violations->count > 8 ||
                           ampel_violations_sane(account->violations, &context));
     if (outcome == AMPEL_OUTCOME_KEPT || outcome == AMPEL_OUTCOME_MOVED) {
         ampel_account_dirty(&engine->accounts, slot, account,
@@ -119,6 +119,7 @@ enum ampel_outcome ampel_account_merge(struct ampel_engine *engine, uint32_t slo
         outcome = orders_merge(engine, slot, account, event);
         if (outcome == AMPEL_OUTCOME_MOVED) touched->orders_mover = mover;
     } else if (event->type <= AMPEL_EVENT_VIOLATION_STATE) {
+        ampel_touched_complete(engine, account, touched);
         outcome = violations_merge(engine, slot, account, event);
         if (outcome == AMPEL_OUTCOME_MOVED) touched->violations_mover = mover;
     } else {

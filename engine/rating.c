@@ -45,7 +45,7 @@ void ampel_scale_init(struct ampel_scale *out, const struct ampel_rules *rules) 
     }
 }
 
-static int64_t order_points(const struct ampel_rules *rules, uint32_t orders) {
+int64_t ampel_rating_order_points(const struct ampel_rules *rules, uint32_t orders) {
     if (rules->orders_rounding == AMPEL_ROUNDING_LINEAR) {
         return (int64_t)rules->orders_points * orders / rules->orders_block;
     }
@@ -75,13 +75,19 @@ static int64_t effects(const struct ampel_rules *rules, int64_t score, uint16_t 
     return score;
 }
 
+int64_t ampel_rating_raw(const struct ampel_rules *rules, uint32_t orders, int64_t deducted) {
+    int64_t raw = rules->start + ampel_rating_order_points(rules, orders);
+    if (rules->clamp_before_deduction && raw > rules->clamp_max) raw = rules->clamp_max;
+    return raw - deducted;
+}
+
 void ampel_rating_numbers(const struct ampel_rules *rules, uint32_t orders, int64_t deducted,
                           uint16_t criticals, const uint16_t caps[AMPEL_CAP_GROUPS_MAX],
                           struct ampel_numbers *out) {
     memset(out, 0, sizeof(*out)); /* padding too: numbers are compared and exported */
-    int64_t earned = order_points(rules, orders), raw = rules->start + earned;
-    if (rules->clamp_before_deduction && raw > rules->clamp_max) raw = rules->clamp_max;
-    int64_t score = clamp(raw - deducted, rules->clamp_min, rules->clamp_max);
+    int64_t earned = ampel_rating_order_points(rules, orders);
+    int64_t score =
+        clamp(ampel_rating_raw(rules, orders, deducted), rules->clamp_min, rules->clamp_max);
     bool reached = false;
     if (caps != NULL) {
         memcpy(out->caps, caps, sizeof(out->caps));

@@ -36,6 +36,10 @@ static inline int8_t ampel_scale_severity(const struct ampel_scale *scale, uint8
     return given >= 0 ? given : scale->severity[policy % AMPEL_POLICIES_MAX];
 }
 
+/* What the orders of a window earn, before any clamp. */
+int64_t ampel_rating_order_points(const struct ampel_rules *rules, uint32_t orders);
+/* The score before the final clamp, critical and cap effects (rating-model 3.13). */
+int64_t ampel_rating_raw(const struct ampel_rules *rules, uint32_t orders, int64_t deducted);
 /* Everything shown, from the sums. caps may be NULL where all are 0. */
 void ampel_rating_numbers(const struct ampel_rules *rules, uint32_t orders, int64_t deducted,
                           uint16_t criticals, const uint16_t caps[AMPEL_CAP_GROUPS_MAX],

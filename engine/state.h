@@ -28,10 +28,13 @@ enum {
     AMPEL_MOVER_EVENT = 3
 };
 
+struct ampel_outlook;
+
 struct ampel_touched {
     uint32_t slot;
     uint32_t any_mover, orders_mover, violations_mover;
     bool is_new;
+    bool whole; /* before is complete; else only its orders are, as nothing else has changed yet */
     struct ampel_numbers before;
 };
 
@@ -80,6 +83,7 @@ struct ampel_engine {
     struct ampel_change *changes;
     uint32_t changes_count, changes_capacity;
     uint32_t pages_imported, accounts_promised;
+    struct ampel_outlook *outlook; /* outlook_view.h; NULL until asked */
     bool other_rules; /* the import was written under other rules than the present ones */
     uint64_t violations_count, facts_count;
 };
@@ -94,9 +98,17 @@ static inline struct ampel_violations_context ampel_engine_context(struct ampel_
 
 void ampel_account_numbers(const struct ampel_engine *engine, const struct ampel_account *account,
                            struct ampel_numbers *out);
-/* Notes the numbers before the first touch of the step. NULL: no memory. */
+/* Notes the orders before the first touch of the step. NULL: no memory. */
 AMPEL_MUST_CHECK struct ampel_touched *ampel_step_touch(struct ampel_engine *engine, uint32_t slot,
                                                         struct ampel_account *account, bool is_new);
+/* Completes the numbers before; to be called before anything but orders changes. */
+void ampel_touched_complete(const struct ampel_engine *engine, const struct ampel_account *account,
+                            struct ampel_touched *touched);
+/* Settles an account of which orders alone changed, and not so that points follow: the usual case,
+   in which its violations need not be looked at. False: look at everything. */
+AMPEL_MUST_CHECK bool ampel_touched_settle(struct ampel_engine *engine,
+                                           struct ampel_account *account,
+                                           const struct ampel_touched *touched);
 /* Which mover the difference of the numbers comes from. */
 uint32_t ampel_touched_mover(const struct ampel_touched *touched,
                              const struct ampel_numbers *after);

@@ -25,9 +25,33 @@ struct ampel_touched *ampel_step_touch(struct ampel_engine *engine, uint32_t slo
     memset(touched, 0, sizeof(*touched));
     touched->slot = slot;
     touched->is_new = is_new;
-    if (!is_new) ampel_account_numbers(engine, account, &touched->before);
+    touched->whole = is_new;
+    if (!is_new) touched->before.orders = account->orders;
     account->touched = engine->touched_count;
     return touched;
+}
+
+void ampel_touched_complete(const struct ampel_engine *engine, const struct ampel_account *account,
+                            struct ampel_touched *touched) {
+    if (touched->whole) return;
+    static const struct ampel_violation_sums none;
+    const struct ampel_violation_sums *sums =
+        account->violations != NULL ? &account->violations->sums : &none;
+    ampel_rating_numbers(&engine->rules, touched->before.orders, sums->deducted, sums->criticals,
+                         sums->caps, &touched->before);
+    touched->whole = true;
+}
+
+bool ampel_touched_settle(struct ampel_engine *engine, struct ampel_account *account,
+                          const struct ampel_touched *touched) {
+    if (touched->whole) return false;
+    if (account->orders == touched->before.orders) return true;
+    if (ampel_rating_order_points(&engine->rules, account->orders) !=
+        ampel_rating_order_points(&engine->rules, touched->before.orders)) {
+        return false;
+    }
+    ampel_account_dirty(&engine->accounts, touched->slot, account, AMPEL_ROW_ORDERS);
+    return true;
 }
 
 uint32_t ampel_touched_mover(const struct ampel_touched *touched,

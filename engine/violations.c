@@ -39,7 +39,6 @@ static void sums_shift(struct ampel_violations *block, const struct ampel_scale 
 
 /* ---- repeats -------------------------------------------------------------------------------- */
 
-/* The record counts in the rank of what comes behind it with an at below this. */
 static int64_t repeat_limit(const struct ampel_scale *scale,
                             const struct ampel_violation_hot *hot) {
     if (!known(hot) || severity_of(scale, hot) == AMPEL_SEVERITY_NONE) return INT64_MIN;
@@ -47,6 +46,11 @@ static int64_t repeat_limit(const struct ampel_scale *scale,
     if (!ampel_state_cleared(hot->state)) return limit;
     if (scale->rerank) return INT64_MIN;
     return hot->cleared_since_ms < limit ? hot->cleared_since_ms : limit;
+}
+
+int64_t ampel_violation_limit(const struct ampel_scale *scale,
+                              const struct ampel_violation_hot *hot) {
+    return repeat_limit(scale, hot);
 }
 
 static void rank_shift(struct ampel_violations *block, const struct ampel_scale *scale,
@@ -297,22 +301,27 @@ void ampel_violations_forget(struct ampel_violations **block,
 
 /* Ranks by differences: each record adds one from the next position to its limit. Sums of u16 wrap
    and come back, as every rank itself fits. */
-static void ranks_recompute(struct ampel_violations *block, const struct ampel_scale *scale) {
-    for (uint32_t i = 0; i < block->count; i++)
-        block->hot[i].rank = 0;
+void ampel_violations_ranks(const struct ampel_violations *block, const struct ampel_scale *scale,
+                            uint16_t *ranks) {
+    memset(ranks, 0, block->count * sizeof(*ranks));
     for (uint32_t i = 0; i < block->count; i++) {
         const struct ampel_violation_hot *hot = &block->hot[block->order[i]];
         int64_t limit = repeat_limit(scale, hot);
         uint32_t end =
             limit > hot->at_ms ? ampel_records_position_from(block, hot->policy, limit) : 0;
         if (end <= i + 1) continue;
-        block->hot[block->order[i + 1]].rank++;
-        if (end < block->count) block->hot[block->order[end]].rank--;
+        ranks[i + 1]++;
+        if (end < block->count) ranks[end]--;
     }
-    for (uint32_t i = 1; i < block->count; i++) {
-        struct ampel_violation_hot *hot = &block->hot[block->order[i]];
-        hot->rank = (uint16_t)(hot->rank + block->hot[block->order[i - 1]].rank);
-    }
+    for (uint32_t i = 1; i < block->count; i++)
+        ranks[i] = (uint16_t)(ranks[i] + ranks[i - 1]);
+}
+
+/* The heap's array is the room for it: the heap is rebuilt behind. */
+static void ranks_recompute(struct ampel_violations *block, const struct ampel_scale *scale) {
+    ampel_violations_ranks(block, scale, block->heap);
+    for (uint32_t i = 0; i < block->count; i++)
+        block->hot[block->order[i]].rank = block->heap[i];
 }
 
 void ampel_violations_recompute(struct ampel_violations *block,

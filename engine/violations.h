@@ -153,6 +153,14 @@ struct ampel_text ampel_violations_text(const struct ampel_violations *block, ui
 void ampel_violations_recompute(struct ampel_violations *block,
                                 const struct ampel_violations_context *context, bool changed);
 
+/* The record counts in the rank of what comes behind it with an at below this. */
+int64_t ampel_violation_limit(const struct ampel_scale *scale,
+                              const struct ampel_violation_hot *hot);
+/* The rank of every record under a scale, by position in the order; room for block->count.
+   Cost: O(n log n). */
+void ampel_violations_ranks(const struct ampel_violations *block, const struct ampel_scale *scale,
+                            uint16_t *ranks);
+
 /* Appends a record as it was exported, in export order, for _recompute to finish. FULL or SAME
    where it is out of order or known already. */
 struct ampel_violation_image {

@@ -257,7 +257,7 @@ static void batch_admit(struct ampel_gateway *gateway, const struct ampel_receiv
     const struct ampel_batch_header *header = &batch->header;
     const int64_t stamp_ms = gateway->options.clock.now_ms(gateway->options.clock.context);
     if (header->sent_at_ms > stamp_ms + AMPEL_SENT_AHEAD_MAX_MS) {
-        back_send(gateway, &received->peer, header, AMPEL_BACK_CLOCK, 60000,
+        back_send(gateway, &received->peer, header, AMPEL_BACK_CLOCK, 0,
                   "sent_at: more than a day ahead of the worker's clock");
         return;
     }
@@ -273,7 +273,7 @@ static void batch_admit(struct ampel_gateway *gateway, const struct ampel_receiv
         if (status != AMPEL_CLAIM_OK) {
             const bool full = status == AMPEL_CLAIM_FULL;
             back_send(gateway, &received->peer, header,
-                      full ? AMPEL_BACK_PRODUCERS : AMPEL_BACK_BUSY, full ? 60000 : 1000,
+                      full ? AMPEL_BACK_PRODUCERS : AMPEL_BACK_BUSY, full ? 0 : 1000,
                       full ? "producer: the tenant has as many producers as it may have"
                            : "no memory");
             return;
@@ -330,7 +330,7 @@ static bool may_come_in(struct ampel_gateway *gateway, const struct ampel_receiv
         return false;
     }
     if (!tenant_active(gateway, received->tenant)) {
-        back_send(gateway, &received->peer, header, AMPEL_BACK_TENANT, 60000,
+        back_send(gateway, &received->peer, header, AMPEL_BACK_TENANT, 0,
                   "the key's tenant is unknown or suspended");
         return false;
     }

@@ -1,6 +1,6 @@
 /* ampel-worker: gateway, shards and scribe of one machine, as threads of one process. main wires
-   and watches; loop.c turns. Everything is opened in the order in which it can fail for the
-   operator's reasons: settings, rules, keys, database, journal, sockets. */
+   and watches; loop.c turns. Everything is opened in the order in which an operator sets
+   it up: settings, rules, database, keys, journal, sockets. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -304,6 +304,7 @@ static bool open_wiring(void) {
         .checkpoint_every_ms = settings->checkpoint_every,
         .orders_rows_every_ms = settings->orders_rows_every,
         .inflight_bytes_max = (uint64_t)settings->inflight_bytes_max,
+        .message_bytes_max = (uint32_t)settings->message_bytes_max,
         .unstored_bytes_max = (uint64_t)settings->unstored_bytes_max,
         .accounts_per_tenant_max = (uint32_t)settings->accounts_per_tenant_max,
         .violations_per_account_max = (uint32_t)settings->violations_per_account_max,

@@ -284,7 +284,7 @@ static void watch_take(struct ampel_publisher *publisher, const struct ampel_rec
         return;
     }
     if (received->tenant[0] == '\0' || !tenant_active(publisher->tenants, received->tenant)) {
-        back_send(publisher, &received->peer, AMPEL_BACK_TENANT, 60000,
+        back_send(publisher, &received->peer, AMPEL_BACK_TENANT, 0,
                   "the key's tenant is unknown or suspended");
         return;
     }

@@ -58,6 +58,7 @@ static bool open_gateway(struct ampel_wiring *wiring) {
         .partitions = options->partitions,
         .shards_count = options->shards_count,
         .inflight_bytes_max = options->inflight_bytes_max,
+        .message_bytes_max = options->message_bytes_max,
         .producers_per_tenant_max = options->producers_per_tenant_max,
         .in = wiring->gateway_in,
         .keeper = wiring->keeper_in,

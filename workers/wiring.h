@@ -32,6 +32,7 @@ struct ampel_wiring_options {
     uint32_t shards_count;
     int64_t checkpoint_every_ms, orders_rows_every_ms;
     uint64_t inflight_bytes_max;
+    uint32_t message_bytes_max;           /* 0: AMPEL_BATCH_BYTES_MAX */
     uint64_t unstored_bytes_max;          /* of all shards together */
     uint32_t accounts_per_tenant_max, violations_per_account_max, producers_per_tenant_max;
     bool clock_is_right;

@@ -8,6 +8,8 @@
 
 /* Instants of one step of time that are rated one by one; longer steps are looked at in samples. */
 #define INSTANTS_MAX 40
+/* What a slice may do beyond the steps it was given. */
+#define SLICE_SLACK 4
 /* No story needs more in one piece; what damaged bytes ask for beyond it is not given. */
 #define MEMORY_AT_ONCE_MAX (UINT32_C(64) << 20)
 
@@ -64,12 +66,33 @@ uint32_t ampel_pair_slot(const struct ampel_engine *engine, uint32_t account) {
                                      ampel_story_text(&seller), marketplace);
 }
 
+/* How many turns of an account the changes from `first` on speak of: each is a step, so a slice may
+   hold no more than it was given, and some to finish with. */
+static void check_slice(struct ampel_pair *pair, const struct ampel_engine *engine, uint32_t *first,
+                        uint32_t steps_max) {
+    uint32_t count = 0, turns = 0;
+    const struct ampel_change *changes = ampel_engine_changes(engine, &count);
+    for (uint32_t index = *first; index < count; index++) {
+        turns += index == *first || changes[index].slot != changes[index - 1].slot ||
+                         changes[index].at_ms != changes[index - 1].at_ms
+                     ? 1
+                     : 0;
+    }
+    if (turns > (uint64_t)steps_max + SLICE_SLACK) {
+        ampel_pair_fail(pair, "a slice of %u steps turned %u accounts", steps_max, turns);
+    }
+    *first = count;
+}
+
 void ampel_pair_advance(struct ampel_pair *pair, struct ampel_engine *engine, int64_t to_ms,
                         uint32_t steps_max) {
     bool done = false;
+    uint32_t changes_count = 0;
+    (void)ampel_engine_changes(engine, &changes_count);
     for (uint64_t slices = 0; !done; slices++) {
         enum ampel_engine_status status = ampel_engine_advance(engine, to_ms, steps_max, &done);
         AMPEL_ASSERT(status == AMPEL_ENGINE_OK);
+        check_slice(pair, engine, &changes_count, steps_max);
         if (slices > 10 * 1000 * 1000) {
             ampel_pair_fail(pair, "advance to %lld does not end", (long long)to_ms);
             return;
@@ -212,21 +235,25 @@ static void do_resend(struct ampel_pair *pair, const struct ampel_story_op *op) 
     ampel_pair_check_changes(pair);
 }
 
-static void do_rules(struct ampel_pair *pair, const struct ampel_rules *rules) {
-    struct ampel_numbers before[AMPEL_PAIR_ACCOUNTS_MAX];
+void ampel_pair_expect_rules(struct ampel_pair *pair, const struct ampel_rules *rules) {
+    const struct ampel_rules *old_rules = pair->rules;
     for (uint32_t account = 0; account < pair->story->accounts_count; account++) {
-        before[account] = numbers_of(pair, account);
-        pair->accounts[account].quiet = pair->accounts[account].backfilling;
-    }
-    pair->rules = rules;
-    pair->operations++;
-    for (uint32_t account = 0; account < pair->story->accounts_count; account++) {
-        if (pair->accounts[account].oracle.events_count > 0 && !pair->accounts[account].quiet) {
+        struct ampel_pair_account *state = &pair->accounts[account];
+        state->quiet = state->backfilling || pair->story->sparse;
+        if (state->oracle.events_count > 0 && !state->quiet) {
+            pair->rules = old_rules;
+            struct ampel_numbers before = numbers_of(pair, account);
+            pair->rules = rules;
             struct ampel_numbers after = numbers_of(pair, account);
-            ampel_expect_instant(&pair->expectation, rules, account, pair->now_ms, &before[account],
-                                 &after);
+            ampel_expect_instant(&pair->expectation, rules, account, pair->now_ms, &before, &after);
         }
     }
+    pair->rules = rules;
+}
+
+static void do_rules(struct ampel_pair *pair, const struct ampel_rules *rules) {
+    pair->operations++;
+    ampel_pair_expect_rules(pair, rules);
     enum ampel_engine_status status = ampel_engine_rules_set(pair->engine, rules);
     AMPEL_ASSERT(status == AMPEL_ENGINE_OK);
     ampel_pair_check_changes(pair);
@@ -249,11 +276,37 @@ static void do_op(struct ampel_pair *pair, const struct ampel_story_op *op) {
         ampel_pair_checkpoint(pair);
         break;
     case AMPEL_DEED_RECOVER:
-        ampel_pair_recover(pair);
+        ampel_pair_recover(pair, &pair->story->rules[op->rules]);
         break;
     case AMPEL_DEED_RULES:
         do_rules(pair, &pair->story->rules[op->rules]);
         break;
+    }
+}
+
+/* What metrics show. */
+static void check_counts(struct ampel_pair *pair) {
+    struct ampel_engine_counts counts;
+    uint32_t violations = 0, facts = 0;
+    ampel_engine_counts(pair->engine, &counts);
+    for (uint32_t slot = 0; slot < counts.accounts; slot++) {
+        struct ampel_violation violation;
+        struct ampel_event fact;
+        uint32_t cursor = 0;
+        while (ampel_engine_violation_next(pair->engine, slot, &cursor, &violation)) {
+            violations++;
+        }
+        cursor = 0;
+        while (ampel_engine_fact_next(pair->engine, slot, &cursor, &fact)) {
+            facts++;
+        }
+    }
+    if (counts.memory_bytes != pair->memory_bytes || counts.facts != facts ||
+        counts.violations < violations) {
+        ampel_pair_fail(pair, "counts: %llu bytes of %llu, %u violations of %u, %u facts of %u",
+                        (unsigned long long)counts.memory_bytes,
+                        (unsigned long long)pair->memory_bytes, counts.violations, violations,
+                        counts.facts, facts);
     }
 }
 
@@ -267,6 +320,13 @@ static void check_accounts(struct ampel_pair *pair, bool all) {
         if (all || ampel_random_chance(&pair->random, percent)) {
             ampel_pair_check_account(pair, account);
         }
+        if (all || (!pair->story->sparse && ampel_random_chance(&pair->random, 2))) {
+            ampel_pair_check_facts(pair, account);
+        }
+    }
+    if (all) {
+        ampel_pair_check_producers(pair);
+        check_counts(pair);
     }
 }
 
@@ -292,6 +352,8 @@ void ampel_pair_reset(struct ampel_pair *pair) {
     ampel_framer_reset(&pair->framer);
     for (uint32_t account = 0; account < AMPEL_PAIR_ACCOUNTS_MAX; account++) {
         ampel_oracle_reset(&pair->accounts[account].oracle);
+        free(pair->accounts[account].rows.list);
+        pair->accounts[account].rows = (struct ampel_pair_rows){0};
     }
     for (uint32_t page = 0; page < AMPEL_PAIR_PAGES_MAX; page++) {
         free(pair->pages[page].bytes);

@@ -17,8 +17,25 @@ struct ampel_pair_bytes {
     uint32_t capacity;
 };
 
+/* What a database would hold of one violation, and of one account. */
+struct ampel_pair_row {
+    char id[AMPEL_ID_BYTES_MAX + 1];
+    uint8_t policy;
+    int8_t severity;
+    uint8_t state;
+    uint32_t rank;
+    int64_t at_ms, expires_at_ms, state_at_ms, points, sales_cents;
+};
+struct ampel_pair_rows {
+    struct ampel_numbers numbers;
+    bool written;
+    struct ampel_pair_row *list;
+    uint32_t count, capacity;
+};
+
 struct ampel_pair_account {
     struct ampel_oracle oracle;
+    struct ampel_pair_rows rows;
     bool touched;     /* by the op under way */
     bool backfilling; /* until its summary; `quiet` still for the op that brought it */
     bool quiet;       /* its changes are not compared in this op */
@@ -63,17 +80,30 @@ void ampel_pair_fail(struct ampel_pair *pair, const char *format, ...)
 struct ampel_engine *ampel_pair_open(struct ampel_pair *pair, const struct ampel_rules *rules,
                                      int64_t start_ms);
 uint32_t ampel_pair_slot(const struct ampel_engine *engine, uint32_t account);
+uint32_t ampel_pair_account_of(const struct ampel_pair *pair, uint32_t slot);
 /* Advances in slices. */
 void ampel_pair_advance(struct ampel_pair *pair, struct ampel_engine *engine, int64_t to_ms,
                         uint32_t steps_max);
 /* All that is known of one account at now, against the oracle. */
 void ampel_pair_check_account(struct ampel_pair *pair, uint32_t account);
+/* The facts of an account, and what is remembered of producers, against what was told so far. */
+void ampel_pair_check_facts(struct ampel_pair *pair, uint32_t account);
+void ampel_pair_check_producers(struct ampel_pair *pair);
 /* The changes since the last clear against the expectation; then both are emptied. */
 void ampel_pair_check_changes(struct ampel_pair *pair);
 /* Both engines hold the same of every account. */
 void ampel_pair_check_same(struct ampel_pair *pair, const struct ampel_engine *other,
                            const char *what);
+/* Rows of a page that is about to be cleaned; of a violation that left memory; all against the
+ * engine. */
+void ampel_pair_rows_write(struct ampel_pair *pair, uint32_t page);
+void ampel_pair_rows_forget(struct ampel_pair *pair, uint32_t account,
+                            const struct ampel_change *change);
+void ampel_pair_rows_check(struct ampel_pair *pair);
 void ampel_pair_checkpoint(struct ampel_pair *pair);
-void ampel_pair_recover(struct ampel_pair *pair);
+/* Under other rules where rules is not that of the pair. */
+void ampel_pair_recover(struct ampel_pair *pair, const struct ampel_rules *rules);
+/* What other rules change at this instant is expected, and the pair's from now on. */
+void ampel_pair_expect_rules(struct ampel_pair *pair, const struct ampel_rules *rules);
 
 #endif

@@ -153,7 +153,7 @@ void ampel_pair_check_account(struct ampel_pair *pair, uint32_t account) {
 
 /* ---- changes -------------------------------------------------------------------------------- */
 
-static uint32_t account_of(const struct ampel_pair *pair, uint32_t slot) {
+uint32_t ampel_pair_account_of(const struct ampel_pair *pair, uint32_t slot) {
     struct ampel_text tenant, seller, marketplace;
     char digits[16] = "";
     ampel_engine_account_identity(pair->engine, slot, &tenant, &seller, &marketplace);
@@ -276,7 +276,7 @@ static void collect_changes(struct ampel_pair *pair, struct ampel_expectation *a
             ampel_pair_fail(pair, "an event was refused: verdict %u", change->verdict);
             return;
         }
-        uint32_t account = account_of(pair, change->slot);
+        uint32_t account = ampel_pair_account_of(pair, change->slot);
         if (index > 0 && change->at_ms < changes[index - 1].at_ms) {
             ampel_pair_fail(pair, "changes go back in time from %lld to %lld",
                             (long long)changes[index - 1].at_ms, (long long)change->at_ms);
@@ -285,6 +285,7 @@ static void collect_changes(struct ampel_pair *pair, struct ampel_expectation *a
             check_summary(pair, account, change);
         } else if (change->kind == AMPEL_CHANGE_FORGOTTEN) {
             check_forgotten(pair, account, change);
+            ampel_pair_rows_forget(pair, account, change);
         } else if (!pair->accounts[account].quiet) {
             if (!is_cause(pair, &pair->accounts[account].oracle, change)) {
                 ampel_pair_fail(pair, "S%u changes at %lld by something of kind %u that was not",

@@ -13,12 +13,24 @@
 /* Everything told of one violation lies this close together: see deliverable. */
 #define SPAN_MAX (AMPEL_WINDOW_MS + AMPEL_WINDOW_MS / 2)
 
+/* A producer of one tenant: which sequences it has used, and when it was heard last. It never runs
+   further ahead of its lowest unused one than the credit allows, and stays silent once its numbers
+   run out. */
+#define SEQUENCES_MAX 8192
+struct feeder {
+    uint64_t lowest;
+    int64_t heard_ms;
+    bool used[SEQUENCES_MAX];
+};
+
 /* What the teller knows while telling. */
 struct teller {
     struct ampel_story *story;
     struct ampel_random random;
     int64_t now_ms;
-    uint64_t sequences[2][3]; /* by tenant and producer, the next one */
+    uint32_t rules;
+    uint32_t ids_count;          /* of made-up ids, 0: the usual few */
+    struct feeder feeders[2][3]; /* by tenant and producer; producer 0 is none */
 };
 
 /* ---- names ---------------------------------------------------------------------------------- */
@@ -251,7 +263,7 @@ static int64_t tell_at(struct teller *teller, int64_t sent_at_ms) {
 
 /* ---- events --------------------------------------------------------------------------------- */
 
-static const char *tell_id(struct ampel_random *random) {
+static void tell_id(struct teller *teller, char out[AMPEL_ID_BYTES_MAX + 1]) {
     static const char *const ids[] = {
         "a",
         "A",
@@ -274,7 +286,14 @@ static const char *tell_id(struct ampel_random *random) {
         "v-8",
         "v-9",
     };
-    return ids[ampel_random_below(random, AMPEL_ARRAY_COUNT(ids))];
+    struct ampel_random *random = &teller->random;
+    if (teller->ids_count > 0) {
+        (void)snprintf(out, AMPEL_ID_BYTES_MAX + 1, "w-%u",
+                       (uint32_t)ampel_random_below(random, teller->ids_count));
+        return;
+    }
+    (void)snprintf(out, AMPEL_ID_BYTES_MAX + 1, "%s",
+                   ids[ampel_random_below(random, AMPEL_ARRAY_COUNT(ids))]);
 }
 
 static void tell_text(struct ampel_random *random, char out[AMPEL_ID_BYTES_MAX + 1],
@@ -286,7 +305,8 @@ static void tell_text(struct ampel_random *random, char out[AMPEL_ID_BYTES_MAX +
     }
 }
 
-static void tell_violation(struct ampel_random *random, struct ampel_oracle_event *told) {
+static void tell_violation(struct teller *teller, struct ampel_oracle_event *told) {
+    struct ampel_random *random = &teller->random;
     uint32_t policies = ampel_registry_count(AMPEL_REGISTRY_POLICY);
     told->policy = ampel_random_chance(random, 85) ? (uint8_t)PICK(random, 0, 1, 7, 3, 10)
                                                    : (uint8_t)ampel_random_below(random, policies);
@@ -294,7 +314,7 @@ static void tell_violation(struct ampel_random *random, struct ampel_oracle_even
     told->points = ampel_random_chance(random, 80) ? AMPEL_ORACLE_MISSING
                                                    : (int16_t)PICK(random, 0, 1, 7, 100, 1000);
     told->rev = ampel_random_chance(random, 70) ? 0 : (uint16_t)PICK(random, 1, 2, 255, 65535);
-    (void)snprintf(told->id, sizeof told->id, "%s", tell_id(random));
+    tell_id(teller, told->id);
     tell_text(random, told->incident, 20);
     tell_text(random, told->asin, 30);
     tell_text(random, told->sku, 30);
@@ -347,9 +367,9 @@ static bool tell_event(struct teller *teller, uint32_t account, int64_t sent_at_
         struct ampel_oracle_event *told = &event->told;
         ampel_oracle_event_init(told, tell_type(random), tell_at(teller, sent_at_ms));
         if (told->type == AMPEL_EVENT_VIOLATION) {
-            tell_violation(random, told);
+            tell_violation(teller, told);
         } else if (told->type == AMPEL_EVENT_VIOLATION_STATE) {
-            (void)snprintf(told->id, sizeof told->id, "%s", tell_id(random));
+            tell_id(teller, told->id);
             told->code = (uint8_t)ampel_random_below(random, AMPEL_STATES_COUNT);
         } else if (told->type == AMPEL_EVENT_ORDER || told->type == AMPEL_EVENT_ORDERS_DAY) {
             tell_orders(random, told);
@@ -412,6 +432,37 @@ static void tell_advance(struct teller *teller) {
     pass_to(teller, op->to_ms);
 }
 
+/* The next sequence of a producer, mostly in order. After 29 days of silence its past is not spoken
+ * of. */
+static bool tell_sequence(struct teller *teller, uint32_t tenant, uint32_t producer,
+                          uint64_t *sequence) {
+    struct ampel_random *random = &teller->random;
+    struct feeder *feeder = &teller->feeders[tenant][producer];
+    if (producer == 0) {
+        return false;
+    }
+    if (teller->now_ms - feeder->heard_ms >= AMPEL_SENT_BEHIND_MAX_MS) {
+        for (uint64_t used = feeder->lowest; used < SEQUENCES_MAX; used++) {
+            feeder->lowest = feeder->used[used] ? used + 1 : feeder->lowest;
+        }
+    }
+    uint64_t ahead = ampel_random_chance(random, 70)   ? 0
+                     : ampel_random_chance(random, 70) ? ampel_random_below(random, 4)
+                     : ampel_random_chance(random, 70) ? ampel_random_below(random, AMPEL_CREDIT)
+                                                       : AMPEL_CREDIT - 1;
+    if (feeder->lowest + AMPEL_CREDIT >= SEQUENCES_MAX) {
+        return false;
+    }
+    *sequence = feeder->lowest + ahead;
+    *sequence = feeder->used[*sequence] ? feeder->lowest : *sequence;
+    feeder->used[*sequence] = true;
+    feeder->heard_ms = teller->now_ms;
+    while (feeder->used[feeder->lowest]) {
+        feeder->lowest++;
+    }
+    return true;
+}
+
 static void tell_frame(struct teller *teller) {
     struct ampel_random *random = &teller->random;
     struct ampel_story_op *op = new_op(teller, AMPEL_DEED_FRAME);
@@ -420,19 +471,15 @@ static void tell_frame(struct teller *teller) {
     pass_to(teller, op->to_ms);
     op->tenant = teller->story->accounts_count > 1 ? (uint32_t)ampel_random_below(random, 2) : 0;
     op->producer = (uint32_t)ampel_random_below(random, 3);
-    if (op->producer > 0) {
-        /* Now and then a sequence is left out; it is never used. */
-        uint64_t *next = &teller->sequences[op->tenant][op->producer];
-        *next += ampel_random_chance(random, 5) ? 2 : 1;
-        op->sequence = *next;
-    }
+    op->producer =
+        tell_sequence(teller, op->tenant, op->producer, &op->sequence) ? op->producer : 0;
     op->sent_at_ms = teller->now_ms;
     if (ampel_random_chance(random, 30)) {
         op->sent_at_ms +=
             ampel_random_between(random, -AMPEL_SENT_BEHIND_MAX_MS + 1, AMPEL_SENT_AHEAD_MAX_MS);
         op->sent_at_ms = op->sent_at_ms < 0 ? 0 : op->sent_at_ms;
     }
-    op->backfill = ampel_random_chance(random, 6);
+    op->backfill = ampel_random_chance(random, 6) && !teller->story->sparse;
     uint32_t wanted = (uint32_t)PICK(random, 0, 1, 1, 1, 2, 3, 5, 12);
     uint32_t accounts = (teller->story->accounts_count + 1 - op->tenant) / 2;
     uint32_t first = teller->story->events_count;
@@ -468,16 +515,24 @@ static void tell_op(struct teller *teller) {
     } else if (dice < 975) {
         (void)new_op(teller, AMPEL_DEED_CHECKPOINT);
     } else if (dice < 990) {
-        (void)new_op(teller, AMPEL_DEED_RECOVER);
+        struct ampel_story_op *op = new_op(teller, AMPEL_DEED_RECOVER);
+        if (ampel_random_chance(&teller->random, 20)) {
+            teller->rules = (uint32_t)ampel_random_below(&teller->random, AMPEL_STORY_RULES_MAX);
+        }
+        op->rules = teller->rules;
     } else {
         struct ampel_story_op *op = new_op(teller, AMPEL_DEED_RULES);
         op->rules = (uint32_t)ampel_random_below(&teller->random, AMPEL_STORY_RULES_MAX);
+        teller->rules = op->rules;
     }
 }
 
 void ampel_story_tell(struct ampel_story *story, uint64_t seed) {
     *story = (struct ampel_story){.seed = seed};
-    struct teller teller = {.story = story, .random = {seed}};
+    static struct teller teller; /* large */
+    memset(&teller, 0, sizeof teller);
+    teller.story = story;
+    teller.random.state = seed;
     struct ampel_random *random = &teller.random;
     for (int index = 0; index < AMPEL_STORY_RULES_MAX; index++) {
         tell_rules(random, &story->rules[index]);
@@ -492,6 +547,13 @@ void ampel_story_tell(struct ampel_story *story, uint64_t seed) {
                                 (int64_t)ampel_random_below(random, AMPEL_DAY_MS);
     teller.now_ms = story->start_ms;
     uint32_t wanted = (uint32_t)PICK(random, 5, 20, 60, 60, 150);
+    if (ampel_random_below(random, 300) == 0) {
+        /* One account with more violations than anyone has. */
+        story->sparse = true;
+        story->accounts_count = 1;
+        teller.ids_count = (uint32_t)PICK(random, 50, 300, 1000);
+        wanted = 600;
+    }
     for (uint32_t count = 0; count < wanted; count++) {
         tell_op(&teller);
     }
@@ -540,7 +602,7 @@ static void print_op(const struct ampel_story *story, uint32_t index) {
         printf("%u: checkpoint\n", index);
         break;
     case AMPEL_DEED_RECOVER:
-        printf("%u: recover\n", index);
+        printf("%u: recover under rules %u\n", index, op->rules);
         break;
     case AMPEL_DEED_RULES:
         printf("%u: rules %u\n", index, op->rules);

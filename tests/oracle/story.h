@@ -36,7 +36,7 @@ struct ampel_story_op {
     enum ampel_story_deed deed;
     int64_t to_ms;      /* ADVANCE; FRAME: the stamp, which may lie behind */
     uint32_t steps_max; /* of each slice of advance */
-    uint32_t rules;     /* RULES: index */
+    uint32_t rules;     /* RULES, RECOVER: index of those from then on */
     uint32_t resend_of; /* RESEND: index of the op */
     uint32_t tenant;    /* FRAME, from here */
     uint32_t producer;  /* 0: none */

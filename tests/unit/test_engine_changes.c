@@ -1,6 +1,6 @@
 /* What a step says: changes, their causes and deadlines, backfills, forgetting, refusals,
  * duplicates. */
-#include "engine_fixture.h"
+#include "tests/unit/engine_fixture.h"
 
 #define LOW                     SEVERITY(AMPEL_SEVERITY_LOW)
 #define HIGH                    SEVERITY(AMPEL_SEVERITY_HIGH)

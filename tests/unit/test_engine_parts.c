@@ -1,5 +1,5 @@
 /* The parts of the engine, each beside a slow and obvious one. */
-#include "engine_fixture.h"
+#include "tests/unit/engine_fixture.h"
 
 #include <stdio.h>
 

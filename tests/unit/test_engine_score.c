@@ -1,5 +1,5 @@
 /* The worked examples of rating-model 5 and the exact edges of time. */
-#include "engine_fixture.h"
+#include "tests/unit/engine_fixture.h"
 
 #define HIGH                    SEVERITY(AMPEL_SEVERITY_HIGH)
 #define LOW                     SEVERITY(AMPEL_SEVERITY_LOW)

@@ -1,5 +1,5 @@
 /* Export and import: whole, canonical, and believing nothing. */
-#include "engine_fixture.h"
+#include "tests/unit/engine_fixture.h"
 
 #define VIOLATION(fixture, ...) SEND(fixture, .type = AMPEL_EVENT_VIOLATION, __VA_ARGS__)
 #define STATE(fixture, ...)     SEND(fixture, .type = AMPEL_EVENT_VIOLATION_STATE, __VA_ARGS__)

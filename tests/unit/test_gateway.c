@@ -204,6 +204,10 @@ static void hears_back(struct bench *bench, uint32_t peer, enum ampel_back_reaso
     assert_memory_equal(message.back.producer.bytes, producer, strlen(producer));
     assert_int_equal(message.back.sequence, sequence);
     assert_true(message.back.text.size > 0);
+    /* What passes by itself is to be sent again, what needs a person is not. */
+    const bool passes = reason == AMPEL_BACK_CREDIT || reason == AMPEL_BACK_STARTING ||
+                        reason == AMPEL_BACK_STOPPING;
+    assert_int_equal(message.back.retry_ms > 0, passes);
 }
 
 static void hears_ack(struct bench *bench, uint32_t peer, uint64_t sequence, uint64_t next,

@@ -14,7 +14,7 @@
 
 #include "tests/oracle/pair.h"
 
-#define OPERATIONS_DEFAULT 3000000
+#define OPERATIONS_DEFAULT 2000000
 
 /* For the message when an assertion stops the program in the middle of a story.
  */
@@ -48,8 +48,10 @@ static void run_all(const struct ampel_story *story) {
 /* The story without some ops; resends follow what they resend. */
 static bool without(const struct ampel_story *story, uint32_t first, uint32_t count,
                     struct ampel_story *out) {
-    *out = (struct ampel_story){
-        .seed = story->seed, .start_ms = story->start_ms, .accounts_count = story->accounts_count};
+    *out = (struct ampel_story){.seed = story->seed,
+                                .start_ms = story->start_ms,
+                                .sparse = story->sparse,
+                                .accounts_count = story->accounts_count};
     memcpy(out->rules, story->rules, sizeof out->rules);
     uint32_t *moved = calloc(story->ops_count + 1, sizeof *moved);
     AMPEL_ASSERT(moved != NULL);
