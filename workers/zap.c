@@ -19,9 +19,36 @@
 #define ZAP_ENDPOINT     "inproc://zeromq.zap.01"
 #define CONTROL_ENDPOINT "inproc://ampel.zap.control"
 #define COUNTED_MAX      4 /* listening sockets whose connections are counted */
-#define FRAMES_MAX       8 /* of a request: version, id, domain, address, identity, mechanism, key */
+#define FRAMES_MAX       10
 #define FRAME_BYTES_MAX  255 /* ids and addresses are at most this long */
 #define KEY_BYTES        32
+/* A key that is not known is looked at again for this long before it is refused: it may have been added just now, and a
+   client that is refused once does not always come again (libzmq 4.3.4). Well below ZMQ_HANDSHAKE_IVL. */
+#define REFUSAL_PAUSE_NS INT64_C(2000000000)
+#define PENDING_MAX      64 /* beyond it a refusal is told at once */
+
+/* One request as the ROUTER reads it. Frames beyond FRAMES_MAX and bytes beyond the bound are not kept. */
+struct zap_request {
+    uint32_t frames_count; /* of the message */
+    struct {
+        uint32_t size;
+        char bytes[FRAME_BYTES_MAX + 1];
+    } frames[FRAMES_MAX];
+    char key[AMPEL_KEY_TEXT_SIZE]; /* Z85 of FRAME_KEY */
+    int64_t until_ns;              /* when a refusal is told at last */
+};
+enum {
+    FRAME_PEER,
+    FRAME_EMPTY,
+    FRAME_VERSION,
+    FRAME_ID,
+    FRAME_DOMAIN,
+    FRAME_ADDRESS,
+    FRAME_IDENTITY,
+    FRAME_MECHANISM,
+    FRAME_KEY,
+    FRAMES_OF_CURVE
+};
 
 struct ampel_zap {
     pthread_t thread;
@@ -34,9 +61,11 @@ struct ampel_zap {
      * look-up. */
     pthread_mutex_t lock;
     struct ampel_zap_keys keys;
-    int known_fd; /* eventfd: the first tenants came */
+    int tenants_fd; /* eventfd: tenants came */
     /* The thread's own. */
     bool known;
+    struct zap_request pending[PENDING_MAX];
+    uint32_t pending_count;
     void *requests;
     void *control_inside;
     void *monitors[COUNTED_MAX];
@@ -87,24 +116,6 @@ const struct ampel_tenant_key *ampel_zap_keys_find(const struct ampel_zap_keys *
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
-struct zap_request {
-    uint32_t frames_count; /* of the message; frames beyond FRAMES_MAX and bytes beyond the bound
-                              are not kept */
-    struct {
-        uint32_t size;
-        char bytes[FRAME_BYTES_MAX + 1];
-    } frames[FRAMES_MAX];
-};
-enum {
-    FRAME_VERSION,
-    FRAME_ID,
-    FRAME_DOMAIN,
-    FRAME_ADDRESS,
-    FRAME_IDENTITY,
-    FRAME_MECHANISM,
-    FRAME_KEY
-};
-
 static bool request_receive(void *socket, struct zap_request *request) {
     request->frames_count = 0;
     for (int more = 1; more != 0;) {
@@ -143,6 +154,9 @@ static void reply_send(void *socket, const struct zap_request *request, const ch
     uint8_t properties[128];
     size_t properties_size = 0;
     if (key[0] != '\0') properties_size = property_encode(AMPEL_ZAP_KEY_PROPERTY, key, properties);
+    (void)zmq_send(socket, request->frames[FRAME_PEER].bytes, request->frames[FRAME_PEER].size,
+                   ZMQ_SNDMORE);
+    (void)zmq_send(socket, "", 0, ZMQ_SNDMORE);
     (void)zmq_send(socket, "1.0", 3, ZMQ_SNDMORE);
     (void)zmq_send(socket, request->frames[FRAME_ID].bytes, request->frames[FRAME_ID].size,
                    ZMQ_SNDMORE);
@@ -152,54 +166,80 @@ static void reply_send(void *socket, const struct zap_request *request, const ch
     (void)zmq_send(socket, properties, properties_size, 0);
 }
 
-static void refusal_tell(struct ampel_zap *zap, const struct zap_request *request, const char *key,
-                         const char *why) {
+static void refuse(struct ampel_zap *zap, const struct zap_request *request, const char *status,
+                   const char *why) {
+    reply_send(zap->requests, request, status, why, "", "");
     ampel_metric_add(AMPEL_METRIC_GATEWAY_PEERS_REFUSED, 1);
     uint64_t held;
     if (!ampel_rate_pass(&zap->refused_rate, zap->clock.monotonic_ns(zap->clock.context), &held))
         return;
     ampel_log(AMPEL_LOG_WARN, "zap", "connection refused", "why", "%s", why, "address", "%s",
-              request->frames[FRAME_ADDRESS].bytes, "key", "%s", key, "more", "%llu",
+              request->frames[FRAME_ADDRESS].bytes, "key", "%s", request->key, "more", "%llu",
               (unsigned long long)held, NULL);
 }
 
+/* Whether the request's key is an active tenant's; else why not. */
+static const char *key_judge(struct ampel_zap *zap, const struct zap_request *request,
+                             char tenant[AMPEL_ID_BYTES_MAX + 1]) {
+    const char *why = NULL;
+    (void)pthread_mutex_lock(&zap->lock);
+    const struct ampel_tenant_key *found = ampel_zap_keys_find(&zap->keys, request->key);
+    if (found == NULL)
+        why = "unknown key";
+    else if (found->suspended)
+        why = "suspended tenant";
+    else
+        memcpy(tenant, found->tenant, AMPEL_ID_BYTES_MAX + 1);
+    (void)pthread_mutex_unlock(&zap->lock);
+    return why;
+}
+
 /* 200 lets in. 300 is "not now": the peer comes again by itself. 400 is "no": it is told so and
- * gives up. */
-static void request_answer(struct ampel_zap *zap, const struct zap_request *request) {
-    const bool whole =
-        request->frames_count == 7 && strcmp(request->frames[FRAME_VERSION].bytes, "1.0") == 0;
-    if (!whole || strcmp(request->frames[FRAME_MECHANISM].bytes, "CURVE") != 0 ||
+   gives up. False: the key may become known in a moment, nothing is answered yet. */
+static bool request_answer(struct ampel_zap *zap, const struct zap_request *request, bool at_last) {
+    char tenant[AMPEL_ID_BYTES_MAX + 1];
+    const char *why = key_judge(zap, request, tenant);
+    if (why != NULL && !at_last) return false;
+    if (why != NULL)
+        refuse(zap, request, "400", why);
+    else if (zap->connections > zap->connections_max)
+        refuse(zap, request, "300", "too many connections");
+    else
+        reply_send(zap->requests, request, "200", "OK", tenant, request->key);
+    return true;
+}
+
+static void request_take(struct ampel_zap *zap, struct zap_request *request) {
+    request->key[0] = '\0';
+    if (request->frames_count <= FRAME_ADDRESS) return; /* not even a name to answer to */
+    if (request->frames_count != FRAMES_OF_CURVE ||
+        strcmp(request->frames[FRAME_VERSION].bytes, "1.0") != 0 ||
+        strcmp(request->frames[FRAME_MECHANISM].bytes, "CURVE") != 0 ||
         strcmp(request->frames[FRAME_DOMAIN].bytes, AMPEL_ZAP_DOMAIN) != 0 ||
         request->frames[FRAME_KEY].size != KEY_BYTES) {
-        struct zap_request empty = {.frames_count = 0};
-        const struct zap_request *told = request->frames_count > FRAME_ADDRESS ? request : &empty;
-        refusal_tell(zap, told, "", "not a CURVE handshake");
-        reply_send(zap->requests, told, "400", "CURVE is required", "", "");
+        refuse(zap, request, "400", "not a CURVE handshake");
         return;
     }
-    char key[AMPEL_KEY_TEXT_SIZE];
-    (void)zmq_z85_encode(key, (const uint8_t *)request->frames[FRAME_KEY].bytes, KEY_BYTES);
-    char tenant[AMPEL_ID_BYTES_MAX + 1] = "";
-    bool suspended = false;
-    (void)pthread_mutex_lock(&zap->lock);
-    const struct ampel_tenant_key *found = ampel_zap_keys_find(&zap->keys, key);
-    if (found != NULL) {
-        memcpy(tenant, found->tenant, sizeof(tenant));
-        suspended = found->suspended;
+    (void)zmq_z85_encode(request->key, (const uint8_t *)request->frames[FRAME_KEY].bytes,
+                         KEY_BYTES);
+    if (request_answer(zap, request, zap->pending_count == PENDING_MAX)) return;
+    request->until_ns = zap->clock.monotonic_ns(zap->clock.context) + REFUSAL_PAUSE_NS;
+    zap->pending[zap->pending_count++] = *request;
+}
+
+/* Looks again at those whose key was not known. Returns how long the next one may wait, in
+   milliseconds; -1: there is none. */
+static long pending_turn(struct ampel_zap *zap) {
+    const int64_t now_ns = zap->clock.monotonic_ns(zap->clock.context);
+    int64_t left_ns = INT64_MAX;
+    for (uint32_t i = zap->pending_count; i > 0; i--) {
+        const struct zap_request *request = &zap->pending[i - 1];
+        if (request_answer(zap, request, now_ns >= request->until_ns))
+            zap->pending[i - 1] = zap->pending[--zap->pending_count];
+        else if (request->until_ns - now_ns < left_ns)
+            left_ns = request->until_ns - now_ns;
     }
-    (void)pthread_mutex_unlock(&zap->lock);
-    if (tenant[0] == '\0') {
-        refusal_tell(zap, request, key, "unknown key");
-        reply_send(zap->requests, request, "400", "unknown key", "", "");
-    } else if (suspended) {
-        refusal_tell(zap, request, key, "suspended tenant");
-        reply_send(zap->requests, request, "400", "suspended", "", "");
-    } else if (zap->connections > zap->connections_max) {
-        refusal_tell(zap, request, key, "too many connections");
-        reply_send(zap->requests, request, "300", "too many connections", "", "");
-    } else {
-        reply_send(zap->requests, request, "200", "OK", tenant, key);
-    }
+    return left_ns == INT64_MAX ? -1 : (long)((left_ns + 999999) / 1000000);
 }
 
 /* ---- the thread ----------------------------------------------------------------------------- */
@@ -238,26 +278,36 @@ static bool control_read(struct ampel_zap *zap) {
     return true;
 }
 
+/* What became readable; false: the end. */
+static bool items_take(struct ampel_zap *zap, const zmq_pollitem_t *items) {
+    for (uint32_t i = 0; i < zap->monitors_count; i++)
+        if (items[3 + i].revents != 0) monitor_read(zap, zap->monitors[i]);
+    if (items[1].revents != 0) {
+        uint64_t count;
+        zap->known = read(zap->tenants_fd, &count, sizeof(count)) > 0 || zap->known;
+    }
+    struct zap_request request;
+    if (zap->known && items[2].revents != 0 && request_receive(zap->requests, &request))
+        request_take(zap, &request);
+    return items[0].revents == 0 || control_read(zap);
+}
+
 static void *thread_run(void *argument) {
     struct ampel_zap *zap = argument;
     for (;;) {
-        zmq_pollitem_t items[2 + COUNTED_MAX] = {
-            {.socket = zap->control_inside, .events = ZMQ_POLLIN}};
-        items[1] = zap->known ? (zmq_pollitem_t){.socket = zap->requests, .events = ZMQ_POLLIN}
-                              : (zmq_pollitem_t){.fd = zap->known_fd, .events = ZMQ_POLLIN};
+        zmq_pollitem_t items[3 + COUNTED_MAX] = {
+            {.socket = zap->control_inside, .events = ZMQ_POLLIN},
+            {.fd = zap->tenants_fd, .events = ZMQ_POLLIN},
+            {.socket = zap->requests, .events = zap->known ? ZMQ_POLLIN : 0},
+        };
         for (uint32_t i = 0; i < zap->monitors_count; i++)
-            items[2 + i] = (zmq_pollitem_t){.socket = zap->monitors[i], .events = ZMQ_POLLIN};
-        if (zmq_poll(items, 2 + (int)zap->monitors_count, -1) < 0) {
+            items[3 + i] = (zmq_pollitem_t){.socket = zap->monitors[i], .events = ZMQ_POLLIN};
+        const long wait_ms = pending_turn(zap);
+        if (zmq_poll(items, 3 + (int)zap->monitors_count, wait_ms) < 0) {
             if (zmq_errno() == EINTR) continue;
             break;
         }
-        for (uint32_t i = 0; i < zap->monitors_count; i++)
-            if (items[2 + i].revents != 0) monitor_read(zap, zap->monitors[i]);
-        struct zap_request request;
-        if (items[1].revents != 0 && zap->known && request_receive(zap->requests, &request))
-            request_answer(zap, &request);
-        if (items[1].revents != 0) zap->known = true;
-        if (items[0].revents != 0 && !control_read(zap)) break;
+        if (!items_take(zap, items)) break;
     }
     for (uint32_t i = 0; i < zap->monitors_count; i++)
         (void)zmq_close(zap->monitors[i]);
@@ -269,7 +319,7 @@ static void *thread_run(void *argument) {
 /* ---- from main ------------------------------------------------------------------------------ */
 
 static bool sockets_open(struct ampel_zap *zap) {
-    zap->requests = zmq_socket(zap->context, ZMQ_REP);
+    zap->requests = zmq_socket(zap->context, ZMQ_ROUTER);
     zap->control = zmq_socket(zap->context, ZMQ_PAIR);
     zap->control_inside = zmq_socket(zap->context, ZMQ_PAIR);
     if (zap->requests == NULL || zap->control == NULL || zap->control_inside == NULL) return false;
@@ -288,13 +338,13 @@ bool ampel_zap_open(void *zmq_context, const struct ampel_clock *clock, uint32_t
     zap->clock = *clock;
     zap->connections_max = connections_max;
     (void)pthread_mutex_init(&zap->lock, NULL);
-    zap->known_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (zap->known_fd < 0 || !sockets_open(zap) ||
+    zap->tenants_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (zap->tenants_fd < 0 || !sockets_open(zap) ||
         pthread_create(&zap->thread, NULL, thread_run, zap) != 0) {
         if (zap->requests != NULL) (void)zmq_close(zap->requests);
         if (zap->control != NULL) (void)zmq_close(zap->control);
         if (zap->control_inside != NULL) (void)zmq_close(zap->control_inside);
-        if (zap->known_fd >= 0) (void)close(zap->known_fd);
+        if (zap->tenants_fd >= 0) (void)close(zap->tenants_fd);
         (void)pthread_mutex_destroy(&zap->lock);
         free(zap);
         return false;
@@ -307,7 +357,7 @@ void ampel_zap_close(struct ampel_zap *zap) {
     (void)zmq_send(zap->control, "", 0, 0);
     (void)pthread_join(zap->thread, NULL);
     (void)zmq_close(zap->control);
-    (void)close(zap->known_fd);
+    (void)close(zap->tenants_fd);
     (void)pthread_mutex_destroy(&zap->lock);
     ampel_zap_keys_reset(&zap->keys);
     free(zap);
@@ -330,7 +380,7 @@ void ampel_zap_tenants(struct ampel_zap *zap, const struct ampel_parcel_tenants 
     const bool set = ampel_zap_keys_set(&zap->keys, tenants);
     (void)pthread_mutex_unlock(&zap->lock);
     const uint64_t one = 1;
-    const bool woken = set && write(zap->known_fd, &one, sizeof(one)) == (ssize_t)sizeof(one);
+    const bool woken = set && write(zap->tenants_fd, &one, sizeof(one)) == (ssize_t)sizeof(one);
     if (!woken)
         ampel_log(AMPEL_LOG_ERROR, "zap", "tenants' keys cannot be replaced: the old ones stay",
                   NULL);

@@ -260,6 +260,22 @@ static void a_key_that_becomes_known_is_let_in_by_the_same_client(void **state) 
     ampel_client_close(south);
 }
 
+static void a_key_that_is_added_while_its_client_connects_is_never_refused(void **state) {
+    struct bench *bench = *state;
+    const int64_t before = ampel_metric_get(AMPEL_METRIC_GATEWAY_PEERS_REFUSED);
+    tenants_set(bench, false);
+    struct ampel_client *south = client_open(&bench->feeders, &bench->south);
+    client_say(south, "too early");
+    struct ampel_received received;
+    assert_false(network_wait(&bench->feeders, &received, 500));
+    tenants_set(bench, true);
+    assert_true(network_wait(&bench->feeders, &received, 1000));
+    assert_string_equal(received.tenant, "south");
+    bench->feeders.release(bench->feeders.context, &received);
+    assert_int_equal(ampel_metric_get(AMPEL_METRIC_GATEWAY_PEERS_REFUSED), before);
+    ampel_client_close(south);
+}
+
 static void before_the_tenants_are_known_clients_wait_and_then_get_in(void **state) {
     struct bench *bench = *state;
     struct ampel_client *north = client_open(&bench->feeders, &bench->north);
@@ -504,6 +520,7 @@ int main(void) {
         WITH(a_suspended_tenant_is_refused_and_told_so, bench_open),
         WITH(a_client_with_the_wrong_server_key_gets_nowhere_and_knows_why, bench_open),
         WITH(a_key_that_becomes_known_is_let_in_by_the_same_client, bench_open),
+        WITH(a_key_that_is_added_while_its_client_connects_is_never_refused, bench_open),
         WITH(before_the_tenants_are_known_clients_wait_and_then_get_in, bench_open_without_tenants),
         WITH(a_key_that_is_taken_away_loses_its_tenant_on_an_open_connection, bench_open),
         WITH(a_message_far_too_large_costs_its_connection_and_no_other, bench_open),
