@@ -89,6 +89,13 @@ static void sets_init(struct sets *sets, const struct ampel_outlook *outlook) {
     }
 }
 
+static uint32_t bits_count(uint32_t set) {
+    uint32_t count = 0;
+    for (; set != 0; set &= set - 1)
+        count++;
+    return count;
+}
+
 static void set_judge(struct choice *choice, const struct sets *sets, uint32_t set) {
     const struct ampel_scale *scale = &choice->engine->scale;
     choice->sums = ampel_outlook_sums_now(choice->view);
@@ -98,7 +105,7 @@ static void set_judge(struct choice *choice, const struct sets *sets, uint32_t s
             ampel_outlook_sums_take(&choice->sums, item);
             continue;
         }
-        uint32_t rank = item->rank - (uint32_t)__builtin_popcount(set & sets->lowered_by[i]);
+        uint32_t rank = item->rank - bits_count(set & sets->lowered_by[i]);
         if (rank == item->rank) continue;
         choice->sums.deducted +=
             ampel_scale_points(scale, item->severity, rank, item->points_given) - item->points;

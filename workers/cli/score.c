@@ -8,6 +8,7 @@
 #include "proto/time.h"
 #include "workers/cli/command.h"
 #include "workers/cli/format.h"
+#include "workers/cli/outlook_json.h"
 #include "workers/cli/portfolio.h"
 #include "workers/cli/table.h"
 
@@ -18,7 +19,9 @@ static const struct ampel_usage usage = {
     .command = "score",
     .arguments = "FILE...",
     .about = "Prints the rating of every account in the files (JSON Lines or what `ampel encode` wrote;\n"
-             "- is standard input) as it stood at a time. Later events are no part of the question.",
+             "- is standard input) as it stood at a time. Later events are no part of the question.\n"
+             "jsonl tells the outlook, too: the range over the rules' variants, what to fix first, the\n"
+             "smallest set back to green, and the forecast.",
     .examples = "  ampel score events.jsonl --as-of 2026-10-01T12:00:00Z\n"
                 "  ampel score events.jsonl --as-of now --set repeat.ladder=off --format jsonl\n",
 };
@@ -86,7 +89,7 @@ static void numbers_print(struct ampel_print *print, const struct ampel_rules *r
     ampel_print_word(print, "}");
 }
 
-static void line_print(const struct ampel_portfolio *portfolio, uint32_t slot) {
+static bool line_print(const struct ampel_portfolio *portfolio, uint32_t slot, bool outlook) {
     static const char *const names[] = {"tenant", "seller", "marketplace"};
     char bytes[PIECE_BYTES];
     struct ampel_print print = {.bytes = bytes, .capacity = sizeof bytes};
@@ -118,7 +121,10 @@ static void line_print(const struct ampel_portfolio *portfolio, uint32_t slot) {
         piece_write(&print);
     }
     free(list);
-    fputs("]}\n", stdout);
+    fputs("]", stdout);
+    if (outlook && !ampel_outlook_json_all(portfolio->engine, slot)) return false;
+    fputs("}\n", stdout);
+    return true;
 }
 
 static void table_print(const struct ampel_portfolio *portfolio) {
@@ -164,11 +170,13 @@ int ampel_command_score(int argc, char **argv) {
     int64_t as_of_ms = INT64_MIN;
     const char *rules_path = NULL, *format_text = NULL;
     struct ampel_option_list sets = {0};
+    bool no_outlook = false;
     const struct ampel_option options[] = {
         {"as-of", 't', AMPEL_OPTION_TIME, &as_of_ms, "TIME", "the time of the question; default: now"},
         {"rules", 'r', AMPEL_OPTION_TEXT, &rules_path, "FILE", "rules file; default: the built-in rules"},
         {"set", 's', AMPEL_OPTION_LIST, &sets, "KEY=VALUE", "one rule by its dotted key; may be repeated"},
         {"format", 'f', AMPEL_OPTION_TEXT, &format_text, "FORM", "table (default) or jsonl"},
+        {"no-outlook", 0, AMPEL_OPTION_FLAG, &no_outlook, NULL, "jsonl without range, forecast and what to fix"},
     };
     int files_count;
     enum ampel_options_result result = ampel_options_read(
@@ -184,10 +192,12 @@ int ampel_command_score(int argc, char **argv) {
     struct ampel_portfolio portfolio;
     int status = AMPEL_EXIT_FAILED;
     if (ampel_portfolio_open(&portfolio, argv + 1, files_count, as_of_ms, &rules)) {
+        bool outlook = format == AMPEL_FORMAT_JSONL && !no_outlook;
+        bool good = !outlook || ampel_outlook_variants_apply(portfolio.engine);
         if (format == AMPEL_FORMAT_TABLE) table_print(&portfolio);
-        for (uint32_t i = 0; format == AMPEL_FORMAT_JSONL && i < portfolio.accounts_count; i++)
-            line_print(&portfolio, portfolio.slots[i]);
-        status = portfolio.counts.refused > 0 ? AMPEL_EXIT_REFUSED : AMPEL_EXIT_OK;
+        for (uint32_t i = 0; good && format == AMPEL_FORMAT_JSONL && i < portfolio.accounts_count; i++)
+            good = line_print(&portfolio, portfolio.slots[i], outlook);
+        if (good) status = portfolio.counts.refused > 0 ? AMPEL_EXIT_REFUSED : AMPEL_EXIT_OK;
     }
     ampel_portfolio_close(&portfolio);
     return status;
