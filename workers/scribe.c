@@ -472,7 +472,7 @@ static enum outcome work(struct ampel_scribe *scribe, bool *idle) {
 
 static void notice(struct ampel_scribe *scribe) {
     struct ampel_database *database = &scribe->options.database;
-    if (!scribe->connected || scribe->phase == PHASE_BEGIN) return;
+    if (!scribe->connected) return;
     if (database->noticed(database->context)) scribe->tenants_due = true;
     if (database->notice_fd(database->context) >= 0) return;
     ampel_log(AMPEL_LOG_WARN, "scribe", "the connection to the database is gone", NULL);

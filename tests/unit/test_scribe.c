@@ -1,5 +1,6 @@
 /* The scribe between its queues and a database in memory, turned by hand under a clock that stands
  * until it is moved. */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -198,6 +199,22 @@ static void a_database_that_is_away_at_the_start_is_tried_with_growing_pauses(vo
     ampel_memory_database_away(bench.database, false);
     assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
     assert_int_equal(ampel_queue_count(bench.keeper), PARTITIONS);
+    bench_close(&bench);
+}
+
+static void a_start_that_has_to_be_tried_again_does_not_spin_on_a_notice(void **state) {
+    (void)state;
+    struct bench bench;
+    bench_open(&bench, PARTITIONS, 64);
+    ampel_memory_database_fault(bench.database, AMPEL_FAULT_RETRY, 1);
+    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    assert_true(bench.wake_ns > bench.ns);
+    struct pollfd fds[8];
+    int numbers[8];
+    uint32_t count = bench.stage.fds(bench.stage.context, numbers, 8);
+    for (uint32_t i = 0; i < count; i++)
+        fds[i] = (struct pollfd){.fd = numbers[i], .events = POLLIN};
+    assert_int_equal(poll(fds, count, 0), 0);
     bench_close(&bench);
 }
 
@@ -404,6 +421,7 @@ int main(void) {
         cmocka_unit_test(the_start_tells_tenants_and_loads_every_partition_to_its_shard),
         cmocka_unit_test(another_number_of_partitions_stops_the_process),
         cmocka_unit_test(a_database_that_is_away_at_the_start_is_tried_with_growing_pauses),
+        cmocka_unit_test(a_start_that_has_to_be_tried_again_does_not_spin_on_a_notice),
         cmocka_unit_test(stop_ends_a_scribe_that_never_found_its_database),
         cmocka_unit_test(a_commit_is_told_to_shard_keeper_and_publisher),
         cmocka_unit_test(a_checkpoint_waits_for_an_absent_database_and_keeps_its_place),
