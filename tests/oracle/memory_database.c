@@ -422,6 +422,9 @@ static void store_told(struct ampel_memory_database *database,
                                      .epoch = checkpoint->stream_epoch,
                                      .number = told->number,
                                      .kind = told->change.kind,
+                                     .is_new = told->change.is_new,
+                                     .before = told->change.before,
+                                     .after = told->change.after,
                                      .at_ms = told->change.at_ms};
     name_account(made.account, told->tenant, told->seller, told->marketplace);
     name_id(made.tenant, told->tenant);

@@ -56,7 +56,9 @@ struct ampel_stored_told {
     enum ampel_stream stream;
     uint64_t epoch, number;
     uint8_t kind;
+    bool is_new;
     int64_t at_ms;
+    struct ampel_numbers before, after;
     uint32_t size;
     uint8_t *bytes; /* the encoded message */
 };

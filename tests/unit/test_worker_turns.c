@@ -27,7 +27,8 @@ struct scene {
     struct ampel_rules rules;
     struct ampel_agency *agencies[AGENCIES]; /* one tenant, one producer each */
     struct ampel_random random;
-    bool died; /* at least once */
+    bool died;     /* at least once */
+    bool backfill; /* some batches are */
 };
 
 static const char *const tenants[AGENCIES] = {"nord", "sued", "west"};
@@ -94,7 +95,7 @@ static bool all_done(const struct scene *scene) {
 static void batches(struct scene *scene, uint32_t events, uint32_t bad) {
     for (uint32_t i = 0; i < AGENCIES; i++)
         ampel_agency_batch(scene->agencies[i], ampel_world_now_ms(scene->world), events, bad,
-                           false);
+                           scene->backfill && ampel_random_chance(&scene->random, 30));
 }
 
 /* Until every batch is acked. */
@@ -178,6 +179,48 @@ static void check_told(const struct scene *scene) {
     free(told);
 }
 
+static int compare_accounts(const void *left, const void *right) {
+    const struct ampel_stored_told *a = left, *b = right;
+    int order = strcmp(a->account, b->account);
+    return order != 0 ? order : (a->number > b->number) - (a->number < b->number);
+}
+
+static bool same_rating(const struct ampel_numbers *left, const struct ampel_numbers *right) {
+    return left->score == right->score && left->colour == right->colour &&
+           left->risk == right->risk;
+}
+
+/* The history of each account is a chain without a missing link, from nothing to the rating that is
+ * stored. */
+static void check_history(const struct scene *scene) {
+    const struct ampel_memory_database *database = ampel_world_database(scene->world);
+    const struct ampel_stored_told *stored;
+    uint32_t count = ampel_memory_database_told(database, &stored), scores = 0;
+    struct ampel_stored_told *told = malloc(count * sizeof(told[0]));
+    assert_non_null(told);
+    for (uint32_t i = 0; i < count; i++) {
+        if (stored[i].stream == AMPEL_STREAM_SCORES) told[scores++] = stored[i];
+    }
+    qsort(told, scores, sizeof(told[0]), compare_accounts);
+    for (uint32_t i = 0; i < scores; i++) {
+        bool first = i == 0 || strcmp(told[i - 1].account, told[i].account) != 0;
+        bool last = i + 1 == scores || strcmp(told[i + 1].account, told[i].account) != 0;
+        if (first != told[i].is_new ||
+            (!first && !same_rating(&told[i - 1].after, &told[i].before)))
+            fail_msg("%s: the history before number %llu is not whole: %d, then from %d to %d (%d)",
+                     told[i].account, (unsigned long long)told[i].number,
+                     first ? -1 : (int)told[i - 1].after.score, (int)told[i].before.score,
+                     (int)told[i].after.score, told[i].is_new);
+        if (!last) continue;
+        const struct ampel_stored_rating *rating =
+            ampel_memory_database_rating(database, told[i].account);
+        assert_non_null(rating);
+        if (!same_rating(&told[i].after, &rating->numbers))
+            fail_msg("%s: the history does not end at the rating", told[i].account);
+    }
+    free(told);
+}
+
 /* Each refused event has its row, once. */
 static void check_refusals(const struct scene *scene) {
     uint64_t bad = 0, refused = 0;
@@ -194,6 +237,7 @@ static void check_refusals(const struct scene *scene) {
 static void check_all(const struct scene *scene) {
     check_ratings(scene);
     check_told(scene);
+    if (!scene->backfill) check_history(scene);
     check_refusals(scene);
 }
 
@@ -353,6 +397,7 @@ static uint32_t story(uint64_t seed, bool power) {
     options.partitions = 1 + (uint32_t)(seed % 7);
     if (seed % 4 == 0) options.unstored_bytes_max = 40000;
     scene_open_with(&scene, &options);
+    scene.backfill = seed % 5 == 0;
     uint32_t lives = 0, fed = 0;
     while (lives < LIVES_MAX) {
         start(&scene);
