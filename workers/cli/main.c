@@ -8,6 +8,7 @@
 static const struct ampel_command commands[] = {
     {"score", "ratings of all accounts in files at one time, without a server", ampel_command_score},
     {"explain", "every point of one account accounted for", ampel_command_explain},
+    {"replay", "events in the order of time, changes and alerts as they happen", ampel_command_replay},
     {"encode", "events as batches in a file, for fast feeding and scoring", ampel_command_encode},
     {"import", "reports and notifications of the marketplace become events", ampel_command_import},
     {"feed", "events to a worker, each exactly once", ampel_command_feed},

@@ -152,8 +152,9 @@ static struct collector *collector_of(struct loading *loading, struct ampel_text
 }
 
 /* Events after the time of the question are no part of it. */
-static bool event_take(struct loading *loading, struct ampel_text tenant, struct ampel_text seller,
+static bool event_take(void *context, struct ampel_text tenant, struct ampel_text seller,
                        struct ampel_text marketplace, const struct ampel_event *event) {
+    struct loading *loading = context;
     if (event->at_ms > loading->as_of_ms) return true;
     struct collector *collector = collector_of(loading, tenant);
     if (collector == NULL) return false;
@@ -170,11 +171,6 @@ static bool line_take(void *context, const struct ampel_jsonl_event *event) {
     loading->failed = !event_take(loading, event->tenant, event->seller, event->marketplace,
                                   &event->event);
     return !loading->failed;
-}
-
-/* What only the batch's own time speaks against is part of a question about the past. */
-static bool refusal_stands(uint8_t verdict) {
-    return verdict != AMPEL_VERDICT_ANCIENT && verdict != AMPEL_VERDICT_FUTURE;
 }
 
 static bool frame_is_whole(const struct loading *loading, const struct ampel_batch *batch) {
@@ -196,17 +192,7 @@ static bool batch_take(void *context, struct ampel_text tenant, const struct amp
         loading->failed = !batch_apply(loading, tenant, &batch->frame);
         return !loading->failed;
     }
-    uint32_t refused = 0;
-    for (uint32_t i = 0; i < batch->frame.events_count && !loading->failed; i++) {
-        if (refused < batch->refused_count && batch->refused[refused].event_index == i &&
-            refusal_stands(batch->refused[refused++].verdict))
-            continue;
-        uint32_t account;
-        struct ampel_event event;
-        ampel_frame_event(&batch->frame, i, &account, &event);
-        loading->failed = !event_take(loading, tenant, batch->frame.accounts[account].seller,
-                                      batch->frame.accounts[account].marketplace, &event);
-    }
+    loading->failed = !ampel_source_batch_events(tenant, batch, loading, event_take);
     return !loading->failed;
 }
 

@@ -234,3 +234,25 @@ bool ampel_source_walk(char *const *files, int files_count, const struct ampel_s
     free(walk.bytes);
     return good;
 }
+
+static bool refusal_stands(uint8_t verdict) {
+    return verdict != AMPEL_VERDICT_ANCIENT && verdict != AMPEL_VERDICT_FUTURE;
+}
+
+bool ampel_source_batch_events(struct ampel_text tenant, const struct ampel_batch *batch, void *context,
+                               bool (*event)(void *context, struct ampel_text tenant,
+                                             struct ampel_text seller, struct ampel_text marketplace,
+                                             const struct ampel_event *event)) {
+    uint32_t refused = 0;
+    for (uint32_t i = 0; i < batch->frame.events_count; i++) {
+        if (refused < batch->refused_count && batch->refused[refused].event_index == i &&
+            refusal_stands(batch->refused[refused++].verdict))
+            continue;
+        uint32_t index;
+        struct ampel_event gathered;
+        ampel_frame_event(&batch->frame, i, &index, &gathered);
+        const struct ampel_frame_account *account = &batch->frame.accounts[index];
+        if (!event(context, tenant, account->seller, account->marketplace, &gathered)) return false;
+    }
+    return true;
+}

@@ -37,4 +37,11 @@ AMPEL_MUST_CHECK bool ampel_source_walk(char *const *files, int files_count,
                                         const struct ampel_source_sink *sink,
                                         struct ampel_source_counts *counts);
 
+/* The events of a batch one by one, without those that were refused for what they say. What only the batch's own time
+   speaks against (future, ancient) is part of a question about the past. A false return of event ends it. */
+AMPEL_MUST_CHECK bool ampel_source_batch_events(
+    struct ampel_text tenant, const struct ampel_batch *batch, void *context,
+    bool (*event)(void *context, struct ampel_text tenant, struct ampel_text seller,
+                  struct ampel_text marketplace, const struct ampel_event *event));
+
 #endif

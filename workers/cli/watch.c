@@ -7,11 +7,10 @@
 
 #include "proto/message.h"
 #include "proto/text.h"
-#include "proto/time.h"
 #include "workers/cli/command.h"
 #include "workers/cli/environment.h"
 #include "workers/cli/format.h"
-#include "workers/cli/table.h"
+#include "workers/cli/told.h"
 #include "workers/client_zmq.h"
 #include "workers/clock.h"
 
@@ -59,65 +58,10 @@ static bool seen_before(struct watching *watching, const char *id) {
     return false;
 }
 
-static void cause_print(const struct ampel_cause *cause) {
-    char at[AMPEL_TIME_SIZE];
-    ampel_time_encode(cause->at_ms, at);
-    const char *policy = cause->policy == 255 ? NULL : ampel_registry_name(AMPEL_REGISTRY_POLICY, cause->policy);
-    switch (cause->kind) {
-    case AMPEL_CAUSE_EVENT:
-        printf("because of %s", ampel_registry_name(AMPEL_REGISTRY_EVENT_TYPE, cause->event_type));
-        break;
-    case AMPEL_CAUSE_EXPIRY:
-        printf("because a violation left the window:");
-        break;
-    case AMPEL_CAUSE_MIDNIGHT:
-        printf("because orders left the window");
-        break;
-    case AMPEL_CAUSE_BACKFILL:
-        printf("after a backfill");
-        break;
-    default:
-        printf("because the rules changed");
-    }
-    if (cause->id_size > 0) printf(" %.*s", (int)cause->id_size, cause->id);
-    if (policy != NULL) printf(" (%s)", policy);
-    printf(" of %s\n", at);
-}
-
-static void change_show(const struct ampel_message_change *told) {
-    const struct ampel_change *change = &told->change;
-    const struct ampel_numbers *before = &change->before, *after = &change->after;
-    char at[AMPEL_TIME_SIZE], deadline[AMPEL_TIME_SIZE];
-    ampel_time_encode(change->at_ms, at);
-    printf("%s  %s%-18s%s  %.*s/%.*s", at, ampel_paint_start(AMPEL_BOLD), ampel_change_name(change->kind),
-           ampel_paint_end(), (int)told->seller.size, told->seller.bytes, (int)told->marketplace.size,
-           told->marketplace.bytes);
-    if (told->cap_group.size > 0) printf("  %.*s", (int)told->cap_group.size, told->cap_group.bytes);
-    if (!change->is_new)
-        printf("  %s%d %s%s ->", ampel_paint_start(ampel_paint_of_colour(before->colour)), before->score,
-               ampel_registry_name(AMPEL_REGISTRY_COLOUR, before->colour), ampel_paint_end());
-    printf("  %s%d %s%s, risk %s\n", ampel_paint_start(ampel_paint_of_colour(after->colour)), after->score,
-           ampel_registry_name(AMPEL_REGISTRY_COLOUR, after->colour), ampel_paint_end(),
-           ampel_registry_name(AMPEL_REGISTRY_RISK, after->risk));
-    printf("  #%" PRIu64 " ", told->number);
-    cause_print(&change->cause);
-    if (change->deadline_ms != 0) {
-        ampel_time_encode(change->deadline_ms, deadline);
-        printf("  resolve before %s%s%s\n", ampel_paint_start(AMPEL_PAINT_RED), deadline, ampel_paint_end());
-    }
-}
-
 static void change_take(struct watching *watching, const struct ampel_message_change *told) {
     if (told->number >= watching->from) watching->from = told->number + 1;
     if (seen_before(watching, told->id)) return;
-    if (watching->format == AMPEL_FORMAT_JSONL) {
-        char bytes[AMPEL_MESSAGE_BYTES_MAX];
-        uint32_t size = ampel_change_json(told, bytes, sizeof bytes);
-        AMPEL_ASSERT(size > 0);
-        printf("%.*s\n", (int)size, bytes);
-    } else {
-        change_show(told);
-    }
+    ampel_told_print(told, watching->format);
     fflush(stdout);
     if (watching->count_left > 0 && --watching->count_left == 0) watching->count_left = -1;
 }
