@@ -5,8 +5,7 @@
 
 #include "proto/page.h"
 
-/* ---- gathered rows ----------------------------------------------------------------------------
- */
+/* ---- gathered rows -------------------------------------------------------------------------- */
 
 bool ampel_gathered_init(struct ampel_gathered *gathered) {
     *gathered = (struct ampel_gathered){.arena = ampel_arena_open()};
@@ -75,8 +74,7 @@ bool ampel_gathered_gone(struct ampel_gathered *gathered, const struct ampel_vio
     return true;
 }
 
-/* ---- slots that wait --------------------------------------------------------------------------
- */
+/* ---- slots that wait ------------------------------------------------------------------------ */
 
 static bool waiting_reserve(struct ampel_gathered *gathered, uint32_t slots_count) {
     uint32_t words = slots_count / 64 + (slots_count % 64 != 0);
@@ -112,8 +110,7 @@ bool ampel_gathered_wait_all(struct ampel_gathered *gathered, uint32_t slots_cou
     return true;
 }
 
-/* ---- the builder ------------------------------------------------------------------------------
- */
+/* ---- the builder ---------------------------------------------------------------------------- */
 
 struct ampel_checkpoint_builder {
     struct ampel_page_codec *codec;

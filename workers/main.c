@@ -83,8 +83,7 @@ static bool fail(const char *sentence, const char *name, const struct ampel_erro
     return false;
 }
 
-/* ---- readiness --------------------------------------------------------------------------------
- */
+/* ---- readiness ------------------------------------------------------------------------------ */
 
 /* Thread: main. */
 static void say_why_not(const char *format, const char *detail) {
@@ -101,8 +100,7 @@ static const char *ready(void *context) {
     return ampel_metric_get(AMPEL_METRIC_READY) != 0 ? "" : "partitions are being recovered";
 }
 
-/* ---- signals ----------------------------------------------------------------------------------
- */
+/* ---- signals -------------------------------------------------------------------------------- */
 
 /* From here on SIGTERM and SIGINT are read from a file descriptor, in every thread made later too.
  */
@@ -138,8 +136,7 @@ static void watch(int timeout_ms) {
     read_signals();
 }
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening -------------------------------------------------------------------------------- */
 
 static enum ampel_log_level level_of(const char *name) {
     if (strcmp(name, "debug") == 0) return AMPEL_LOG_DEBUG;
@@ -330,8 +327,7 @@ static bool start_loops(void) {
     return true;
 }
 
-/* ---- running and stopping ---------------------------------------------------------------------
- */
+/* ---- running and stopping ------------------------------------------------------------------- */
 
 static int64_t monotonic_ms(void) {
     return worker.clock.monotonic_ns(worker.clock.context) / NS_PER_MS;
@@ -414,8 +410,7 @@ static void close_all(void) {
     if (worker.http != NULL) ampel_http_close(worker.http);
 }
 
-/* ---- what needs no worker ---------------------------------------------------------------------
- */
+/* ---- what needs no worker ------------------------------------------------------------------- */
 
 static int print_document(uint32_t (*document)(char *bytes, uint32_t capacity)) {
     static char text[DOCUMENT_BYTES_MAX];

@@ -49,8 +49,7 @@ struct ampel_scribe {
     struct outbox outboxes[];
 };
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening -------------------------------------------------------------------------------- */
 
 static void wire(struct ampel_scribe *scribe) {
     const struct ampel_scribe_options *options = &scribe->options;
@@ -99,8 +98,7 @@ void ampel_scribe_close(struct ampel_scribe *scribe) {
     free(scribe);
 }
 
-/* ---- handing on -------------------------------------------------------------------------------
- */
+/* ---- handing on ----------------------------------------------------------------------------- */
 
 static void outbox_flush(struct outbox *outbox) {
     while (outbox->count > 0 && ampel_queue_push(outbox->queue, outbox->parcels[outbox->first])) {
@@ -195,8 +193,7 @@ static bool hand_on_loaded(struct ampel_scribe *scribe, struct ampel_parcel_load
     return hand_on(scribe->keeper, &positions->parcel) && first;
 }
 
-/* ---- what the database says -------------------------------------------------------------------
- */
+/* ---- what the database says ----------------------------------------------------------------- */
 
 enum outcome {
     OUTCOME_DONE,
@@ -335,8 +332,7 @@ static enum outcome tell_tenants(struct ampel_scribe *scribe) {
     return hand_on_tenants(scribe, tenants) ? OUTCOME_DONE : no_memory();
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------
- */
+/* ---- checkpoints ---------------------------------------------------------------------------- */
 
 static enum outcome checkpoint_done(struct ampel_scribe *scribe,
                                     struct ampel_checkpoint *checkpoint) {
@@ -397,8 +393,7 @@ static enum outcome commit(struct ampel_scribe *scribe, struct ampel_checkpoint 
     return failed(scribe, "commit", status, &error);
 }
 
-/* ---- questions --------------------------------------------------------------------------------
- */
+/* ---- questions ------------------------------------------------------------------------------ */
 
 static struct ampel_parcel_answer *failed_answer(const struct ampel_parcel_ask *ask) {
     struct ampel_parcel_answer *answer = calloc(1, sizeof(*answer));
@@ -432,8 +427,7 @@ static enum outcome answer(struct ampel_scribe *scribe, struct ampel_parcel_ask 
     return outcome;
 }
 
-/* ---- the stage --------------------------------------------------------------------------------
- */
+/* ---- the stage ------------------------------------------------------------------------------ */
 
 /* The next thing to do with the database; DONE with *idle where there is none. */
 static enum outcome work(struct ampel_scribe *scribe, bool *idle) {

@@ -59,8 +59,7 @@ struct ampel_shard {
     int64_t count_ns;                     /* when to bring the gauges up to date */
 };
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening -------------------------------------------------------------------------------- */
 
 static bool open_parts(struct ampel_shard *shard) {
     uint32_t count = shard->partitions_count;
@@ -127,8 +126,7 @@ void ampel_shard_close(struct ampel_shard *shard) {
     free(shard);
 }
 
-/* ---- accounting -------------------------------------------------------------------------------
- */
+/* ---- accounting ----------------------------------------------------------------------------- */
 
 static bool stalled(const struct ampel_shard *shard) {
     return shard->open_bytes + shard->under_way_bytes >= shard->options.unstored_bytes_max;
@@ -165,8 +163,7 @@ static void count_engines(struct ampel_shard *shard, int64_t now_ns) {
     }
 }
 
-/* ---- handing on -------------------------------------------------------------------------------
- */
+/* ---- handing on ----------------------------------------------------------------------------- */
 
 /* Nothing may be made while something is held. */
 static void hand_on(struct ampel_shard *shard, struct ampel_parcel *parcel) {
@@ -208,8 +205,7 @@ static bool tell(struct ampel_shard *shard, struct partition *partition,
     return true;
 }
 
-/* ---- engines ----------------------------------------------------------------------------------
- */
+/* ---- engines -------------------------------------------------------------------------------- */
 
 static struct partition *partition_of(struct ampel_shard *shard, uint32_t number) {
     if (number % shard->options.shards_count != shard->options.shard_index) return NULL;
@@ -321,8 +317,7 @@ static bool tell_imported(struct ampel_shard *shard) {
     return true;
 }
 
-/* ---- from the scribe --------------------------------------------------------------------------
- */
+/* ---- from the scribe ------------------------------------------------------------------------ */
 
 static bool take_committed(struct ampel_shard *shard,
                            const struct ampel_parcel_committed *committed) {
@@ -361,8 +356,7 @@ static bool take_control(struct ampel_shard *shard, int64_t now_ns, bool *more) 
     return true;
 }
 
-/* ---- records ----------------------------------------------------------------------------------
- */
+/* ---- records -------------------------------------------------------------------------------- */
 
 static bool no_memory(const struct partition *partition) {
     ampel_log(AMPEL_LOG_ERROR, "shard", "no memory", "partition", "%u", partition->number, NULL);
@@ -510,8 +504,7 @@ static bool take_records(struct ampel_shard *shard, bool *more) {
     return true;
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------
- */
+/* ---- checkpoints ---------------------------------------------------------------------------- */
 
 static bool orders_rows_due(const struct ampel_shard *shard, const struct partition *partition,
                             int64_t now_ns) {
@@ -612,8 +605,7 @@ static bool store_last(struct ampel_shard *shard, int64_t now_ns) {
     return true;
 }
 
-/* ---- the stage --------------------------------------------------------------------------------
- */
+/* ---- the stage ------------------------------------------------------------------------------ */
 
 static int64_t shard_wake_ns(const struct ampel_shard *shard) {
     if (shard->held != NULL || shard->stopping) return INT64_MAX;

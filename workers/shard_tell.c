@@ -25,8 +25,7 @@ static size_t identity_size(const struct identity *identity) {
     return (size_t)identity->tenant.size + identity->seller.size + identity->marketplace.size;
 }
 
-/* ---- changes for the publisher ----------------------------------------------------------------
- */
+/* ---- changes for the publisher -------------------------------------------------------------- */
 
 static struct ampel_text copy_text(char **texts, struct ampel_text from) {
     struct ampel_text copy = {*texts, from.size};
@@ -105,8 +104,7 @@ bool ampel_shard_tell(const struct ampel_engine *engine, uint32_t partition,
     return true;
 }
 
-/* ---- rows of the next checkpoint --------------------------------------------------------------
- */
+/* ---- rows of the next checkpoint ------------------------------------------------------------ */
 
 static bool gather_refused_change(const struct ampel_engine *engine,
                                   const struct ampel_frame *frame,
@@ -181,8 +179,7 @@ bool ampel_shard_gather_refused(const struct ampel_record_reader *reader,
     return true;
 }
 
-/* ---- producer windows -------------------------------------------------------------------------
- */
+/* ---- producer windows ----------------------------------------------------------------------- */
 
 struct ampel_parcel_windows *ampel_shard_windows_make(void) {
     struct ampel_parcel_windows *windows = calloc(1, sizeof(*windows));

@@ -55,8 +55,7 @@ uint64_t ampel_agency_bad(const struct ampel_agency *agency) {
     return agency->bad_count;
 }
 
-/* ---- events -----------------------------------------------------------------------------------
- */
+/* ---- events --------------------------------------------------------------------------------- */
 
 static void name_seller(uint32_t account, char out[NAME_SIZE]) {
     (void)snprintf(out, NAME_SIZE, "S%03u", (unsigned)account);
@@ -162,8 +161,7 @@ void ampel_agency_batch(struct ampel_agency *agency, int64_t now_ms, uint32_t ev
     (void)ampel_feeder_add(agency->feeder, agency->builder, now_ms, backfill);
 }
 
-/* ---- the check --------------------------------------------------------------------------------
- */
+/* ---- the check ------------------------------------------------------------------------------ */
 
 static bool same_caps(const struct ampel_numbers *numbers,
                       const struct ampel_oracle_rating *rating) {

@@ -72,8 +72,7 @@ uint64_t ampel_feeder_add(struct ampel_feeder *feeder, struct ampel_batch_builde
     return sequence;
 }
 
-/* ---- the connection ---------------------------------------------------------------------------
- */
+/* ---- the connection ------------------------------------------------------------------------- */
 
 static void connect_anew(struct ampel_feeder *feeder) {
     feeder->peer = ampel_loopback_connect(feeder->network, feeder->tenant);
@@ -164,8 +163,7 @@ void ampel_feeder_resend(struct ampel_feeder *feeder, uint64_t sequence) {
     (void)ampel_loopback_say(feeder->network, feeder->peer, kept->bytes, kept->size);
 }
 
-/* ---- how it stands ----------------------------------------------------------------------------
- */
+/* ---- how it stands -------------------------------------------------------------------------- */
 
 bool ampel_feeder_done(const struct ampel_feeder *feeder) {
     return feeder->acked_count == feeder->kept_count;

@@ -1,5 +1,6 @@
 #include "tests/oracle/loopback.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ struct peer {
 };
 
 struct ampel_loopback {
+    pthread_mutex_t lock;
     struct line said; /* for the worker */
     int said_fd;      /* readable while it may have something */
     struct peer *peers;
@@ -66,6 +68,7 @@ static void line_reset(struct line *line) {
 struct ampel_loopback *ampel_loopback_open(void) {
     struct ampel_loopback *loopback = calloc(1, sizeof(*loopback));
     AMPEL_ASSERT(loopback != NULL);
+    AMPEL_ASSERT(pthread_mutex_init(&loopback->lock, NULL) == 0);
     loopback->said_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     AMPEL_ASSERT(loopback->said_fd >= 0);
     loopback->room = 1024;
@@ -73,13 +76,23 @@ struct ampel_loopback *ampel_loopback_open(void) {
     return loopback;
 }
 
+static void lock(struct ampel_loopback *loopback) {
+    AMPEL_ASSERT(pthread_mutex_lock(&loopback->lock) == 0);
+}
+
+static void unlock(struct ampel_loopback *loopback) {
+    AMPEL_ASSERT(pthread_mutex_unlock(&loopback->lock) == 0);
+}
+
 void ampel_loopback_reset(struct ampel_loopback *loopback) {
+    lock(loopback);
     line_reset(&loopback->said);
     for (uint32_t i = 0; i < loopback->peers_count; i++) {
         loopback->peers[i].connected = false;
         line_reset(&loopback->peers[i].heard);
     }
     loopback->keys_count = UINT32_MAX;
+    unlock(loopback);
 }
 
 void ampel_loopback_close(struct ampel_loopback *loopback) {
@@ -88,28 +101,36 @@ void ampel_loopback_close(struct ampel_loopback *loopback) {
     for (uint32_t i = 0; i < loopback->peers_count; i++)
         free(loopback->peers[i].borrowed);
     (void)close(loopback->said_fd);
+    (void)pthread_mutex_destroy(&loopback->lock);
     free(loopback->peers);
     free(loopback);
 }
 
-/* ---- the worker's side ------------------------------------------------------------------------
- */
+/* ---- the worker's side ---------------------------------------------------------------------- */
+
+/* What was said first, NULL where nothing was: then the fd is quiet, too. */
+static struct message *take_said(struct ampel_loopback *loopback) {
+    struct message *message = line_pop(&loopback->said);
+    if (message != NULL) return message;
+    uint64_t count;
+    ssize_t got = read(loopback->said_fd, &count, sizeof(count));
+    AMPEL_ASSERT(got == (ssize_t)sizeof(count) || got < 0);
+    return NULL;
+}
 
 static bool face_receive(void *context, struct ampel_received *out) {
     struct ampel_loopback *loopback = context;
-    struct message *message = line_pop(&loopback->said);
-    if (message == NULL) {
-        uint64_t count;
-        ssize_t got = read(loopback->said_fd, &count, sizeof(count));
-        AMPEL_ASSERT(got == (ssize_t)sizeof(count) || got < 0);
-        return false;
+    lock(loopback);
+    struct message *message = take_said(loopback);
+    if (message != NULL) {
+        *out = (struct ampel_received){
+            .bytes = message->bytes, .size = message->size, .handle = message};
+        out->peer.size = sizeof(message->peer);
+        memcpy(out->peer.bytes, &message->peer, sizeof(message->peer));
+        memcpy(out->tenant, loopback->peers[message->peer].tenant, sizeof(out->tenant));
     }
-    *out =
-        (struct ampel_received){.bytes = message->bytes, .size = message->size, .handle = message};
-    out->peer.size = sizeof(message->peer);
-    memcpy(out->peer.bytes, &message->peer, sizeof(message->peer));
-    memcpy(out->tenant, loopback->peers[message->peer].tenant, sizeof(out->tenant));
-    return true;
+    unlock(loopback);
+    return message != NULL;
 }
 
 static void face_release(void *context, struct ampel_received *received) {
@@ -123,10 +144,16 @@ static enum ampel_send_status face_send(void *context, const struct ampel_peer *
     uint32_t index;
     AMPEL_ASSERT(peer->size == sizeof(index));
     memcpy(&index, peer->bytes, sizeof(index));
-    if (index >= loopback->peers_count || !loopback->peers[index].connected) return AMPEL_SEND_GONE;
-    if (loopback->peers[index].heard.count >= loopback->room) return AMPEL_SEND_FULL;
-    line_push(&loopback->peers[index].heard, index, bytes, size);
-    return AMPEL_SEND_OK;
+    enum ampel_send_status status = AMPEL_SEND_OK;
+    lock(loopback);
+    if (index >= loopback->peers_count || !loopback->peers[index].connected)
+        status = AMPEL_SEND_GONE;
+    else if (loopback->peers[index].heard.count >= loopback->room)
+        status = AMPEL_SEND_FULL;
+    else
+        line_push(&loopback->peers[index].heard, index, bytes, size);
+    unlock(loopback);
+    return status;
 }
 
 void ampel_loopback_face(struct ampel_loopback *loopback, struct ampel_network *out) {
@@ -142,17 +169,23 @@ uint32_t ampel_loopback_fds(void *context, int *fds, uint32_t capacity) {
 }
 
 void ampel_loopback_tenants(void *context, const struct ampel_parcel_tenants *tenants) {
-    ((struct ampel_loopback *)context)->keys_count = tenants->keys_count;
+    struct ampel_loopback *loopback = context;
+    lock(loopback);
+    loopback->keys_count = tenants->keys_count;
+    unlock(loopback);
 }
 
-uint32_t ampel_loopback_keys_count(const struct ampel_loopback *loopback) {
-    return loopback->keys_count;
+uint32_t ampel_loopback_keys_count(struct ampel_loopback *loopback) {
+    lock(loopback);
+    uint32_t count = loopback->keys_count;
+    unlock(loopback);
+    return count;
 }
 
-/* ---- the other side ---------------------------------------------------------------------------
- */
+/* ---- the other side ------------------------------------------------------------------------- */
 
 uint32_t ampel_loopback_connect(struct ampel_loopback *loopback, const char *tenant) {
+    lock(loopback);
     uint32_t count = loopback->peers_count;
     if ((count & (count - 1)) == 0) {
         struct peer *grown =
@@ -164,35 +197,48 @@ uint32_t ampel_loopback_connect(struct ampel_loopback *loopback, const char *ten
     *peer = (struct peer){.connected = true};
     (void)snprintf(peer->tenant, sizeof(peer->tenant), "%s", tenant);
     loopback->peers_count++;
+    unlock(loopback);
     return count;
 }
 
-bool ampel_loopback_connected(const struct ampel_loopback *loopback, uint32_t peer) {
-    return peer < loopback->peers_count && loopback->peers[peer].connected;
+bool ampel_loopback_connected(struct ampel_loopback *loopback, uint32_t peer) {
+    lock(loopback);
+    bool connected = peer < loopback->peers_count && loopback->peers[peer].connected;
+    unlock(loopback);
+    return connected;
 }
 
 bool ampel_loopback_say(struct ampel_loopback *loopback, uint32_t peer, const void *bytes,
                         uint32_t size) {
-    if (!ampel_loopback_connected(loopback, peer)) return false;
-    line_push(&loopback->said, peer, bytes, size);
-    const uint64_t one = 1;
-    ssize_t written = write(loopback->said_fd, &one, sizeof(one));
-    AMPEL_ASSERT(written == (ssize_t)sizeof(one));
-    return true;
+    lock(loopback);
+    bool connected = peer < loopback->peers_count && loopback->peers[peer].connected;
+    if (connected) {
+        line_push(&loopback->said, peer, bytes, size);
+        const uint64_t one = 1;
+        ssize_t written = write(loopback->said_fd, &one, sizeof(one));
+        AMPEL_ASSERT(written == (ssize_t)sizeof(one));
+    }
+    unlock(loopback);
+    return connected;
 }
 
 bool ampel_loopback_hear(struct ampel_loopback *loopback, uint32_t peer, const uint8_t **bytes,
                          uint32_t *size) {
+    lock(loopback);
     AMPEL_ASSERT(peer < loopback->peers_count);
     struct message *message = line_pop(&loopback->peers[peer].heard);
-    if (message == NULL) return false;
-    free(loopback->peers[peer].borrowed);
-    loopback->peers[peer].borrowed = message;
-    *bytes = message->bytes;
-    *size = message->size;
-    return true;
+    if (message != NULL) {
+        free(loopback->peers[peer].borrowed);
+        loopback->peers[peer].borrowed = message;
+        *bytes = message->bytes;
+        *size = message->size;
+    }
+    unlock(loopback);
+    return message != NULL;
 }
 
 void ampel_loopback_room(struct ampel_loopback *loopback, uint32_t messages_max) {
+    lock(loopback);
     loopback->room = messages_max;
+    unlock(loopback);
 }

@@ -1,6 +1,6 @@
 /* A network in memory: peers in the same process say and hear whole messages. What is under way when the worker dies is
    lost, and its peers with it; they connect anew. Memory is the C library's; when there is none the program stops.
-   Thread: one. */
+   Thread: any, but one at a time hears for a peer. */
 #ifndef AMPEL_TESTS_ORACLE_LOOPBACK_H
 #define AMPEL_TESTS_ORACLE_LOOPBACK_H
 
@@ -17,7 +17,7 @@ void ampel_loopback_face(struct ampel_loopback *loopback, struct ampel_network *
 uint32_t ampel_loopback_fds(void *context, int *fds, uint32_t capacity);
 void ampel_loopback_tenants(void *context, const struct ampel_parcel_tenants *tenants);
 /* How many keys the worker knows of; UINT32_MAX before it was told any. */
-uint32_t ampel_loopback_keys_count(const struct ampel_loopback *loopback);
+uint32_t ampel_loopback_keys_count(struct ampel_loopback *loopback);
 
 /* The other side. A peer is a number, never used again. */
 uint32_t ampel_loopback_connect(struct ampel_loopback *loopback, const char *tenant);
@@ -26,7 +26,7 @@ bool ampel_loopback_say(struct ampel_loopback *loopback, uint32_t peer, const vo
 /* The next message for the peer; borrowed until the next call for this peer. False: there is none. */
 bool ampel_loopback_hear(struct ampel_loopback *loopback, uint32_t peer, const uint8_t **bytes,
                          uint32_t *size);
-bool ampel_loopback_connected(const struct ampel_loopback *loopback, uint32_t peer);
+bool ampel_loopback_connected(struct ampel_loopback *loopback, uint32_t peer);
 
 /* How many messages a peer may leave unheard before sends to it find no room; 1024 at first. */
 void ampel_loopback_room(struct ampel_loopback *loopback, uint32_t messages_max);

@@ -41,8 +41,7 @@ struct ampel_memory_database {
     int notice_fd;
 };
 
-/* ---- memory -----------------------------------------------------------------------------------
- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 /* Room for one more at the end of rows, zeroed; a power of two is taken at a time. */
 static void *push(void **rows, uint32_t *count, size_t size) {
@@ -114,8 +113,7 @@ void ampel_memory_database_close(struct ampel_memory_database *database) {
     free(database);
 }
 
-/* ---- faults -----------------------------------------------------------------------------------
- */
+/* ---- faults --------------------------------------------------------------------------------- */
 
 void ampel_memory_database_fault(struct ampel_memory_database *database,
                                  enum ampel_memory_fault fault, uint32_t calls) {
@@ -162,8 +160,7 @@ static enum ampel_database_status reading(struct ampel_memory_database *database
     return AMPEL_DATABASE_AWAY;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading -------------------------------------------------------------------------------- */
 
 static enum ampel_database_status face_connect(void *context, struct ampel_database_system *out,
                                                struct ampel_error *error) {
@@ -315,8 +312,7 @@ static void face_close(void *context) {
     database->connected = false;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing -------------------------------------------------------------------------------- */
 
 static void store_pages(struct stored_partition *partition,
                         const struct ampel_checkpoint *checkpoint) {
@@ -501,8 +497,7 @@ void ampel_memory_database_face(struct ampel_memory_database *database,
     };
 }
 
-/* ---- what is stored ---------------------------------------------------------------------------
- */
+/* ---- what is stored ------------------------------------------------------------------------- */
 
 void ampel_memory_database_tenant_add(struct ampel_memory_database *database, const char *tenant,
                                       const char *public_key) {

@@ -111,8 +111,7 @@ void ampel_world_rules(struct ampel_world *world, const struct ampel_rules *rule
     world->options.rules = rules;
 }
 
-/* ---- the worker's life ------------------------------------------------------------------------
- */
+/* ---- the worker's life ---------------------------------------------------------------------- */
 
 bool ampel_world_start(struct ampel_world *world, struct ampel_error *error) {
     AMPEL_ASSERT(world->wiring == NULL);
@@ -189,8 +188,7 @@ bool ampel_world_stop(struct ampel_world *world) {
     return true;
 }
 
-/* ---- time -------------------------------------------------------------------------------------
- */
+/* ---- time ----------------------------------------------------------------------------------- */
 
 /* Whether the thread around the stage would turn it now. */
 static bool awake(const struct ampel_world *world, uint32_t index) {

@@ -158,8 +158,7 @@ static void expect_tenants(struct ampel_queue *queue, uint32_t keys_count) {
     ampel_parcel_tenants_free(tenants);
 }
 
-/* ---- the start --------------------------------------------------------------------------------
- */
+/* ---- the start ------------------------------------------------------------------------------ */
 
 static void the_start_tells_tenants_and_loads_every_partition_to_its_shard(void **state) {
     (void)state;
@@ -229,8 +228,7 @@ static void stop_ends_a_scribe_that_never_found_its_database(void **state) {
     bench_close(&bench);
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------
- */
+/* ---- checkpoints ---------------------------------------------------------------------------- */
 
 static void a_commit_is_told_to_shard_keeper_and_publisher(void **state) {
     (void)state;
@@ -359,8 +357,7 @@ static void stop_comes_after_the_checkpoints_before_it(void **state) {
     bench_close(&bench);
 }
 
-/* ---- questions and notices --------------------------------------------------------------------
- */
+/* ---- questions and notices ------------------------------------------------------------------ */
 
 static void push_ask(struct bench *bench, uint64_t from) {
     struct ampel_parcel_ask *ask = calloc(1, sizeof(*ask));

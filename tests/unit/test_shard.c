@@ -127,8 +127,7 @@ static void push_plain(struct ampel_queue *queue, enum ampel_parcel_kind kind) {
     push(queue, parcel);
 }
 
-/* ---- what the scribe says ---------------------------------------------------------------------
- */
+/* ---- what the scribe says ------------------------------------------------------------------- */
 
 static void push_fresh(struct bench *bench, uint32_t partition) {
     struct ampel_parcel_loaded *loaded = calloc(1, sizeof(*loaded));
@@ -181,8 +180,7 @@ static void push_committed(struct bench *bench, const struct ampel_checkpoint *c
     push(bench->in, committed);
 }
 
-/* ---- the log ----------------------------------------------------------------------------------
- */
+/* ---- the log -------------------------------------------------------------------------------- */
 
 static struct ampel_text text(const char *bytes) {
     return (struct ampel_text){bytes, (uint32_t)strlen(bytes)};
@@ -260,8 +258,7 @@ static void pass(struct bench *bench, int64_t span_ms) {
     bench->stamp_ms += span_ms;
 }
 
-/* ---- what comes out ---------------------------------------------------------------------------
- */
+/* ---- what comes out ------------------------------------------------------------------------- */
 
 /* The next checkpoint; the changes before it are freed and counted. */
 static struct ampel_checkpoint *take_checkpoint(struct bench *bench, uint32_t *told_count) {
@@ -287,8 +284,7 @@ static void start_fresh(struct bench *bench) {
     drain(bench->gateway);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------
- */
+/* ---- tests ---------------------------------------------------------------------------------- */
 
 static void changes_are_told_at_once_with_names_and_ids(void **state) {
     (void)state;

@@ -241,8 +241,7 @@ static void check_all(const struct scene *scene) {
     check_refusals(scene);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------
- */
+/* ---- tests ---------------------------------------------------------------------------------- */
 
 static void what_is_fed_is_stored_as_the_oracle_says(void **state) {
     (void)state;
