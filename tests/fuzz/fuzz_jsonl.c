@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         return 0;
     }
     check_sound(&event);
-    FUZZ_CANARY(event.event.type == AMPEL_EVENT_VIOLATION && event.event.points >= 100 && event.event.points < 900);
+    FUZZ_CANARY(event.event.type == AMPEL_EVENT_VIOLATION && event.event.points >= 100 &&
+                event.event.points < 900);
     uint32_t line_size = ampel_jsonl_encode(event.tenant, event.seller, event.marketplace,
                                             &event.event, line, sizeof line);
     AMPEL_ASSERT(line_size > 0 && line[line_size - 1] == '\n');

@@ -255,6 +255,49 @@ static void write_memories(void) {
     ampel_document_memory_close(memory);
 }
 
+/* An engine that took every type of event, as its meta and its page, for three moments. */
+static void write_images(void) {
+    static uint8_t image[1 << 16];
+    static struct ampel_rules rules;
+    struct ampel_batch_builder *builder = ampel_batch_builder_open();
+    struct ampel_engine *engine = NULL;
+    ampel_rules_init(&rules);
+    struct ampel_engine_options options = {
+        .memory = fuzz_memory(), .rules = &rules, .start_ms = SENT_AT_MS - 1000};
+    AMPEL_ASSERT(builder != NULL && ampel_engine_open(&options, &engine) == AMPEL_ENGINE_OK);
+    for (uint32_t i = 0; i < 6; i++) {
+        struct ampel_frame frame;
+        struct ampel_apply_counts counts;
+        char name[16];
+        bool done;
+        if (i > 0) {
+            push_events(builder, i == 3 ? AMPEL_EVENT_VIOLATION : AMPEL_EVENT_TYPES_COUNT,
+                        i == 1 ? 3 : 8);
+            AMPEL_ASSERT(ampel_batch_builder_frame(builder, text_of("agency"), &frame));
+            frame.stamp_ms = frame.sent_at_ms = SENT_AT_MS;
+            frame.backfill = i == 2;
+            frame.producer = text_of(i % 2 == 1 ? "erp" : "");
+            frame.sequence = i;
+            AMPEL_ASSERT(ampel_engine_apply(engine, &frame, &counts) == AMPEL_ENGINE_OK);
+        }
+        uint32_t meta = ampel_engine_meta_export(engine, image + 2, sizeof image / 2);
+        ampel_store_u16(image, (uint16_t)meta);
+        uint32_t size = 2 + meta;
+        if (i > 0) {
+            uint32_t page = ampel_engine_page_export(engine, 0, image + size + 2, sizeof image / 4);
+            AMPEL_ASSERT(page < sizeof image / 4);
+            ampel_store_u16(image + size, (uint16_t)page);
+            size += 2 + page;
+        }
+        snprintf(name, sizeof name, "%u", i);
+        write_seed("import", name, image, size);
+        AMPEL_ASSERT(ampel_engine_advance(engine, SENT_AT_MS + i * AMPEL_HOUR_MS, UINT32_MAX,
+                                          &done) == AMPEL_ENGINE_OK);
+    }
+    ampel_engine_close(engine);
+    ampel_batch_builder_close(builder);
+}
+
 /* ---- texts ---------------------------------------------------------------------------------- */
 
 static void write_rules(void) {
@@ -301,6 +344,15 @@ static void write_scripts(void) {
     static const uint8_t torn[] = {0, 1, 0, 0, 0, 2,   0, 1, 1,   3, 2,
                                    0, 1, 0, 2, 2, 205, 9, 0, 128, 1};
     write_seed("journal", "torn", torn, sizeof torn);
+    /* Random scripts: any bytes are one. */
+    for (uint32_t i = 0; i < 8; i++) {
+        uint8_t script[160];
+        char name[16];
+        for (uint32_t j = 0; j < sizeof script; j++)
+            script[j] = (uint8_t)ampel_maker_below(&maker, 256);
+        snprintf(name, sizeof name, "%u", i);
+        write_seed("engine", name, script, 20 * (i + 1));
+    }
 }
 
 int main(int argc, char **argv) {
@@ -314,6 +366,7 @@ int main(int argc, char **argv) {
     write_messages();
     write_pages();
     write_memories();
+    write_images();
     write_rules();
     write_texts();
     write_scripts();
