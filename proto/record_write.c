@@ -360,8 +360,9 @@ static void write_extras(const struct ampel_frame *frame, const uint32_t *order,
 static void write_columns(const struct ampel_record_builder *builder,
                           const struct ampel_frame *frame, const struct part *part,
                           const struct frame_layout *layout, uint8_t *to) {
-    const uint32_t *order = builder->order + part->events_first;
     uint32_t n = part->events_count, columns = part->columns;
+    /* A builder that has met no event yet has no order either. */
+    const uint32_t *order = n > 0 ? builder->order + part->events_first : NULL;
     for (size_t i = 0; i < n; i++)
         ampel_store_u32(to + layout->account + 4 * i,
                         builder->account_local[account_of(frame, order[i])]);
