@@ -4,12 +4,15 @@
 #ifndef AMPEL_WORKERS_CHECKPOINT_H
 #define AMPEL_WORKERS_CHECKPOINT_H
 
+#include "engine/outlook.h"
 #include "workers/parcel.h"
 
 struct ampel_rating_row {
     struct ampel_text tenant, seller, marketplace;
     struct ampel_numbers numbers;
     int64_t as_of_ms;        /* the engine's time when the row was made */
+    int32_t score_min, score_max;     /* over the rules and their variants (rating-model 3.11) */
+    struct ampel_outlook_turns turns; /* what time alone brings (3.12); INT64_MAX: never */
 };
 
 struct ampel_violation_row {

@@ -222,7 +222,9 @@ static bool choose_rows(struct building *building, uint32_t page) {
     for (uint32_t slot = page * AMPEL_PAGE_ACCOUNTS; slot < end; slot++) {
         uint8_t changed = ampel_engine_row_changed(engine, slot);
         bool orders = (changed & AMPEL_ROW_ORDERS) != 0;
-        if ((changed & AMPEL_ROW_NUMBERS) != 0 || (orders && building->source->orders_rows)) {
+        /* What is known of a violation may change the range or what time brings, and no number. */
+        if ((changed & (AMPEL_ROW_NUMBERS | AMPEL_ROW_VIOLATIONS)) != 0 ||
+            (orders && building->source->orders_rows)) {
             waiting_clear(gathered, slot);
             if (!push_slot(&builder->slots, &builder->slots_count, &builder->slots_capacity, slot))
                 return false;
@@ -297,9 +299,17 @@ static bool copy_identity(struct building *building, uint32_t slot, struct ampel
            ampel_arena_text(arena, from[2], marketplace);
 }
 
+static bool build_rating(struct building *building, uint32_t slot, struct ampel_rating_row *row) {
+    struct ampel_engine *engine = building->source->engine;
+    *row = (struct ampel_rating_row){.as_of_ms = ampel_engine_now(engine)};
+    ampel_engine_numbers(engine, slot, &row->numbers);
+    return ampel_outlook_range(engine, slot, &row->score_min, &row->score_max) == AMPEL_ENGINE_OK &&
+           ampel_outlook_turns(engine, slot, &row->turns) == AMPEL_ENGINE_OK &&
+           copy_identity(building, slot, &row->tenant, &row->seller, &row->marketplace);
+}
+
 static bool build_ratings(struct building *building) {
     const struct ampel_checkpoint_builder *builder = building->builder;
-    const struct ampel_engine *engine = building->source->engine;
     struct ampel_checkpoint *checkpoint = building->checkpoint;
     if (builder->slots_count == 0) return true;
     size_t size = builder->slots_count * sizeof(checkpoint->ratings[0]);
@@ -307,13 +317,7 @@ static bool build_ratings(struct building *building) {
     if (checkpoint->ratings == NULL) return false;
     building->size_bytes += size;
     for (uint32_t i = 0; i < builder->slots_count; i++) {
-        struct ampel_rating_row *row = &checkpoint->ratings[i];
-        *row = (struct ampel_rating_row){.as_of_ms = ampel_engine_now(engine)};
-        ampel_engine_numbers(engine, builder->slots[i], &row->numbers);
-        if (!copy_identity(building, builder->slots[i], &row->tenant, &row->seller,
-                           &row->marketplace)) {
-            return false;
-        }
+        if (!build_rating(building, builder->slots[i], &checkpoint->ratings[i])) return false;
     }
     checkpoint->ratings_count = builder->slots_count;
     qsort(checkpoint->ratings, checkpoint->ratings_count, sizeof(checkpoint->ratings[0]),

@@ -40,7 +40,7 @@ struct ampel_checkpoint_builder *ampel_checkpoint_builder_open(void); /* NULL: n
 void ampel_checkpoint_builder_close(struct ampel_checkpoint_builder *builder); /* NULL is fine */
 
 struct ampel_checkpoint_source {
-    struct ampel_engine *engine;     /* its dirty pages are clean afterwards */
+    struct ampel_engine *engine;     /* with its rules' variants; its dirty pages are clean afterwards */
     struct ampel_gathered *gathered; /* empty afterwards, but for the slots that still wait */
     uint32_t partition;
     uint64_t epoch, position_old, position_new;
@@ -48,7 +48,8 @@ struct ampel_checkpoint_source {
     bool last;
 };
 /* *size_bytes: about, of all that the checkpoint holds. False: no memory; engine and gathered are then unusable.
-   Cost: O(dirty pages + their violations + rows that wait). */
+   Cost: O(dirty pages + their violations + rows that wait); for each rating row its range and what time alone
+   brings, so O(violations x variants + W in days) more. */
 AMPEL_MUST_CHECK bool ampel_checkpoint_build(struct ampel_checkpoint_builder *builder,
                                              const struct ampel_checkpoint_source *source,
                                              struct ampel_checkpoint **out, uint64_t *size_bytes);

@@ -47,12 +47,28 @@ static struct ampel_text caps_json(const struct ampel_checkpoint *checkpoint,
 static_assert(AMPEL_CAP_GROUPS_MAX * (2 * AMPEL_ID_BYTES_MAX + 16) < 4 * AMPEL_MESSAGE_BYTES_MAX,
               "all caps fit the text they are written to");
 
+static void time_or_null(struct ampel_copy *copy, int64_t at_ms, int64_t none) {
+    if (at_ms == none)
+        ampel_copy_null(copy);
+    else
+        ampel_copy_time(copy, at_ms);
+}
+
+static void copy_outlook(struct ampel_copy *copy, const struct ampel_rating_row *row) {
+    ampel_copy_int32(copy, row->score_min);
+    ampel_copy_int32(copy, row->score_max);
+    time_or_null(copy, row->turns.next_change_at_ms, INT64_MAX);
+    time_or_null(copy, row->turns.turns_at_ms[AMPEL_GREEN], INT64_MAX);
+    time_or_null(copy, row->turns.turns_at_ms[AMPEL_YELLOW], INT64_MAX);
+    time_or_null(copy, row->turns.turns_at_ms[AMPEL_RED], INT64_MAX);
+}
+
 enum ampel_database_status ampel_postgres_copy_ratings(struct ampel_postgres *postgres,
                                                        const struct ampel_checkpoint *checkpoint,
                                                        struct ampel_error *error) {
     struct ampel_copy *copy = &postgres->copy;
     AMPEL_ASSERT(checkpoint->caps_count <= AMPEL_CAP_GROUPS_MAX);
-    ampel_copy_begin(copy, postgres->pq, AMPEL_SQL_RATING_COPY, 12, error);
+    ampel_copy_begin(copy, postgres->pq, AMPEL_SQL_RATING_COPY, 18, error);
     for (uint32_t i = 0; i < checkpoint->ratings_count; i++) {
         const struct ampel_rating_row *row = &checkpoint->ratings[i];
         const struct ampel_numbers *numbers = &row->numbers;
@@ -69,6 +85,7 @@ enum ampel_database_status ampel_postgres_copy_ratings(struct ampel_postgres *po
         ampel_copy_int32(copy, numbers->criticals);
         ampel_copy_json(copy, caps_json(checkpoint, numbers, postgres->json));
         ampel_copy_time(copy, row->as_of_ms);
+        copy_outlook(copy, row);
     }
     return ampel_copy_end(copy);
 }
@@ -87,13 +104,6 @@ enum ampel_database_status ampel_postgres_copy_gone(struct ampel_postgres *postg
         ampel_copy_text(copy, gone->id);
     }
     return ampel_copy_end(copy);
-}
-
-static void time_or_null(struct ampel_copy *copy, int64_t at_ms, int64_t none) {
-    if (at_ms == none)
-        ampel_copy_null(copy);
-    else
-        ampel_copy_time(copy, at_ms);
 }
 
 static const char *severity_name(int8_t severity) {

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/outlook.h"
 #include "proto/page.h"
 #include "proto/record.h"
+#include "proto/rules_file.h"
 #include "workers/checkpoint_build.h"
 #include "workers/logline.h"
 #include "workers/metrics.h"
@@ -47,6 +49,8 @@ struct ampel_shard {
     struct ampel_page_codec *codec;
     struct ampel_record_reader *reader;
     struct ampel_checkpoint_builder *builder;
+    struct ampel_rules *variants; /* of the rules, each applied */
+    uint32_t variants_count;
     struct ampel_parcel *held;            /* waits for room at the publisher */
     struct ampel_parcel_windows *windows; /* waits for room at the gateway */
     struct ampel_parcel_record *record;   /* being read */
@@ -61,6 +65,26 @@ struct ampel_shard {
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
+/* The variants of the present rules. One that does not apply to them, as --set may cause, is said and left out. */
+static bool variants_renew(struct ampel_shard *shard) {
+    const struct ampel_rules *rules = shard->options.rules;
+    if (shard->variants == NULL)
+        shard->variants = calloc(AMPEL_VARIANTS_MAX, sizeof(shard->variants[0]));
+    if (shard->variants == NULL) return false;
+    shard->variants_count = 0;
+    for (uint32_t i = 0; i < rules->variants_count; i++) {
+        struct ampel_error error = {0};
+        if (ampel_rules_variant(rules, i, &shard->variants[shard->variants_count], &error)) {
+            shard->variants_count++;
+        } else if (shard->options.shard_index == 0) {
+            ampel_log(AMPEL_LOG_WARN, "shard", "a variant does not go with the rules: left out",
+                      "variant", "%s", rules->variants[i].name, "key", "%s", error.field, "reason",
+                      "%s", error.reason, NULL);
+        }
+    }
+    return true;
+}
+
 static bool open_parts(struct ampel_shard *shard) {
     uint32_t count = shard->partitions_count;
     shard->partitions = calloc(count == 0 ? 1 : count, sizeof(shard->partitions[0]));
@@ -68,7 +92,7 @@ static bool open_parts(struct ampel_shard *shard) {
     shard->reader = ampel_record_reader_open();
     shard->builder = ampel_checkpoint_builder_open();
     if (shard->partitions == NULL || shard->codec == NULL || shard->reader == NULL ||
-        shard->builder == NULL) {
+        shard->builder == NULL || !variants_renew(shard)) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -122,6 +146,7 @@ void ampel_shard_close(struct ampel_shard *shard) {
     if (shard->codec != NULL) ampel_page_codec_close(shard->codec);
     if (shard->reader != NULL) ampel_record_reader_close(shard->reader);
     ampel_checkpoint_builder_close(shard->builder);
+    free(shard->variants);
     free(shard->partitions);
     free(shard);
 }
@@ -230,7 +255,9 @@ static enum ampel_engine_status engine_open(const struct ampel_shard *shard,
         .accounts_per_tenant_max = accounts_share(&shard->options),
         .violations_per_account_max = shard->options.violations_per_account_max,
     };
-    return ampel_engine_open(&options, &partition->engine);
+    enum ampel_engine_status status = ampel_engine_open(&options, &partition->engine);
+    if (status != AMPEL_ENGINE_OK) return status;
+    return ampel_engine_variants_set(partition->engine, shard->variants, shard->variants_count);
 }
 
 /* Says in the log what could not be read, and that nothing can be done about it here. */

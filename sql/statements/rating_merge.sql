@@ -1,11 +1,14 @@
 -- $1 partition, $2 rules version.
 insert into ampel.rating_row (tenant, seller, marketplace, partition, score, status, risk, orders, order_points,
-                              deducted, criticals, caps, as_of, rules_version)
+                              deducted, criticals, caps, as_of, rules_version, score_min, score_max,
+                              next_change_at, turns_green_at, turns_yellow_at, turns_red_at)
 select tenant, seller, marketplace, $1::bigint, score, status, risk, orders, order_points, deducted, criticals, caps,
-       as_of, $2::text
+       as_of, $2::text, score_min, score_max, next_change_at, turns_green_at, turns_yellow_at, turns_red_at
   from pg_temp.staging_rating order by tenant, seller, marketplace
 on conflict (tenant, seller, marketplace) do update
    set partition = excluded.partition, score = excluded.score, status = excluded.status, risk = excluded.risk,
        orders = excluded.orders, order_points = excluded.order_points, deducted = excluded.deducted,
        criticals = excluded.criticals, caps = excluded.caps, as_of = excluded.as_of,
-       rules_version = excluded.rules_version;
+       rules_version = excluded.rules_version, score_min = excluded.score_min, score_max = excluded.score_max,
+       next_change_at = excluded.next_change_at, turns_green_at = excluded.turns_green_at,
+       turns_yellow_at = excluded.turns_yellow_at, turns_red_at = excluded.turns_red_at;

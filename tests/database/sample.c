@@ -47,7 +47,11 @@ struct ampel_rating_row sample_rating(const char *tenant, const char *seller, in
                                      .seller = sample_text(seller),
                                      .marketplace = sample_text("DE"),
                                      .numbers = sample_numbers(score),
-                                     .as_of_ms = SAMPLE_AT_MS};
+                                     .as_of_ms = SAMPLE_AT_MS,
+                                     .score_min = score - 10,
+                                     .score_max = score + 10,
+                                     .turns = {.next_change_at_ms = SAMPLE_AT_MS + AMPEL_DAY_MS,
+                                               .turns_at_ms = {INT64_MAX, INT64_MAX, INT64_MAX}}};
 }
 
 struct ampel_violation_row sample_violation(const char *tenant, const char *seller,

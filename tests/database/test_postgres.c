@@ -152,11 +152,11 @@ static void ratings_are_read_as_they_were_committed_and_later_ones_replace_them(
     committed(worker, &checkpoint);
     assert_string_equal(owner_ask("select * from ampel.rating order by tenant, seller"),
                         "acme|S1|DE|250|green|none|4000000000|240|5000000000|3|1|2026-10-01 "
-                        "12:34:56.789+00|amazon-1\n"
+                        "12:34:56.789+00|amazon-1|240|260|2026-10-02 12:34:56.789+00|||\n"
                         "acme|S2|DE|-5|red|at_risk|4000000000|240|5000000000|3|1|2026-10-01 "
-                        "12:34:56.789+00|amazon-1\n"
+                        "12:34:56.789+00|amazon-1|-15|5|2026-10-02 12:34:56.789+00|||\n"
                         "bravo|S1|DE|120|yellow|at_risk|4000000000|240|5000000000|3|1|2026-10-01 "
-                        "12:34:56.789+00|amazon-1");
+                        "12:34:56.789+00|amazon-1|110|130|2026-10-02 12:34:56.789+00|||");
     struct ampel_rating_row changed = sample_rating("acme", "S2", 300);
     checkpoint.position_old = 1;
     checkpoint.position_new = 2;

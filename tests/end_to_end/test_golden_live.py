@@ -10,7 +10,11 @@ from system import AS_OF_MS, GOLDEN, TOP, golden_expected
 
 CASES = list(csv.DictReader(open(GOLDEN / "cases.csv", encoding="utf-8")))
 RATING = """select tenant, seller, marketplace, score, status, risk, orders, order_points, deducted,
-                   infringement_count, restricted_count
+                   infringement_count, restricted_count, score_min, score_max,
+                   (extract(epoch from next_change_at) * 1000)::bigint as next_change_at,
+                   (extract(epoch from turns_green_at) * 1000)::bigint as turns_green_at,
+                   (extract(epoch from turns_yellow_at) * 1000)::bigint as turns_yellow_at,
+                   (extract(epoch from turns_red_at) * 1000)::bigint as turns_red_at
             from ampel.rating order by tenant collate "C", seller collate "C", marketplace collate "C" """
 VIOLATIONS = """select tenant, seller, marketplace, id, rank, points from ampel.violation
                 where state in ('open', 'appealed', 'denied', 'listing_deleted')
@@ -37,10 +41,32 @@ def rules_file(system, overrides):
     return path
 
 
+def colour(score):
+    return "green" if score >= 200 else "yellow" if score >= 100 else "red"
+
+
+def expected_outlook(line):
+    """Range, the first step of the forecast, and the first one into each colour from another; cases under other rules
+    tell none of it."""
+    if "forecast" not in line:
+        return {}
+    turns = {"next_change_at": line["forecast"][0]["at"] if line["forecast"] else None,
+             "turns_green_at": None, "turns_yellow_at": None, "turns_red_at": None}
+    before = line["status"]
+    for step in line["forecast"]:
+        after = colour(step["score"])
+        key = f"turns_{after}_at"
+        if after != before and turns[key] is None:
+            turns[key] = step["at"]
+        before = after
+    return {"score_min": line["score_min"], "score_max": line["score_max"], **turns}
+
+
 def expected_rows(case):
     return [{**{key: line[key] for key in ("tenant", "seller", "marketplace", "score", "status", "risk", "orders",
                                            "order_points", "deducted")},
-             "infringement_count": line["caps"]["infringement"], "restricted_count": line["caps"]["restricted"]}
+             "infringement_count": line["caps"]["infringement"], "restricted_count": line["caps"]["restricted"],
+             **expected_outlook(line)}
             for line in golden_expected(case)]
 
 
@@ -72,5 +98,6 @@ def test_golden_case_fed_live_in_two_halves_with_a_kill_between(system, case):
         if number == 0:
             system.kill()
     system.stop()
-    assert system.rows(RATING) == expected_rows(case["case"])
+    expected = expected_rows(case["case"])
+    assert [{key: row[key] for key in expected[0]} for row in system.rows(RATING)] == expected
     assert stored_violations(system) == expected_violations(case["case"])

@@ -350,6 +350,47 @@ static void a_changed_partition_is_stored_after_its_time_and_not_before(void **s
     bench_close(&bench);
 }
 
+/* The reading "a critical one caps at 99" shows in the range; when the announced instant is there, the
+   row is written again and announces nothing. */
+static void a_rating_row_tells_its_range_and_when_time_alone_turns_it(void **state) {
+    (void)state;
+    struct bench bench;
+    bench_open(&bench, 1, 64);
+    start_fresh(&bench);
+    violation(&bench, "A", "V1", AMPEL_SEVERITY_CRITICAL);
+    push_batch(&bench);
+    int64_t expires_ms = bench.stamp_ms + AMPEL_WINDOW_MS;
+    pass(&bench, 1000);
+    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    struct ampel_checkpoint *checkpoint = take_checkpoint(&bench, NULL);
+    assert_non_null(checkpoint);
+    assert_int_equal(checkpoint->ratings_count, 1);
+    const struct ampel_rating_row *row = &checkpoint->ratings[0];
+    assert_int_equal(row->numbers.score, 0);
+    assert_int_equal(row->score_min, 0);
+    assert_int_equal(row->score_max, 99);
+    assert_int_equal(row->turns.next_change_at_ms, expires_ms);
+    assert_int_equal(row->turns.turns_at_ms[AMPEL_GREEN], expires_ms);
+    assert_int_equal(row->turns.turns_at_ms[AMPEL_RED], INT64_MAX);
+    push_committed(&bench, checkpoint, false);
+    ampel_checkpoint_free(checkpoint);
+    pass(&bench, AMPEL_WINDOW_MS);
+    push_tick(&bench);
+    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    pass(&bench, 1000);
+    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    checkpoint = take_checkpoint(&bench, NULL);
+    assert_non_null(checkpoint);
+    assert_int_equal(checkpoint->ratings_count, 1);
+    row = &checkpoint->ratings[0];
+    assert_int_equal(row->score_min, 200);
+    assert_int_equal(row->score_max, 200);
+    assert_int_equal(row->turns.next_change_at_ms, INT64_MAX);
+    assert_int_equal(row->turns.turns_at_ms[AMPEL_GREEN], INT64_MAX);
+    ampel_checkpoint_free(checkpoint);
+    bench_close(&bench);
+}
+
 static void one_checkpoint_of_a_partition_is_under_way_at_most(void **state) {
     (void)state;
     struct bench bench;
@@ -763,6 +804,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(changes_are_told_at_once_with_names_and_ids),
         cmocka_unit_test(a_changed_partition_is_stored_after_its_time_and_not_before),
+        cmocka_unit_test(a_rating_row_tells_its_range_and_when_time_alone_turns_it),
         cmocka_unit_test(one_checkpoint_of_a_partition_is_under_way_at_most),
         cmocka_unit_test(a_partition_that_only_aged_moves_its_position),
         cmocka_unit_test(a_restart_applies_only_what_lies_past_the_stored_position),
