@@ -7,11 +7,11 @@ import subprocess
 
 import pytest
 
-from system import GOLDEN, TOP
+from system import BIN, GOLDEN
 
 CASES = list(csv.DictReader(open(GOLDEN / "cases.csv", encoding="utf-8")))
 OUTLOOK = {"score_min", "score_max", "fix", "to_green", "forecast"}
-AMPEL = TOP / "build/bin/ampel"
+AMPEL = BIN / "ampel"
 
 
 def score(case, files, *flags, stdin=None):

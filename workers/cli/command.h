@@ -16,6 +16,9 @@ struct ampel_command {
 
 int ampel_command_score(int argc, char **argv);
 int ampel_command_explain(int argc, char **argv);
+int ampel_command_forecast(int argc, char **argv);
+int ampel_command_fix(int argc, char **argv);
+int ampel_command_rules(int argc, char **argv);
 int ampel_command_encode(int argc, char **argv);
 int ampel_command_import(int argc, char **argv);
 int ampel_command_feed(int argc, char **argv);

@@ -10,9 +10,39 @@
 #include "workers/cli/command.h"
 #include "workers/clock.h"
 
+/* Lines of help fit 79 columns. Newlines in a text are spaces, but before a line that is indented, which stands as it is. */
+#define HELP_COLUMNS 79
+#define HELP_INDENT 29
+
+/* Prints a text from column `at`, further lines from column `indent`. */
+static void print_wrapped(const char *text, size_t at, size_t indent) {
+    size_t column = at;
+    while (*text != 0) {
+        if (text[0] == '\n' && (text[1] == ' ' || text[1] == '\n')) {
+            size_t line = 1 + strcspn(text + 1, "\n");
+            printf("%.*s", (int)line, text);
+            text += line;
+            column = HELP_COLUMNS;
+            continue;
+        }
+        size_t spaces = strspn(text, " \n"), word = strcspn(text + spaces, " \n");
+        bool breaks = column > indent && column + (spaces > 0) + word > HELP_COLUMNS;
+        if (breaks)
+            printf("\n%*s", (int)indent, "");
+        else if (spaces > 0)
+            printf(" ");
+        column = breaks ? indent : column + (spaces > 0);
+        printf("%.*s", (int)word, text + spaces);
+        column += word;
+        text += spaces + word;
+    }
+    printf("\n");
+}
+
 static void print_help(const struct ampel_usage *usage, const struct ampel_option *options,
                        uint32_t options_count) {
-    printf("usage: ampel %s [OPTION]... %s\n\n%s\n", usage->command, usage->arguments, usage->about);
+    printf("usage: ampel %s [OPTION]... %s\n\n", usage->command, usage->arguments);
+    print_wrapped(usage->about, 0, 0);
     printf("\noptions:\n");
     for (uint32_t i = 0; i < options_count; i++) {
         const struct ampel_option *option = &options[i];
@@ -25,7 +55,8 @@ static void print_help(const struct ampel_usage *usage, const struct ampel_optio
         }
         snprintf(left, sizeof left, "%-3s --%s%s%s", letter, option->name,
                  option->argument != NULL ? " " : "", option->argument != NULL ? option->argument : "");
-        printf("  %-26s %s\n", left, option->help);
+        int printed = printf("  %-26s ", left);
+        print_wrapped(option->help, (size_t)printed, HELP_INDENT);
     }
     printf("  %-26s %s\n", "-h, --help", "this text");
     if (usage->examples != NULL) printf("\nexamples:\n%s", usage->examples);

@@ -214,10 +214,13 @@ static int slot_compare(const void *left, const void *right, void *context) {
     return 0;
 }
 
-static bool slots_sort(struct ampel_portfolio *portfolio) {
+bool ampel_portfolio_sort(struct ampel_portfolio *portfolio) {
     portfolio->accounts_count = ampel_engine_accounts_count(portfolio->engine);
     portfolio->slots = malloc((portfolio->accounts_count + 1) * sizeof *portfolio->slots);
-    if (portfolio->slots == NULL) return false;
+    if (portfolio->slots == NULL) {
+        fprintf(stderr, "ampel: out of memory\n");
+        return false;
+    }
     for (uint32_t i = 0; i < portfolio->accounts_count; i++) portfolio->slots[i] = i;
     qsort_r(portfolio->slots, portfolio->accounts_count, sizeof *portfolio->slots, slot_compare,
             portfolio->engine);
@@ -239,17 +242,22 @@ static bool files_load(struct loading *loading, struct ampel_portfolio *out, cha
     return good;
 }
 
-bool ampel_portfolio_open(struct ampel_portfolio *out, char *const *files, int files_count,
-                          int64_t as_of_ms, const struct ampel_rules *rules) {
+bool ampel_portfolio_begin(struct ampel_portfolio *out, int64_t as_of_ms, const struct ampel_rules *rules) {
     *out = (struct ampel_portfolio){0};
     struct ampel_engine_options options = {.rules = rules, .start_ms = as_of_ms};
     ampel_memory_open(&out->memory, &options.memory);
-    struct loading loading = {.as_of_ms = as_of_ms};
-    bool good = ampel_engine_open(&options, &loading.engine) == AMPEL_ENGINE_OK;
-    out->engine = loading.engine;
-    good = good && files_load(&loading, out, files, files_count) && slots_sort(out);
-    if (loading.failed || out->engine == NULL) fprintf(stderr, "ampel: out of memory\n");
-    return good;
+    if (ampel_engine_open(&options, &out->engine) == AMPEL_ENGINE_OK) return true;
+    fprintf(stderr, "ampel: out of memory\n");
+    return false;
+}
+
+bool ampel_portfolio_open(struct ampel_portfolio *out, char *const *files, int files_count,
+                          int64_t as_of_ms, const struct ampel_rules *rules) {
+    if (!ampel_portfolio_begin(out, as_of_ms, rules)) return false;
+    struct loading loading = {.engine = out->engine, .as_of_ms = as_of_ms};
+    if (files_load(&loading, out, files, files_count)) return ampel_portfolio_sort(out);
+    if (loading.failed) fprintf(stderr, "ampel: out of memory\n");
+    return false;
 }
 
 void ampel_portfolio_close(struct ampel_portfolio *portfolio) {
@@ -258,14 +266,28 @@ void ampel_portfolio_close(struct ampel_portfolio *portfolio) {
     ampel_memory_close(&portfolio->memory);
 }
 
-uint32_t ampel_portfolio_find(const struct ampel_portfolio *portfolio, const char *account) {
+bool ampel_portfolio_split(const char *account, struct ampel_text out[3]) {
     const char *seller = strchr(account, '/');
     const char *marketplace = seller != NULL ? strchr(seller + 1, '/') : NULL;
-    if (marketplace == NULL) return AMPEL_SLOT_NONE;
-    struct ampel_text texts[3] = {{account, (uint32_t)(seller - account)},
-                                  {seller + 1, (uint32_t)(marketplace - seller - 1)},
-                                  text_of(marketplace + 1)};
+    if (marketplace == NULL) return false;
+    out[0] = (struct ampel_text){account, (uint32_t)(seller - account)};
+    out[1] = (struct ampel_text){seller + 1, (uint32_t)(marketplace - seller - 1)};
+    out[2] = text_of(marketplace + 1);
+    return true;
+}
+
+uint32_t ampel_portfolio_find(const struct ampel_portfolio *portfolio, const char *account) {
+    struct ampel_text texts[3];
+    if (!ampel_portfolio_split(account, texts)) return AMPEL_SLOT_NONE;
     return ampel_engine_account_find(portfolio->engine,
                                      ampel_hash_account(texts[0], texts[1], texts[2]), texts[0],
                                      texts[1], texts[2]);
+}
+
+void ampel_portfolio_name(const struct ampel_portfolio *portfolio, uint32_t slot,
+                          char out[AMPEL_PORTFOLIO_NAME_SIZE]) {
+    struct ampel_text texts[3];
+    ampel_engine_account_identity(portfolio->engine, slot, &texts[0], &texts[1], &texts[2]);
+    snprintf(out, AMPEL_PORTFOLIO_NAME_SIZE, "%.*s/%.*s/%.*s", (int)texts[0].size, texts[0].bytes,
+             (int)texts[1].size, texts[1].bytes, (int)texts[2].size, texts[2].bytes);
 }

@@ -24,6 +24,15 @@ AMPEL_MUST_CHECK bool ampel_portfolio_open(struct ampel_portfolio *out, char *co
                                            int files_count, int64_t as_of_ms,
                                            const struct ampel_rules *rules);
 void ampel_portfolio_close(struct ampel_portfolio *portfolio);
+/* An empty portfolio, for whoever fills its engine otherwise and then sorts. Said and closed as above. */
+AMPEL_MUST_CHECK bool ampel_portfolio_begin(struct ampel_portfolio *out, int64_t as_of_ms, const struct ampel_rules *rules);
+AMPEL_MUST_CHECK bool ampel_portfolio_sort(struct ampel_portfolio *portfolio);
+/* The three parts of "tenant/seller/marketplace", borrowed. False: it is not written so. */
+AMPEL_MUST_CHECK bool ampel_portfolio_split(const char *account, struct ampel_text out[3]);
+#define AMPEL_PORTFOLIO_NAME_SIZE (3 * AMPEL_ID_BYTES_MAX + 3)
+/* "tenant/seller/marketplace" of a slot. */
+void ampel_portfolio_name(const struct ampel_portfolio *portfolio, uint32_t slot,
+                          char out[AMPEL_PORTFOLIO_NAME_SIZE]);
 /* Slot of "tenant/seller/marketplace", AMPEL_SLOT_NONE if there is none. */
 uint32_t ampel_portfolio_find(const struct ampel_portfolio *portfolio, const char *account);
 

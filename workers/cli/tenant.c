@@ -24,11 +24,12 @@
 static const struct ampel_usage usage = {
     .command = "tenant",
     .arguments = "add|list|key|revoke|suspend|resume [TENANT [KEY]]",
-    .about = "add TENANT        makes a tenant with a key pair, in the keys folder as TENANT.key\n"
-             "list              all tenants\n"
-             "key TENANT        its keys; with --new one more, as TENANT-N.key\n"
-             "revoke TENANT KEY takes a public key back\n"
-             "suspend TENANT    refuses all its keys; resume lets it in again\n\n"
+    .about = "Says who may send and watch, and with which keys.\n\n"
+             "  add TENANT        makes it with a key pair, in the keys folder as TENANT.key\n"
+             "  list              all tenants\n"
+             "  key TENANT        its keys; with --new one more, as TENANT-N.key\n"
+             "  revoke TENANT KEY takes a public key back\n"
+             "  suspend TENANT    refuses all its keys; resume lets it in again\n\n"
              "Workers notice at once. The folder also holds the worker's own pair, worker.key, made if missing.",
     .examples = "  ampel tenant add nordlicht\n",
 };

@@ -1,0 +1,86 @@
+#include "workers/cli/question.h"
+
+#include <stdio.h>
+
+#include "proto/text.h"
+#include "proto/time.h"
+#include "workers/cli/environment.h"
+#include "workers/cli/outlook_json.h"
+#include "workers/cli/table.h"
+
+bool ampel_question_settle(struct ampel_question *question, const struct ampel_usage *usage, int files_count) {
+    if (!ampel_format_read(usage, question->format_text, &question->format)) return false;
+    if (files_count == 0 && question->as_of_ms != INT64_MIN) {
+        ampel_usage_wrong(usage, "--as-of needs files: what is stored stands as it is");
+        return false;
+    }
+    if (question->as_of_ms == INT64_MIN) question->as_of_ms = ampel_option_now();
+    const char *path = question->rules_path;
+    if (files_count == 0) path = ampel_environment_or(path, "AMPEL_RULES");
+    return ampel_portfolio_rules(path, &question->sets, &question->rules);
+}
+
+struct ampel_stored_options ampel_question_stored(const struct ampel_question *question, const char *command,
+                                                  char *const *files, int files_count, const char *account) {
+    return (struct ampel_stored_options){
+        .command = command,
+        .files = files,
+        .files_count = files_count,
+        .as_of_ms = question->as_of_ms,
+        .url = question->url,
+        .account = account,
+        .rules = &question->rules,
+    };
+}
+
+static bool range_read(struct ampel_portfolio *portfolio, uint32_t slot, int32_t *least, int32_t *greatest) {
+    return ampel_outlook_variants_apply(portfolio->engine) &&
+           (ampel_outlook_range(portfolio->engine, slot, least, greatest) == AMPEL_ENGINE_OK ||
+            ampel_outlook_no_memory());
+}
+
+bool ampel_headline_print(struct ampel_portfolio *portfolio, uint32_t slot) {
+    char name[AMPEL_PORTFOLIO_NAME_SIZE], as_of[AMPEL_TIME_SIZE];
+    struct ampel_numbers numbers;
+    int32_t least, greatest;
+    if (!range_read(portfolio, slot, &least, &greatest)) return false;
+    ampel_portfolio_name(portfolio, slot, name);
+    ampel_engine_numbers(portfolio->engine, slot, &numbers);
+    ampel_time_encode(ampel_engine_now(portfolio->engine), as_of);
+    printf("%s%s%s  %s%d %s%s, risk %s\n", ampel_paint_start(AMPEL_BOLD), name, ampel_paint_end(),
+           ampel_paint_start(ampel_paint_of_colour(numbers.colour)), numbers.score,
+           ampel_registry_name(AMPEL_REGISTRY_COLOUR, numbers.colour), ampel_paint_end(),
+           ampel_registry_name(AMPEL_REGISTRY_RISK, numbers.risk));
+    printf("%sas of %.19sZ, rules %s, %d to %d over their variants%s\n", ampel_paint_start(AMPEL_DIM), as_of,
+           ampel_engine_rules(portfolio->engine)->version, least, greatest, ampel_paint_end());
+    return true;
+}
+
+bool ampel_headline_json(struct ampel_portfolio *portfolio, uint32_t slot) {
+    char name[AMPEL_PORTFOLIO_NAME_SIZE], bytes[2048];
+    struct ampel_print print = {.bytes = bytes, .capacity = sizeof bytes};
+    struct ampel_numbers numbers;
+    int32_t least, greatest;
+    if (!range_read(portfolio, slot, &least, &greatest)) return false;
+    ampel_portfolio_name(portfolio, slot, name);
+    ampel_engine_numbers(portfolio->engine, slot, &numbers);
+    ampel_print_word(&print, "{");
+    ampel_print_key(&print, "account");
+    ampel_print_json(&print, ampel_text_of(name));
+    ampel_print_key(&print, "as_of");
+    ampel_print_time(&print, ampel_engine_now(portfolio->engine));
+    ampel_print_key(&print, "rules_version");
+    ampel_print_json(&print, ampel_text_of(ampel_engine_rules(portfolio->engine)->version));
+    ampel_print_key(&print, "score");
+    ampel_print_integer(&print, numbers.score);
+    ampel_print_key(&print, "status");
+    ampel_print_json(&print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_COLOUR, numbers.colour)));
+    ampel_print_key(&print, "risk");
+    ampel_print_json(&print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_RISK, numbers.risk)));
+    ampel_print_key(&print, "score_min");
+    ampel_print_integer(&print, least);
+    ampel_print_key(&print, "score_max");
+    ampel_print_integer(&print, greatest);
+    ampel_outlook_json_piece(&print);
+    return true;
+}
