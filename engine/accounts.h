@@ -1,7 +1,7 @@
 /* All accounts of a partition, in slot order, in chunks that never move.
 
        chunk      headers[512] (64 bytes each, what an event touches) | identities[512] (64 bytes
-   each) header ──▶ ring (window.h), violations (violations.h), rare (facts, a running backfill)
+   each) header ──▶ ring (window.h), violations (violations.h), rare (facts, a running backfill, days below)
        identity   hash, tenant number, seller and marketplace (in place up to 48 bytes)
        tenants    texts by number; sorted[] are numbers in the order of the texts
 
@@ -34,9 +34,11 @@ struct ampel_backfill {
 };
 
 /* What few accounts have. */
+struct ampel_below; /* assurance.h */
 struct ampel_rare {
     struct ampel_facts *facts;
     struct ampel_backfill *backfill;
+    struct ampel_below *below; /* closed days, once the score crossed the rule assurance.score */
 };
 
 /* A flag above the bits of enum AMPEL_ROW_*: the account hangs in the wheel where it no longer
@@ -54,7 +56,9 @@ struct ampel_account {
     uint16_t wheel_place;
     uint8_t ring_width;
     uint8_t flags;
-    uint8_t reserved[12];
+    uint32_t first_day, settled_day; /* assurance.h */
+    uint8_t assured;                 /* AMPEL_ASSURED_* */
+    uint8_t reserved[3];
 };
 static_assert(sizeof(struct ampel_account) == 64, "one line a header");
 

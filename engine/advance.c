@@ -3,6 +3,8 @@
    stop and be called again. */
 #include <string.h>
 
+#include "engine/assurance.h"
+#include "engine/drift.h"
 #include "engine/sort.h"
 #include "engine/state.h"
 
@@ -60,6 +62,7 @@ static bool turn_finish(struct ampel_engine *engine, uint32_t slot, struct ampel
     ampel_touched_complete(engine, account, touched);
     ampel_account_numbers(engine, account, &after);
     ampel_account_row_mark(engine, slot, account, &touched->before, &after);
+    if (!ampel_account_show(engine, account, touched, &after)) return false;
     if (!silent && ampel_changes_due(engine, &touched->before, &after, false)) {
         struct ampel_cause cause;
         turn_cause(engine, touched, &after, &cause);
@@ -71,6 +74,41 @@ static bool turn_finish(struct ampel_engine *engine, uint32_t slot, struct ampel
     if (!ampel_backfill_summarize(engine, slot, account)) return false;
     ampel_account_due_renew(engine, slot, account);
     return true;
+}
+
+/* The event whose time has come that did it. */
+static void entry_cause(const struct ampel_engine *engine, uint32_t slot, uint32_t mover,
+                        struct ampel_cause *out) {
+    AMPEL_ASSERT(mover >= AMPEL_MOVER_EVENT);
+    const struct ampel_pending_entry *entry = &engine->instant.entries[mover - AMPEL_MOVER_EVENT];
+    struct ampel_source source = {
+        .producer = {(const char *)entry->bytes, entry->producer_size},
+        .sequence = entry->sequence,
+        .position = engine->position,
+    };
+    struct ampel_event event;
+    ampel_pending_event(entry, &event);
+    ampel_cause_event(engine, slot, &event, &source, out);
+}
+
+/* What stands beside the score; summed: the account's backfill ended with this turn. */
+static bool turn_beside(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
+                        const struct ampel_touched *touched, bool silent, bool summed) {
+    const struct ampel_instant *instant = &engine->instant;
+    struct ampel_source source = {.position = engine->position};
+    if (touched->observed && !ampel_drift_judge(engine, slot, account, &source, !silent)) {
+        return false;
+    }
+    struct ampel_cause cause;
+    if (instant->midnight)
+        ampel_cause_time(instant->at_ms, AMPEL_CAUSE_MIDNIGHT, &cause);
+    else if (summed)
+        ampel_cause_time(instant->at_ms, AMPEL_CAUSE_BACKFILL, &cause);
+    else if (touched->assurance_mover != AMPEL_MOVER_NONE && !silent)
+        entry_cause(engine, slot, touched->assurance_mover, &cause);
+    else
+        return true;
+    return ampel_assurance_tell(engine, slot, account, &cause, engine->position);
 }
 
 /* Everything that this instant means to one account; its keys are those at keys_next. */
@@ -90,7 +128,10 @@ static bool turn(struct ampel_engine *engine, uint32_t slot, struct ampel_accoun
         if (index != UINT32_MAX) done = entry_turn(engine, slot, account, index, &silent);
     }
     if (done && keyed) done = ampel_account_leave(engine, slot, account, touched, true);
+    bool backfilling = account->rare != NULL && account->rare->backfill != NULL;
     done = done && turn_finish(engine, slot, account, touched, silent);
+    bool summed = backfilling && account->rare->backfill == NULL;
+    done = done && turn_beside(engine, slot, account, touched, silent, summed);
     account->touched = 0;
     engine->touched_count = 0;
     return done;

@@ -2,6 +2,8 @@
    that the memory of one is fetched while others are worked on. */
 #include <string.h>
 
+#include "engine/assurance.h"
+#include "engine/drift.h"
 #include "engine/load.h"
 #include "engine/state.h"
 #include "engine/window.h"
@@ -193,6 +195,26 @@ static bool account_tell(const struct frame_work *work, const struct ampel_touch
                               &cause, work->source.position);
 }
 
+/* What stands beside the score: assurance, and drift from a report. */
+static bool account_beside(const struct frame_work *work, struct ampel_account *account,
+                           const struct ampel_touched *touched) {
+    struct ampel_engine *engine = work->engine;
+    bool told = !work->source.backfill;
+    /* What a backfill does to assurance is told with its summary. */
+    if (told && touched->assurance_mover != AMPEL_MOVER_NONE) {
+        struct ampel_event event;
+        struct ampel_cause cause;
+        uint32_t account_index, index = touched->assurance_mover - AMPEL_MOVER_EVENT;
+        ampel_frame_event(work->frame, index, &account_index, &event);
+        ampel_cause_event(engine, touched->slot, &event, &work->source, &cause);
+        if (!ampel_assurance_tell(engine, touched->slot, account, &cause, work->source.position)) {
+            return false;
+        }
+    }
+    if (!touched->observed) return true;
+    return ampel_drift_judge(engine, touched->slot, account, &work->source, told);
+}
+
 static bool account_finish(const struct frame_work *work, struct ampel_touched *touched) {
     struct ampel_engine *engine = work->engine;
     struct ampel_account *account = ampel_account_at(&engine->accounts, touched->slot);
@@ -209,6 +231,7 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
     }
     ampel_account_numbers(engine, account, &after);
     ampel_account_row_mark(engine, touched->slot, account, &touched->before, &after);
+    if (!ampel_account_show(engine, account, touched, &after)) return false;
     if (work->source.backfill) {
         if (touched->any_mover != AMPEL_MOVER_NONE &&
             !ampel_backfill_note(engine, account, touched)) {
@@ -217,6 +240,7 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
     } else if (!account_tell(work, touched, &after)) {
         return false;
     }
+    if (!account_beside(work, account, touched)) return false;
     if ((account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0) {
         ampel_account_due_renew(engine, touched->slot, account);
     }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "engine/assurance.h"
 #include "engine/outlook_view.h"
 #include "engine/records.h"
 #include "engine/state.h"
@@ -78,6 +79,8 @@ static bool account_recompute(struct ampel_engine *engine, uint32_t slot,
         ampel_account_dirty(&engine->accounts, slot, account, AMPEL_ROW_VIOLATIONS);
     }
     ampel_account_due_renew(engine, slot, account);
+    if (!ampel_account_show(engine, account, touched, &after)) return false;
+    if (!ampel_assurance_tell(engine, slot, account, cause, engine->position)) return false;
     return !ampel_changes_due(engine, &touched->before, &after, false) ||
            ampel_changes_name(engine, slot, &touched->before, &after, false, cause,
                               engine->position);
@@ -236,11 +239,14 @@ uint32_t ampel_engine_page_dirty_next(const struct ampel_engine *engine, uint32_
 uint8_t ampel_engine_row_changed(const struct ampel_engine *engine, uint32_t slot) {
     AMPEL_ASSERT(slot < engine->accounts.count);
     return ampel_account_at(&engine->accounts, slot)->flags &
-           (AMPEL_ROW_NUMBERS | AMPEL_ROW_ORDERS | AMPEL_ROW_VIOLATIONS);
+           (AMPEL_ROW_NUMBERS | AMPEL_ROW_ORDERS | AMPEL_ROW_VIOLATIONS | AMPEL_ROW_FACTS);
 }
 
 static void account_clean(struct ampel_account *account) {
-    uint8_t row = AMPEL_ROW_NUMBERS | AMPEL_ROW_ORDERS | AMPEL_ROW_VIOLATIONS;
+    uint8_t row = AMPEL_ROW_NUMBERS | AMPEL_ROW_ORDERS | AMPEL_ROW_VIOLATIONS | AMPEL_ROW_FACTS;
+    if ((account->flags & AMPEL_ROW_FACTS) != 0 && account->rare != NULL) {
+        ampel_facts_clean(account->rare->facts);
+    }
     if ((account->flags & AMPEL_ROW_VIOLATIONS) != 0 && account->violations != NULL) {
         for (uint32_t i = 0; i < account->violations->count; i++) {
             struct ampel_violation_hot *hot = &account->violations->hot[i];

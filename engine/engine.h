@@ -151,6 +151,68 @@ uint32_t ampel_engine_orders_of(const struct ampel_engine *engine, uint32_t slot
 AMPEL_MUST_CHECK bool ampel_engine_fact_next(const struct ampel_engine *engine, uint32_t slot,
                                              uint32_t *cursor, struct ampel_event *out);
 
+/* ---- out: beside the score (rating-model 3.14, 3.15) ------------------------------------------ */
+
+/* Account Health Assurance: closed days of the last rule assurance.window_days, today not among
+   them. A day is marked if the account was shown on it (from its first day on) or a day_mark tells
+   of it. */
+struct ampel_assurance {
+    uint16_t days_marked, days_below;
+    uint16_t days_to_lost; /* so many more days below lose it; 0 where it is not given */
+    bool professional, emergency_phone;
+    bool eligible;
+    bool near;        /* eligible, and three more days below lose it */
+    bool today_below; /* so far */
+};
+void ampel_engine_assurance(const struct ampel_engine *engine, uint32_t slot,
+                            struct ampel_assurance *out);
+
+/* One report with a score that was compared when time reached it (engine/drift.h). */
+struct ampel_drift {
+    int64_t at_ms;
+    int64_t since_ms;     /* of the report before, INT64_MIN where none is comparable */
+    int32_t drift;        /* observed - score(at) */
+    int32_t drift_before; /* of the report before */
+    int32_t observed, score;
+    uint8_t status;   /* as the report says, AMPEL_CODE_NONE */
+    bool unexplained; /* it changed since the report before, and no event explains it */
+    bool changed;     /* since the page was last cleaned */
+};
+/* Ascending by at. Walk as above. */
+AMPEL_MUST_CHECK bool ampel_engine_drift_next(const struct ampel_engine *engine, uint32_t slot,
+                                              uint32_t *cursor, struct ampel_drift *out);
+
+/* A policy of which the latest report with counts shows more violations than are known at its at:
+   "missing n". Closes by itself as violations become known, or with the next report. */
+struct ampel_missing {
+    int64_t at_ms;
+    uint32_t shown, known;
+    uint8_t policy;
+};
+AMPEL_MUST_CHECK bool ampel_engine_missing_next(const struct ampel_engine *engine, uint32_t slot,
+                                                uint32_t *cursor, struct ampel_missing *out);
+
+/* Delivery metrics of reports. Codes as in the registries METRIC_STATE and METRIC_CONDITION. */
+enum { AMPEL_METRIC_GOOD = 0, AMPEL_METRIC_BAD = 1, AMPEL_METRIC_NONE = 2 };
+enum { AMPEL_METRIC_LESS_THAN = 0, AMPEL_METRIC_GREATER_THAN = 1, AMPEL_METRIC_EQUALS = 2 };
+#define AMPEL_METRIC_NOT_GIVEN 255
+/* A banner is worse the greater it is; what has no data raises none. */
+enum { AMPEL_BANNER_NO_DATA = 0, AMPEL_BANNER_GOOD = 1, AMPEL_BANNER_BAD = 2 };
+struct ampel_delivery_metric {
+    int64_t at_ms;
+    int64_t value_ppm, target_ppm; /* 0 where not given */
+    struct ampel_text name;        /* borrowed until the next apply */
+    uint8_t state, condition;      /* AMPEL_METRIC_NOT_GIVEN where not given */
+    uint8_t banner;                /* the report's own state, else its value against its target */
+    bool has_value, has_target;
+};
+/* The latest of each name, by name. Walk as above. */
+AMPEL_MUST_CHECK bool ampel_engine_metrics_next(const struct ampel_engine *engine, uint32_t slot,
+                                                uint32_t *cursor, struct ampel_delivery_metric *out);
+/* The worst of them. */
+uint8_t ampel_engine_banner(const struct ampel_engine *engine, uint32_t slot);
+const char *ampel_banner_name(uint8_t banner); /* no_data, good, bad */
+
 /* ---- out: what changed ---------------------------------------------------------------------- */
 
 #define AMPEL_CHANGES(X)                                                                \
@@ -162,13 +224,18 @@ AMPEL_MUST_CHECK bool ampel_engine_fact_next(const struct ampel_engine *engine, 
     X(CRITICAL, critical_violation, 5) /* a critical one more is deducting */           \
     X(BACKFILL, backfill_summary, 6)                                                    \
     X(REFUSED, refused, 7)               /* one event, by what only a shard can know */ \
-    X(FORGOTTEN, violation_forgotten, 8) /* its row in tables goes */
+    X(FORGOTTEN, violation_forgotten, 8) /* its row in tables goes */                   \
+    X(ASSURANCE_GAINED, assurance_gained, 9)                                            \
+    X(ASSURANCE_LOST, assurance_lost, 10)                                               \
+    X(ASSURANCE_NEAR, assurance_near, 11) /* three more days below lose it */           \
+    X(DRIFT, drift_changed, 12)           /* against the report before, unexplained */  \
+    X(MISSING, violations_missing, 13)    /* a report shows more than are known */
 
 enum ampel_change_kind {
 #define X(upper, lower, code) AMPEL_CHANGE_##upper = code,
     AMPEL_CHANGES(X)
 #undef X
-        AMPEL_CHANGES_COUNT = 9
+        AMPEL_CHANGES_COUNT = 14
 };
 const char *ampel_change_name(uint8_t kind);
 
@@ -196,9 +263,12 @@ struct ampel_cause {
 };
 
 struct ampel_change {
-    int64_t at_ms;       /* the instant: the stamp, or the moment on the way to it */
-    int64_t deadline_ms; /* that starts with it (red_hours, cap_hours), 0 if none */
-    uint64_t position;   /* of the log record that was read, 0 for time before any */
+    int64_t at_ms;         /* the instant: the stamp, or the moment on the way to it */
+    int64_t deadline_ms;   /* that starts with it (red_hours, cap_hours), 0 if none */
+    uint64_t position;     /* of the log record that was read, 0 for time before any */
+    int64_t since_ms;      /* DRIFT, MISSING: at of the report before, 0 if none */
+    int32_t amount;        /* ASSURANCE_*: days below; DRIFT: the drift; MISSING: how many */
+    int32_t amount_before; /* DRIFT, MISSING: the same at the report before */
     uint32_t slot;
     uint8_t kind;      /* enum ampel_change_kind */
     uint8_t cap_group; /* CAP_*: index; else 255 */
@@ -228,7 +298,12 @@ uint32_t ampel_engine_pages_count(const struct ampel_engine *engine);
 /* The first dirty page >= from, or UINT32_MAX. Cost: a scan of a bitmap. */
 uint32_t ampel_engine_page_dirty_next(const struct ampel_engine *engine, uint32_t from);
 /* Bits: what of a slot's row changed since its page was last cleaned. */
-enum { AMPEL_ROW_NUMBERS = 1, AMPEL_ROW_ORDERS = 2, AMPEL_ROW_VIOLATIONS = 4 };
+enum {
+    AMPEL_ROW_NUMBERS = 1,
+    AMPEL_ROW_ORDERS = 2,
+    AMPEL_ROW_VIOLATIONS = 4,
+    AMPEL_ROW_FACTS = 16 /* assurance, drift, metrics; 8 is the engine's own */
+};
 uint8_t ampel_engine_row_changed(const struct ampel_engine *engine, uint32_t slot);
 
 /* Writes the page; the return is its size. Where that is greater than capacity nothing useful was

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "engine/drift.h"
 #include "engine/records.h"
 
 #define FORGET_DAYS (2 * AMPEL_WINDOW_DAYS_MAX)
@@ -197,6 +198,27 @@ static bool facts_make(struct ampel_facts **facts, struct ampel_pool *pool) {
     return true;
 }
 
+uint32_t ampel_facts_first(const struct ampel_facts *facts, uint8_t type, int64_t at_ms) {
+    uint32_t low = 0, high = facts->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct ampel_fact *fact = facts->sorted[middle];
+        if (fact->type < type || (fact->type == type && fact->at_ms < at_ms))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void ampel_facts_clean(struct ampel_facts *facts) {
+    if (facts == NULL) return;
+    for (uint32_t i = ampel_facts_first(facts, AMPEL_EVENT_OBSERVED, 0);
+         i < facts->count && facts->sorted[i]->type == AMPEL_EVENT_OBSERVED; i++) {
+        facts->sorted[i]->marks = (uint16_t)(facts->sorted[i]->marks & ~AMPEL_DRIFT_CHANGED);
+    }
+}
+
 /* ---- merging -------------------------------------------------------------------------------- */
 
 static enum ampel_outcome fact_merge(struct ampel_facts *facts, struct ampel_pool *pool,
@@ -224,7 +246,9 @@ static enum ampel_outcome fact_apply(struct ampel_facts **facts, struct ampel_po
     uint32_t place = fact_place(*facts, event, &taken);
     if (taken) return fact_merge(*facts, pool, place, event);
     if ((*facts)->count >= AMPEL_ACCOUNT_FACTS_MAX) return AMPEL_OUTCOME_FULL;
-    return fact_insert(*facts, pool, place, event) ? AMPEL_OUTCOME_KEPT : AMPEL_OUTCOME_NO_MEMORY;
+    if (!fact_insert(*facts, pool, place, event)) return AMPEL_OUTCOME_NO_MEMORY;
+    if (event->type == AMPEL_EVENT_OBSERVED) (*facts)->sorted[place]->marks = AMPEL_DRIFT_NEW;
+    return AMPEL_OUTCOME_KEPT;
 }
 
 /* A profile is merged field by field: each field is a fact of its own. */

@@ -21,8 +21,9 @@
 extern "C" {
 #endif
 
-#define AMPEL_PAGE_MAGIC UINT32_C(0x31474150) /* PAG1 */
-#define AMPEL_META_MAGIC UINT32_C(0x3154454d) /* MET1 */
+#define AMPEL_PAGE_MAGIC_1 UINT32_C(0x31474150) /* PAG1: without assurance and drift; read still */
+#define AMPEL_PAGE_MAGIC   UINT32_C(0x32474150) /* PAG2 */
+#define AMPEL_META_MAGIC   UINT32_C(0x3154454d) /* MET1 */
 
 struct ampel_image_writer {
     uint8_t *bytes;
@@ -97,6 +98,15 @@ static inline struct ampel_text ampel_image_get_text(struct ampel_image_reader *
 void ampel_image_put_numbers(struct ampel_image_writer *writer,
                              const struct ampel_numbers *numbers);
 void ampel_image_get_numbers(struct ampel_image_reader *reader, struct ampel_numbers *out);
+
+/* image_beside.c: what a page holds behind an account's image since PAG2, and no digest does:
+
+       u32 first_day, settled_day | u8 flags, u8 1 if there are bits, u16 0 | the bits, u64 x 3
+       of each fact of type observed, in their order: i32 drift, u32 orders, u16 marks, u16 rules */
+void ampel_image_beside_put(struct ampel_image_writer *writer, const struct ampel_account *account);
+AMPEL_MUST_CHECK enum ampel_engine_status ampel_image_beside_read(struct ampel_engine *engine,
+                                                                  struct ampel_image_reader *reader,
+                                                                  struct ampel_account *account);
 
 /* What tells other points from these: a page of the same rules need not be told anew. */
 uint64_t ampel_image_scale(const struct ampel_scale *scale);

@@ -94,8 +94,8 @@ static enum ampel_outcome violations_merge(struct ampel_engine *engine, uint32_t
 /* ---- the rest ------------------------------------------------------------------------------- */
 
 static enum ampel_outcome rest_merge(struct ampel_engine *engine, uint32_t slot,
-                                     struct ampel_account *account,
-                                     const struct ampel_event *event) {
+                                     struct ampel_account *account, const struct ampel_event *event,
+                                     struct ampel_touched *touched, uint32_t mover) {
     struct ampel_rare *rare = ampel_account_rare(account, &engine->pool);
     if (rare == NULL) return AMPEL_OUTCOME_NO_MEMORY;
     uint32_t before = rare->facts != NULL ? rare->facts->count : 0;
@@ -104,7 +104,10 @@ static enum ampel_outcome rest_merge(struct ampel_engine *engine, uint32_t slot,
     uint32_t after = rare->facts != NULL ? rare->facts->count : 0;
     engine->facts_count += after - before;
     if (outcome == AMPEL_OUTCOME_KEPT) {
-        ampel_account_dirty(&engine->accounts, slot, account, 0);
+        ampel_account_dirty(&engine->accounts, slot, account, AMPEL_ROW_FACTS);
+        bool assurance = event->type == AMPEL_EVENT_PROFILE || event->type == AMPEL_EVENT_DAY_MARK;
+        if (assurance) touched->assurance_mover = mover;
+        if (event->type == AMPEL_EVENT_OBSERVED) touched->observed = true;
     }
     return outcome;
 }
@@ -123,7 +126,8 @@ enum ampel_outcome ampel_account_merge(struct ampel_engine *engine, uint32_t slo
         outcome = violations_merge(engine, slot, account, event);
         if (outcome == AMPEL_OUTCOME_MOVED) touched->violations_mover = mover;
     } else {
-        outcome = rest_merge(engine, slot, account, event);
+        ampel_touched_complete(engine, account, touched);
+        outcome = rest_merge(engine, slot, account, event, touched, mover);
     }
     if (outcome <= AMPEL_OUTCOME_MOVED) touched->any_mover = mover;
     return outcome;

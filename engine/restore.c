@@ -1,6 +1,7 @@
 /* In: the rest, then pages in their order, then one last look. */
 #include <string.h>
 
+#include "engine/assurance.h"
 #include "engine/image.h"
 
 static enum ampel_engine_status poisoned(struct ampel_engine *engine,
@@ -162,14 +163,15 @@ static enum ampel_engine_status account_settle(struct ampel_engine *engine, uint
         ampel_account_dirty(&engine->accounts, slot, account, AMPEL_ROW_VIOLATIONS);
     }
     ampel_account_due_renew(engine, slot, account);
+    if (!ampel_assurance_show(engine, slot, account, after.score)) return AMPEL_ENGINE_NO_MEMORY;
     if (!ampel_changes_due(engine, shown, &after, false)) return AMPEL_ENGINE_OK;
     ampel_cause_time(engine->now_ms, AMPEL_CAUSE_RULES, &cause);
     bool named = ampel_changes_name(engine, slot, shown, &after, false, &cause, engine->position);
     return named ? AMPEL_ENGINE_OK : AMPEL_ENGINE_NO_MEMORY;
 }
 
-static enum ampel_engine_status account_read(struct ampel_engine *engine,
-                                             struct ampel_image_reader *reader) {
+static enum ampel_engine_status
+account_read(struct ampel_engine *engine, struct ampel_image_reader *reader, bool first_version) {
     uint64_t hash = ampel_image_get_u64(reader);
     struct ampel_backfill backfill;
     struct ampel_numbers shown;
@@ -180,6 +182,10 @@ static enum ampel_engine_status account_read(struct ampel_engine *engine,
     if (status != AMPEL_ENGINE_OK) return status;
     struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
     status = ampel_image_account_read(engine, reader, account, &shown);
+    if (first_version)
+        ampel_assurance_begin(engine, account, shown.score);
+    else if (status == AMPEL_ENGINE_OK)
+        status = ampel_image_beside_read(engine, reader, account);
     if (status != AMPEL_ENGINE_OK) return status;
     if (backfilling) {
         struct ampel_rare *rare = ampel_account_rare(account, &engine->pool);
@@ -196,11 +202,13 @@ static enum ampel_engine_status page_read(struct ampel_engine *engine,
     uint32_t magic = ampel_image_get_u32(reader), count = ampel_image_get_u32(reader);
     uint32_t left = engine->accounts_promised - engine->accounts.count;
     uint32_t expected = left < AMPEL_PAGE_ACCOUNTS ? left : AMPEL_PAGE_ACCOUNTS;
-    if (reader->bad || magic != AMPEL_PAGE_MAGIC || count == 0 || count != expected) {
+    bool first_version = magic == AMPEL_PAGE_MAGIC_1;
+    if (reader->bad || (magic != AMPEL_PAGE_MAGIC && !first_version) || count == 0 ||
+        count != expected) {
         return AMPEL_ENGINE_BAD_BYTES;
     }
     for (uint32_t i = 0; i < count; i++) {
-        enum ampel_engine_status status = account_read(engine, reader);
+        enum ampel_engine_status status = account_read(engine, reader, first_version);
         if (status != AMPEL_ENGINE_OK) return status;
     }
     return reader->offset == reader->size ? AMPEL_ENGINE_OK : AMPEL_ENGINE_BAD_BYTES;

@@ -142,6 +142,7 @@ uint32_t ampel_engine_page_export(const struct ampel_engine *engine, uint32_t pa
         ampel_image_put_u64(&writer, ampel_identity_at(&engine->accounts, slot)->hash);
         backfill_put(&writer, ampel_account_at(&engine->accounts, slot)->rare);
         account_put(&writer, engine, slot);
+        ampel_image_beside_put(&writer, ampel_account_at(&engine->accounts, slot));
     }
     return writer.size;
 }

@@ -33,6 +33,8 @@ struct ampel_outlook;
 struct ampel_touched {
     uint32_t slot;
     uint32_t any_mover, orders_mover, violations_mover;
+    uint32_t assurance_mover; /* a profile or a day mark */
+    bool observed;            /* a report came */
     bool is_new;
     bool whole; /* before is complete; else only its orders are, as nothing else has changed yet */
     struct ampel_numbers before;
@@ -116,6 +118,10 @@ uint32_t ampel_touched_mover(const struct ampel_touched *touched,
 void ampel_account_row_mark(struct ampel_engine *engine, uint32_t slot,
                             struct ampel_account *account, const struct ampel_numbers *before,
                             const struct ampel_numbers *after);
+/* Notes for assurance and drift what the step left the account with. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_account_show(struct ampel_engine *engine, struct ampel_account *account,
+                                         const struct ampel_touched *touched,
+                                         const struct ampel_numbers *after);
 /* Hangs the account where its violations and its backfill say. */
 void ampel_account_due_renew(struct ampel_engine *engine, uint32_t slot,
                              struct ampel_account *account);

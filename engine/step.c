@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "engine/state.h"
+#include "engine/assurance.h"
 
 void ampel_account_numbers(const struct ampel_engine *engine, const struct ampel_account *account,
                            struct ampel_numbers *out) {
@@ -75,6 +75,13 @@ void ampel_account_row_mark(struct ampel_engine *engine, uint32_t slot,
     uint32_t row = before->orders != after->orders ? AMPEL_ROW_ORDERS : 0;
     if (memcmp(&same_orders, after, sizeof(*after)) != 0) row |= AMPEL_ROW_NUMBERS;
     ampel_account_dirty(&engine->accounts, slot, account, row);
+}
+
+bool ampel_account_show(struct ampel_engine *engine, struct ampel_account *account,
+                        const struct ampel_touched *touched, const struct ampel_numbers *after) {
+    if (touched->is_new) ampel_assurance_begin(engine, account, after->score);
+    if (touched->violations_mover != AMPEL_MOVER_NONE) account->assured |= AMPEL_ASSURED_MOVED;
+    return ampel_assurance_show(engine, touched->slot, account, after->score);
 }
 
 void ampel_account_due_renew(struct ampel_engine *engine, uint32_t slot,

@@ -172,6 +172,25 @@ static void put_cause(struct sink *sink, const struct ampel_cause *cause) {
     close_map(sink);
 }
 
+/* What a change beside the score is about: how many, or how much. */
+static bool has_amount(uint8_t kind) {
+    return kind == AMPEL_CHANGE_ASSURANCE_GAINED || kind == AMPEL_CHANGE_ASSURANCE_LOST ||
+           kind == AMPEL_CHANGE_ASSURANCE_NEAR || kind == AMPEL_CHANGE_DRIFT ||
+           kind == AMPEL_CHANGE_MISSING;
+}
+
+/* Whether it compares with a report before. */
+static bool has_before(uint8_t kind) {
+    return kind == AMPEL_CHANGE_DRIFT || kind == AMPEL_CHANGE_MISSING;
+}
+
+static void put_amounts(struct sink *sink, const struct ampel_change *change) {
+    if (has_amount(change->kind)) put_integer(sink, "amount", change->amount);
+    if (!has_before(change->kind)) return;
+    put_integer(sink, "amount_before", change->amount_before);
+    if (change->since_ms != 0) put_time(sink, "since", change->since_ms);
+}
+
 static void put_change(struct sink *sink, const struct ampel_message_change *message) {
     const struct ampel_change *change = &message->change;
     open_map(sink);
@@ -194,6 +213,7 @@ static void put_change(struct sink *sink, const struct ampel_message_change *mes
     if (message->cap_group.size > 0) put_text(sink, "cap_group", message->cap_group);
     if (change->kind == AMPEL_CHANGE_REFUSED)
         put_word(sink, "verdict", ampel_verdict_name(change->verdict));
+    put_amounts(sink, change);
     if (change->deadline_ms != 0) put_time(sink, "deadline", change->deadline_ms);
     if (change->is_new) put_true(sink, "new");
     put_text(sink, "rules_version", message->rules_version);
@@ -442,6 +462,22 @@ static bool take_label(const struct ampel_pack *map, const char *key, struct amp
     return good || ampel_error_set(error, key, "the value is missing or no text of 1 to 64 bytes");
 }
 
+static bool read_amounts(const struct ampel_pack *map, struct ampel_change *change,
+                         struct ampel_error *error) {
+    int64_t amount = 0, before = 0;
+    struct ampel_pack value;
+    if (has_amount(change->kind) &&
+        !ampel_take_integer(map, "amount", INT32_MIN, INT32_MAX, &amount, error))
+        return false;
+    if (has_before(change->kind) &&
+        !ampel_take_integer(map, "amount_before", INT32_MIN, INT32_MAX, &before, error))
+        return false;
+    change->amount = (int32_t)amount;
+    change->amount_before = (int32_t)before;
+    if (!has_before(change->kind) || !ampel_pack_find(map, "since", &value)) return true;
+    return ampel_take_integer(map, "since", 1, INT64_MAX, &change->since_ms, error);
+}
+
 /* The members that are left out where they say nothing. */
 static bool read_optional(const struct ampel_pack *map, struct ampel_message_change *out,
                           struct ampel_error *error) {
@@ -478,6 +514,6 @@ bool ampel_change_unpack(const struct ampel_pack *map, struct ampel_message_chan
     if (!change->is_new && !read_numbers(map, "before", &change->before, out, error)) return false;
     if (!read_numbers(map, "after", &change->after, out, error)) return false;
     return read_cause(map, &change->cause, error) && read_verdict(map, change, error) &&
-           read_optional(map, out, error) &&
+           read_amounts(map, change, error) && read_optional(map, out, error) &&
            take_label(map, "rules_version", &out->rules_version, error);
 }

@@ -265,12 +265,21 @@ static bool is_cause(const struct ampel_pair *pair, const struct ampel_oracle *o
     return cause->kind == AMPEL_CAUSE_RULES;
 }
 
+/* What stands beside the score has an oracle of its own (beside.h). */
+static bool is_beside(const struct ampel_change *change) {
+    return change->kind == AMPEL_CHANGE_ASSURANCE_GAINED ||
+           change->kind == AMPEL_CHANGE_ASSURANCE_LOST ||
+           change->kind == AMPEL_CHANGE_ASSURANCE_NEAR || change->kind == AMPEL_CHANGE_DRIFT ||
+           change->kind == AMPEL_CHANGE_MISSING;
+}
+
 /* Turns the engine's changes of compared accounts into the form of the expectation. */
 static void collect_changes(struct ampel_pair *pair, struct ampel_expectation *actual) {
     uint32_t count = 0;
     const struct ampel_change *changes = ampel_engine_changes(pair->engine, &count);
     for (uint32_t index = 0; index < count; index++) {
         const struct ampel_change *change = &changes[index];
+        if (is_beside(change)) continue;
         pair->changes_digest = digest_change(pair->changes_digest, change, pair->story->start_ms);
         if (change->slot == AMPEL_SLOT_NONE || change->kind == AMPEL_CHANGE_REFUSED) {
             ampel_pair_fail(pair, "an event was refused: verdict %u", change->verdict);

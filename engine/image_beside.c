@@ -1,0 +1,75 @@
+/* See image.h: assurance and drift in pages. */
+#include <string.h>
+
+#include "engine/assurance.h"
+#include "engine/drift.h"
+#include "engine/image.h"
+
+void ampel_image_beside_put(struct ampel_image_writer *writer,
+                            const struct ampel_account *account) {
+    const struct ampel_rare *rare = account->rare;
+    bool bits = rare != NULL && rare->below != NULL;
+    ampel_image_put_u32(writer, account->first_day);
+    ampel_image_put_u32(writer, account->settled_day);
+    ampel_image_put_u8(writer, account->assured);
+    ampel_image_put_u8(writer, bits);
+    ampel_image_put_u16(writer, 0);
+    if (bits) ampel_image_put(writer, rare->below->words, sizeof(rare->below->words));
+    if (rare == NULL || rare->facts == NULL) return;
+    const struct ampel_facts *facts = rare->facts;
+    for (uint32_t i = ampel_facts_first(facts, AMPEL_EVENT_OBSERVED, 0);
+         i < facts->count && facts->sorted[i]->type == AMPEL_EVENT_OBSERVED; i++) {
+        const struct ampel_fact *fact = facts->sorted[i];
+        ampel_image_put_u32(writer, (uint32_t)fact->drift);
+        ampel_image_put_u32(writer, fact->orders);
+        ampel_image_put_u16(writer, fact->marks & AMPEL_DRIFT_KEPT);
+        ampel_image_put_u16(writer, fact->rules);
+    }
+}
+
+static bool drift_read(struct ampel_image_reader *reader, struct ampel_fact *fact) {
+    fact->drift = (int32_t)ampel_image_get_u32(reader);
+    fact->orders = ampel_image_get_u32(reader);
+    fact->marks = ampel_image_get_u16(reader);
+    fact->rules = ampel_image_get_u16(reader);
+    bool known = (fact->marks & AMPEL_DRIFT_KNOWN) != 0;
+    bool blank = fact->drift == 0 && fact->orders == 0 && fact->marks == 0 && fact->rules == 0;
+    /* Wide enough for every score, narrow enough that observed - drift never overflows. */
+    bool plausible = fact->drift >= -INT32_MAX / 2 && fact->drift <= INT32_MAX / 2;
+    bool marks = (fact->marks & ~AMPEL_DRIFT_KEPT) == 0;
+    return !reader->bad && (known ? marks && plausible && fact->points >= 0 : blank);
+}
+
+static enum ampel_engine_status drifts_read(struct ampel_image_reader *reader,
+                                            const struct ampel_facts *facts) {
+    if (facts == NULL) return AMPEL_ENGINE_OK;
+    for (uint32_t i = ampel_facts_first(facts, AMPEL_EVENT_OBSERVED, 0);
+         i < facts->count && facts->sorted[i]->type == AMPEL_EVENT_OBSERVED; i++) {
+        if (!drift_read(reader, facts->sorted[i])) return AMPEL_ENGINE_BAD_BYTES;
+    }
+    return AMPEL_ENGINE_OK;
+}
+
+enum ampel_engine_status ampel_image_beside_read(struct ampel_engine *engine,
+                                                 struct ampel_image_reader *reader,
+                                                 struct ampel_account *account) {
+    account->first_day = ampel_image_get_u32(reader);
+    account->settled_day = ampel_image_get_u32(reader);
+    account->assured = ampel_image_get_u8(reader);
+    uint8_t bits = ampel_image_get_u8(reader);
+    uint16_t zero = ampel_image_get_u16(reader);
+    if (reader->bad || zero != 0 || bits > 1 || (account->assured & ~AMPEL_ASSURED_FLAGS) != 0 ||
+        account->first_day > account->settled_day || account->settled_day > engine->now_day) {
+        return AMPEL_ENGINE_BAD_BYTES;
+    }
+    if (bits == 1) {
+        const uint8_t *bytes = ampel_image_get(reader, sizeof(struct ampel_below));
+        if (bytes == NULL) return AMPEL_ENGINE_BAD_BYTES;
+        struct ampel_rare *rare = ampel_account_rare(account, &engine->pool);
+        if (rare == NULL) return AMPEL_ENGINE_NO_MEMORY;
+        rare->below = ampel_pool_take(&engine->pool, sizeof(*rare->below));
+        if (rare->below == NULL) return AMPEL_ENGINE_NO_MEMORY;
+        memcpy(rare->below->words, bytes, sizeof(rare->below->words));
+    }
+    return drifts_read(reader, account->rare != NULL ? account->rare->facts : NULL);
+}
