@@ -498,7 +498,9 @@ static uint32_t scribe_fds(void *context, int *fds, uint32_t capacity) {
     /* While one thing waits for the database the next ones are not looked at. */
     bool paused = scribe->work != NULL && scribe->retry_ns > now_ns(scribe);
     if (!paused && count < capacity) fds[count++] = ampel_queue_fd(scribe->options.in);
-    int notice_fd = scribe->connected ? database->notice_fd(database->context) : -1;
+    /* Before the first call is through nobody reads notices, and the thread would spin on them. */
+    bool reads = scribe->connected && scribe->phase != PHASE_BEGIN;
+    int notice_fd = reads ? database->notice_fd(database->context) : -1;
     if (notice_fd >= 0 && count < capacity) fds[count++] = notice_fd;
     return count;
 }
