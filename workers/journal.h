@@ -12,8 +12,8 @@
    Recovery. Only one group is ever on its way to the disk, and blocks reach it in any order. So what is not whole in the
    last group is a torn tail: nobody was told of that group, it is cut as a whole and overwritten with zeroes, so that
    nothing of it can be taken for real later. What is not whole where a later group or segment follows is damage: it is named
-   with file and offset, nothing after it is applied. Files of the last segment are synced before they are believed:
-   after the death of the process alone what was read may stand in memory only. Older segments are checked as they are read.
+   with file and offset, nothing after it is applied. The last group is written and synced again before it is believed:
+   after the death of the process alone, or an fsync that failed, what was read may stand in memory only. Older segments are checked as they are read.
 
    An fsync error stops the process, never a retry. Disk full is no error of the journal: the group goes back (failed), what
    of it was written is overwritten with zeroes, and the next may fit.

@@ -163,6 +163,7 @@ static enum ampel_journal_status chain_check(struct ampel_journal *journal,
 
 /* Where the whole groups of a segment end; the stamp of their last record, if there is one. */
 struct tail {
+    uint64_t last;      /* where the last whole group begins, or `end` without one */
     uint64_t end;       /* of the last whole group */
     uint64_t broken;    /* where the first thing that is not whole stands */
     uint64_t group_end; /* of the group that is not whole, or `broken` where its header is not */
@@ -172,7 +173,8 @@ struct tail {
 static enum ampel_journal_status tail_find(struct ampel_journal *journal, uint32_t segment,
                                            struct tail *out, struct ampel_error *error) {
     struct ampel_journal_cursor cursor = ampel_journal_cursor_at(journal, segment);
-    struct tail tail = {.end = cursor.position, .stamp_ms = INT64_MIN};
+    struct tail tail = {
+        .last = cursor.position, .end = cursor.position, .stamp_ms = INT64_MIN};
     int64_t group_stamp_ms = INT64_MIN;
     for (;;) {
         const uint8_t *bytes;
@@ -187,6 +189,7 @@ static enum ampel_journal_status tail_find(struct ampel_journal *journal, uint32
         if (walk == AMPEL_WALK_STOP) break;
         group_stamp_ms = header.stamp_ms;
         if (cursor.position == cursor.group_end) {
+            tail.last = tail.end;
             tail.end = cursor.position;
             tail.stamp_ms = group_stamp_ms;
         }
@@ -296,20 +299,38 @@ static enum ampel_journal_status stamp_find(struct ampel_journal *journal,
     return AMPEL_JOURNAL_OK;
 }
 
+/* After the death of the process alone the last group may stand in memory only; after an fsync that failed the system
+   even takes it for written, and syncing once more says OK and does nothing. So it is written again. */
+static enum ampel_journal_status tail_settle(struct ampel_journal *journal, uint32_t segment,
+                                             const struct tail *tail, struct ampel_error *error) {
+    const struct ampel_segment *one = &journal->segments[segment];
+    const struct ampel_disk *disk = &journal->options.disk;
+    const uint8_t *bytes = NULL;
+    size_t size = (size_t)(tail->end - tail->last), available = 0;
+    if (size > 0 && !ampel_journal_window(journal, segment, tail->last, size, &bytes, &available,
+                                          error)) {
+        return AMPEL_JOURNAL_FAILED;
+    }
+    if (available > size) available = size;
+    if ((size == 0 || disk->write(disk->context, one->handle, tail->last - one->start, bytes,
+                                  available) == AMPEL_DISK_OK) &&
+        disk->sync(disk->context, one->handle) == AMPEL_DISK_OK &&
+        disk->sync_directory(disk->context) == AMPEL_DISK_OK) {
+        return AMPEL_JOURNAL_OK;
+    }
+    (void)ampel_error_set(error, "", "the journal cannot be synced");
+    return AMPEL_JOURNAL_FAILED;
+}
+
 enum ampel_journal_status ampel_journal_recover(struct ampel_journal *journal,
                                                 struct ampel_error *error) {
     enum ampel_journal_status status = directory_read(journal, error);
     if (status == AMPEL_JOURNAL_OK) status = chain_check(journal, error);
     if (status != AMPEL_JOURNAL_OK || journal->segments_count == 0) return status;
     uint32_t last = journal->segments_count - 1;
-    const struct ampel_disk *disk = &journal->options.disk;
-    if (disk->sync(disk->context, journal->segments[last].handle) != AMPEL_DISK_OK ||
-        disk->sync_directory(disk->context) != AMPEL_DISK_OK) {
-        (void)ampel_error_set(error, "", "the journal cannot be synced");
-        return AMPEL_JOURNAL_FAILED;
-    }
     struct tail tail;
     status = tail_find(journal, last, &tail, error);
+    if (status == AMPEL_JOURNAL_OK) status = tail_settle(journal, last, &tail, error);
     if (status == AMPEL_JOURNAL_OK) status = tail_cut(journal, last, &tail, error);
     if (status != AMPEL_JOURNAL_OK) return status;
     journal->end = tail.end;

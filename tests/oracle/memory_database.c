@@ -39,6 +39,12 @@ struct ampel_memory_database {
     uint32_t fault_calls;
     bool away, connected, keys_changed;
     int notice_fd;
+    struct ampel_memory_watch watch;
+    uint64_t calls, fault_call, rows;
+    enum ampel_memory_fault call_fault;
+    enum ampel_memory_bug bug;
+    struct ampel_message *message; /* scratch */
+    uint8_t message_bytes[MESSAGE_CAPACITY];
 };
 
 /* ---- memory --------------------------------------------------------------------------------- */
@@ -87,6 +93,8 @@ struct ampel_memory_database *ampel_memory_database_open(uint64_t system_id, uin
     database->system_id = system_id;
     database->partitions_count = partitions;
     database->partitions = make(partitions * sizeof(database->partitions[0]));
+    database->fault_call = UINT64_MAX;
+    database->message = make(sizeof(*database->message));
     database->notice_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     AMPEL_ASSERT(database->notice_fd >= 0);
     return database;
@@ -109,6 +117,7 @@ void ampel_memory_database_close(struct ampel_memory_database *database) {
     free(database->told);
     free(database->violations);
     free(database->refusals);
+    free(database->message);
     (void)close(database->notice_fd);
     free(database);
 }
@@ -124,6 +133,37 @@ void ampel_memory_database_fault(struct ampel_memory_database *database,
 void ampel_memory_database_away(struct ampel_memory_database *database, bool away) {
     database->away = away;
     if (away) database->connected = false;
+}
+
+void ampel_memory_database_suspend(struct ampel_memory_database *database, const char *tenant,
+                                   bool suspended) {
+    for (uint32_t i = 0; i < database->keys_count; i++) {
+        if (strcmp(database->keys[i].tenant, tenant) == 0) database->keys[i].suspended = suspended;
+    }
+    database->keys_changed = true;
+    const uint64_t one = 1;
+    ssize_t written = write(database->notice_fd, &one, sizeof(one));
+    AMPEL_ASSERT(written == (ssize_t)sizeof(one));
+}
+
+void ampel_memory_database_watch(struct ampel_memory_database *database,
+                                 const struct ampel_memory_watch *watch) {
+    database->watch = *watch;
+}
+
+uint64_t ampel_memory_database_calls(const struct ampel_memory_database *database) {
+    return database->calls;
+}
+
+void ampel_memory_database_fault_at(struct ampel_memory_database *database, uint64_t call,
+                                    enum ampel_memory_fault fault) {
+    database->fault_call = call;
+    database->call_fault = fault;
+}
+
+void ampel_memory_database_plant(struct ampel_memory_database *database,
+                                 enum ampel_memory_bug bug) {
+    database->bug = bug;
 }
 
 void ampel_memory_database_steal(struct ampel_memory_database *database, uint32_t partition) {
@@ -142,6 +182,10 @@ void ampel_memory_database_damage(struct ampel_memory_database *database, uint32
 /* Takes one call's fault. AWAY also while nobody is connected. */
 static enum ampel_memory_fault take_fault(struct ampel_memory_database *database) {
     if (database->away || !database->connected) return AMPEL_FAULT_AWAY;
+    if (database->calls++ == database->fault_call) {
+        if (database->call_fault == AMPEL_FAULT_AWAY) database->connected = false;
+        return database->call_fault;
+    }
     if (database->fault_calls == 0) return AMPEL_FAULT_NONE;
     database->fault_calls--;
     if (database->fault == AMPEL_FAULT_AWAY) database->connected = false;
@@ -232,6 +276,8 @@ static enum ampel_database_status face_claim(void *context, uint32_t number,
     loaded->parcel.kind = AMPEL_PARCEL_LOADED;
     loaded->partition = number;
     loaded->epoch = partition->epoch;
+    if (database->watch.claimed != NULL)
+        database->watch.claimed(database->watch.context, number, partition->epoch);
     loaded->position = partition->position;
     if (partition->meta != NULL) {
         loaded->meta = copy(partition->meta, partition->meta_size);
@@ -331,6 +377,7 @@ static void store_pages(struct stored_partition *partition,
 
 static void store_rating(struct ampel_memory_database *database, uint32_t partition,
                          const struct ampel_rating_row *row) {
+    if (database->bug == AMPEL_BUG_LOST_ROWS && ++database->rows % 97 == 0) return;
     char account[3 * (AMPEL_ID_BYTES_MAX + 1)];
     name_account(account, row->tenant, row->seller, row->marketplace);
     struct ampel_stored_rating *stored =
@@ -383,9 +430,11 @@ static void store_refusal(struct ampel_memory_database *database,
     stored->verdict = row->verdict;
 }
 
-static void encode_told(const struct ampel_checkpoint *checkpoint, const struct ampel_told *told,
+static void encode_told(struct ampel_memory_database *database,
+                        const struct ampel_checkpoint *checkpoint, const struct ampel_told *told,
                         struct ampel_stored_told *stored) {
-    struct ampel_message *message = make(sizeof(*message));
+    struct ampel_message *message = database->message;
+    memset(message, 0, sizeof(*message));
     message->kind = AMPEL_MESSAGE_CHANGE;
     struct ampel_message_change *change = &message->change;
     change->stream = told->stream;
@@ -404,12 +453,9 @@ static void encode_told(const struct ampel_checkpoint *checkpoint, const struct 
                                                     (uint32_t)strlen(checkpoint->caps_names[i])};
     if (told->change.cap_group < checkpoint->caps_count)
         change->cap_group = change->caps_names[told->change.cap_group];
-    uint8_t *bytes = make(MESSAGE_CAPACITY);
-    stored->size = ampel_message_encode(message, bytes, MESSAGE_CAPACITY);
+    stored->size = ampel_message_encode(message, database->message_bytes, MESSAGE_CAPACITY);
     AMPEL_ASSERT(stored->size > 0);
-    stored->bytes = copy(bytes, stored->size);
-    free(bytes);
-    free(message);
+    stored->bytes = copy(database->message_bytes, stored->size);
 }
 
 static void store_told(struct ampel_memory_database *database,
@@ -431,7 +477,7 @@ static void store_told(struct ampel_memory_database *database,
         AMPEL_ASSERT(other->number != made.number || other->stream != made.stream ||
                      strcmp(other->tenant, made.tenant) != 0);
     }
-    encode_told(checkpoint, told, &made);
+    encode_told(database, checkpoint, told, &made);
     struct ampel_stored_told *stored = PUSH(database->told, database->told_count);
     *stored = made;
 }
@@ -466,15 +512,22 @@ face_commit(void *context, const struct ampel_checkpoint *checkpoint, struct amp
     if (fault == AMPEL_FAULT_AWAY || fault == AMPEL_FAULT_UNKNOWN_UNDONE)
         database->connected = false;
     if (fault == AMPEL_FAULT_AWAY) return AMPEL_DATABASE_AWAY;
-    if (fault == AMPEL_FAULT_RETRY) return AMPEL_DATABASE_RETRY;
+    if (fault == AMPEL_FAULT_RETRY) {
+        for (uint32_t i = 0; database->bug == AMPEL_BUG_HALF_DONE && i < checkpoint->refusals_count; i++)
+            store_refusal(database, &checkpoint->refusals[i]);
+        return AMPEL_DATABASE_RETRY;
+    }
     if (fault == AMPEL_FAULT_BROKEN) return AMPEL_DATABASE_BROKEN;
     if (fault == AMPEL_FAULT_UNKNOWN_UNDONE) return AMPEL_DATABASE_UNKNOWN;
     const struct stored_partition *partition = &database->partitions[checkpoint->partition];
-    if (partition->epoch != checkpoint->epoch || partition->position != checkpoint->position_old) {
+    bool fenced = partition->epoch != checkpoint->epoch || partition->position != checkpoint->position_old;
+    if (fenced && database->bug != AMPEL_BUG_NO_FENCE) {
         (void)ampel_error_set(error, "", "epoch or position is another one");
         return AMPEL_DATABASE_FENCED;
     }
     store(database, checkpoint);
+    if (database->watch.committed != NULL)
+        database->watch.committed(database->watch.context, checkpoint);
     if (fault != AMPEL_FAULT_UNKNOWN_DONE) return AMPEL_DATABASE_OK;
     database->connected = false;
     return AMPEL_DATABASE_UNKNOWN;

@@ -34,6 +34,33 @@ void ampel_memory_database_away(struct ampel_memory_database *database, bool awa
 /* Somebody else claims the partition. */
 void ampel_memory_database_steal(struct ampel_memory_database *database, uint32_t partition);
 
+/* All keys of a tenant are shut out, or let in again. */
+void ampel_memory_database_suspend(struct ampel_memory_database *database, const char *tenant,
+                                   bool suspended);
+
+/* Who watches hears of each claim, and of each checkpoint right after it was stored. */
+struct ampel_memory_watch {
+    void *context;
+    void (*claimed)(void *context, uint32_t partition, uint64_t epoch);
+    void (*committed)(void *context, const struct ampel_checkpoint *checkpoint);
+};
+void ampel_memory_database_watch(struct ampel_memory_database *database,
+                                 const struct ampel_memory_watch *watch);
+/* Calls that commit or read so far: each is a place to fail in. */
+uint64_t ampel_memory_database_calls(const struct ampel_memory_database *database);
+/* The call with this number meets the fault. UINT64_MAX: none. */
+void ampel_memory_database_fault_at(struct ampel_memory_database *database, uint64_t call,
+                                    enum ampel_memory_fault fault);
+
+/* Bugs planted for canaries. */
+enum ampel_memory_bug {
+    AMPEL_BUG_NONE,
+    AMPEL_BUG_NO_FENCE,   /* an old epoch commits */
+    AMPEL_BUG_LOST_ROWS,  /* now and then a rating row is not written */
+    AMPEL_BUG_HALF_DONE,  /* rows of a checkpoint that was rolled back stay */
+};
+void ampel_memory_database_plant(struct ampel_memory_database *database, enum ampel_memory_bug bug);
+
 /* ---- what is stored. Borrowed until the next commit. -------------------------------------------- */
 
 struct ampel_stored_rating {

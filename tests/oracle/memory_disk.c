@@ -12,8 +12,11 @@ struct file {
     char name[AMPEL_DISK_NAME_MAX];
     bool exists;
     uint64_t size, durable_size, capacity;
-    uint8_t *bytes, *durable;
+    uint8_t *bytes, *durable, *sectors; /* sectors: enum sector of each */
+    uint64_t dirty_from, dirty_to;      /* sector indices; outside of them all are clean */
 };
+
+enum sector { CLEAN, DIRTY, FORGOTTEN };
 
 /* How to take an operation on names back. */
 struct pending {
@@ -32,6 +35,10 @@ struct memory_disk {
     uint64_t operations, fail_at, bytes_free, life;
     enum ampel_disk_status fail_status;
     struct process *processes;
+    uint32_t failing_reads, garbled_percent;
+    bool lies;
+    void (*on_sync)(void *context);
+    void *on_sync_context;
 };
 
 struct process {
@@ -52,6 +59,7 @@ void memory_disk_close(struct memory_disk *disk) {
     for (uint32_t i = 0; i < disk->files_count; i++) {
         free(disk->files[i]->bytes);
         free(disk->files[i]->durable);
+        free(disk->files[i]->sectors);
         free(disk->files[i]);
     }
     while (disk->processes != NULL) {
@@ -119,6 +127,18 @@ static void pending_add(struct memory_disk *disk, struct pending pending) {
     disk->pending[disk->pending_count++] = pending;
 }
 
+static void touch(struct file *file, uint64_t from, uint64_t to) {
+    if (to <= from) return;
+    uint64_t first = from / SECTOR, end = (to + SECTOR - 1) / SECTOR;
+    memset(file->sectors + first, DIRTY, end - first);
+    if (file->dirty_from == file->dirty_to) {
+        file->dirty_from = first;
+        file->dirty_to = end;
+    }
+    if (first < file->dirty_from) file->dirty_from = first;
+    if (end > file->dirty_to) file->dirty_to = end;
+}
+
 static struct file *file_make(struct memory_disk *disk, const char *name) {
     struct file *file = NULL;
     for (uint32_t i = 0; i < disk->files_count && file == NULL; i++) {
@@ -136,6 +156,7 @@ static struct file *file_make(struct memory_disk *disk, const char *name) {
     }
     file->exists = true;
     file->size = file->durable_size = 0;
+    file->dirty_from = file->dirty_to = 0;
     strncpy(file->name, name, sizeof(file->name) - 1);
     return file;
 }
@@ -180,10 +201,13 @@ static bool file_grow(struct memory_disk *disk, struct file *file, uint64_t size
     if (size > file->capacity) {
         file->bytes = realloc(file->bytes, size);
         file->durable = realloc(file->durable, size);
-        AMPEL_ASSERT(file->bytes != NULL && file->durable != NULL);
+        file->sectors = realloc(file->sectors, size / SECTOR + 1);
+        AMPEL_ASSERT(file->bytes != NULL && file->durable != NULL && file->sectors != NULL);
         file->capacity = size;
     }
     memset(file->bytes + file->size, 0, size - file->size);
+    memset(file->durable + file->size, 0, size - file->size);
+    touch(file, file->size, size);
     file->size = size;
     return true;
 }
@@ -197,6 +221,7 @@ static enum ampel_disk_status disk_allocate(void *context, int handle, uint64_t 
     if (part) size_bytes /= 2;
     if (!file_grow(disk, file, size_bytes)) return AMPEL_DISK_FULL;
     memset(file->bytes, 0, size_bytes);
+    touch(file, 0, size_bytes);
     return status;
 }
 
@@ -204,6 +229,10 @@ static enum ampel_disk_status disk_read(void *context, int handle, uint64_t offs
                                         size_t size, size_t *read_size) {
     struct memory_disk *disk = alive(context);
     if (disk == NULL) return AMPEL_DISK_FAILED;
+    if (disk->failing_reads > 0) {
+        disk->failing_reads--;
+        return AMPEL_DISK_FAILED;
+    }
     const struct file *file = file_of(disk, handle);
     uint64_t left = offset < file->size ? file->size - offset : 0;
     *read_size = size < left ? size : (size_t)left;
@@ -224,6 +253,7 @@ static enum ampel_disk_status disk_write(void *context, int handle, uint64_t off
     if (half) size = size / 2 / SECTOR * SECTOR;
     if (!file_grow(disk, file, offset + size)) return AMPEL_DISK_FULL;
     if (size > 0) memcpy(file->bytes + offset, bytes, size);
+    touch(file, offset, offset + size);
     return status;
 }
 
@@ -233,10 +263,23 @@ static enum ampel_disk_status disk_sync(void *context, int handle) {
     bool part;
     enum ampel_disk_status status = step(disk, &part);
     struct file *file = file_of(disk, handle);
-    if (status != AMPEL_DISK_OK) return status; /* what was not synced stays so: a crash decides */
-    if (file->size > 0) memcpy(file->durable, file->bytes, file->size);
-    file->durable_size = file->size;
-    return AMPEL_DISK_OK;
+    if (disk->on_sync != NULL) disk->on_sync(disk->on_sync_context);
+    if (disk->lies) return status;
+    for (uint64_t i = file->dirty_from; i < file->dirty_to; i++) {
+        if (file->sectors[i] != DIRTY) continue;
+        uint64_t at = i * SECTOR, end = at + SECTOR < file->size ? at + SECTOR : file->size;
+        /* What was not synced stays so: a crash decides. */
+        if (status == AMPEL_DISK_OK && end > at) memcpy(file->durable + at, file->bytes + at, end - at);
+        if (!disk->dead) file->sectors[i] = status == AMPEL_DISK_OK ? CLEAN : FORGOTTEN;
+    }
+    if (status == AMPEL_DISK_OK) {
+        file->durable_size = file->size;
+        bool left = false;
+        for (uint64_t i = file->dirty_from; i < file->dirty_to && !left; i++)
+            left = file->sectors[i] != CLEAN;
+        if (!left) file->dirty_from = file->dirty_to = 0;
+    }
+    return status;
 }
 
 static enum ampel_disk_status disk_close(void *context, int handle) {
@@ -321,6 +364,23 @@ void memory_disk_fail_at(struct memory_disk *disk, uint64_t operation,
     disk->fail_status = status;
 }
 
+void memory_disk_fail_reads(struct memory_disk *disk, uint32_t reads) {
+    disk->failing_reads = reads;
+}
+
+void memory_disk_on_sync(struct memory_disk *disk, void (*hook)(void *context), void *context) {
+    disk->on_sync = hook;
+    disk->on_sync_context = context;
+}
+
+void memory_disk_garble(struct memory_disk *disk, uint32_t percent) {
+    disk->garbled_percent = percent;
+}
+
+void memory_disk_lie(struct memory_disk *disk, bool lies) {
+    disk->lies = lies;
+}
+
 void memory_disk_limit(struct memory_disk *disk, uint64_t bytes_free) {
     disk->bytes_free = bytes_free;
 }
@@ -330,24 +390,37 @@ void memory_disk_restart(struct memory_disk *disk) {
     disk->locked = false;
     disk->dead = false;
     disk->fail_at = UINT64_MAX;
+    disk->failing_reads = 0;
     memset(disk->handles, 0, sizeof(disk->handles));
 }
 
-/* Each sector that differs from the durable one survives by the toss of a coin, or all do, or none.
- */
-static void file_crash(struct file *file, uint64_t mode, uint64_t *random) {
+/* Each sector that is not clean survives by the toss of a coin, or all do, or none. */
+static void file_crash(const struct memory_disk *disk, struct file *file, uint64_t mode,
+                       uint64_t *random) {
     if (file->size == 0) return;
     uint64_t size = file->size;
-    if (file->durable_size < file->size) {
-        if (mode == 0 || (mode > 1 && random_next(random) % 2 == 0)) size = file->durable_size;
-        memset(file->durable + file->durable_size, 0, file->size - file->durable_size);
+    if (file->durable_size < file->size &&
+        (mode == 0 || (mode > 1 && random_next(random) % 2 == 0))) {
+        size = file->durable_size;
     }
-    for (uint64_t at = 0; at < file->size; at += SECTOR) {
-        uint64_t end = at + SECTOR < file->size ? at + SECTOR : file->size;
-        if (mode == 0 || (mode > 1 && random_next(random) % 2 == 0)) continue;
+    for (uint64_t i = file->dirty_from; i < file->dirty_to; i++) {
+        if (file->sectors[i] == CLEAN || mode == 0) continue;
+        if (mode > 1 && random_next(random) % 2 == 0) continue;
+        uint64_t at = i * SECTOR, end = at + SECTOR < file->size ? at + SECTOR : file->size;
+        if (end <= at) continue;
         memcpy(file->durable + at, file->bytes + at, end - at);
+        if (disk->garbled_percent > 0 && random_next(random) % 100 < disk->garbled_percent) {
+            uint64_t bit = random_next(random) % ((end - at) * 8);
+            file->durable[at + bit / 8] ^= (uint8_t)(1 << bit % 8);
+        }
     }
-    memcpy(file->bytes, file->durable, file->size);
+    if (file->dirty_to > file->dirty_from) {
+        uint64_t at = file->dirty_from * SECTOR;
+        uint64_t end = file->dirty_to * SECTOR < file->size ? file->dirty_to * SECTOR : file->size;
+        if (end > at) memcpy(file->bytes + at, file->durable + at, end - at);
+        memset(file->sectors + file->dirty_from, CLEAN, file->dirty_to - file->dirty_from);
+    }
+    file->dirty_from = file->dirty_to = 0;
     file->size = file->durable_size = size;
 }
 
@@ -367,7 +440,7 @@ void memory_disk_crash(struct memory_disk *disk, uint64_t seed) {
     }
     disk->pending_count = 0;
     for (uint32_t i = 0; i < disk->files_count; i++)
-        file_crash(disk->files[i], mode, &random);
+        file_crash(disk, disk->files[i], mode, &random);
     memory_disk_restart(disk);
 }
 

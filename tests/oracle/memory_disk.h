@@ -1,7 +1,8 @@
 /* A disk in memory that can die. What is not synced is lost, kept or torn at a crash, sector by sector, as a seed says;
-   names are durable only after the directory's sync. Any single operation can be made to fail.
+   names are durable only after the directory's sync. Any single operation can be made to fail. A sync that fails does what
+   Linux does: the sectors it did not write are taken for clean, so that no later sync writes them.
 
-       file       bytes as programs read them | durable bytes | which sectors differ
+       file       bytes as programs read them | durable bytes | state of each sector: clean, dirty, or forgotten
        directory  names as programs see them, and the operations since its last sync, which a crash may undo from the end */
 #ifndef AMPEL_TESTS_MEMORY_DISK_H
 #define AMPEL_TESTS_MEMORY_DISK_H
@@ -23,6 +24,14 @@ uint64_t memory_disk_operations(const struct memory_disk *disk);
 /* The operation with this number (counted as above) fails with status; a write does a part of it first. status OK: the
    power fails in it: it is done in part and everything after it fails. UINT64_MAX: never. */
 void memory_disk_fail_at(struct memory_disk *disk, uint64_t operation, enum ampel_disk_status status);
+/* The next reads fail. */
+void memory_disk_fail_reads(struct memory_disk *disk, uint32_t reads);
+/* Called in every sync: a slow disk, if it moves the clock. NULL: never. */
+void memory_disk_on_sync(struct memory_disk *disk, void (*hook)(void *context), void *context);
+/* How many of a hundred unsynced sectors that survive a power failure come back with a bit flipped. */
+void memory_disk_garble(struct memory_disk *disk, uint32_t percent);
+/* A disk that lies: sync says OK and keeps nothing. For canaries. */
+void memory_disk_lie(struct memory_disk *disk, bool lies);
 /* Free bytes: allocations and files growing beyond fail with FULL. */
 void memory_disk_limit(struct memory_disk *disk, uint64_t bytes_free);
 
