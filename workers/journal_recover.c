@@ -173,8 +173,7 @@ struct tail {
 static enum ampel_journal_status tail_find(struct ampel_journal *journal, uint32_t segment,
                                            struct tail *out, struct ampel_error *error) {
     struct ampel_journal_cursor cursor = ampel_journal_cursor_at(journal, segment);
-    struct tail tail = {
-        .last = cursor.position, .end = cursor.position, .stamp_ms = INT64_MIN};
+    struct tail tail = {.last = cursor.position, .end = cursor.position, .stamp_ms = INT64_MIN};
     int64_t group_stamp_ms = INT64_MIN;
     for (;;) {
         const uint8_t *bytes;
@@ -307,8 +306,8 @@ static enum ampel_journal_status tail_settle(struct ampel_journal *journal, uint
     const struct ampel_disk *disk = &journal->options.disk;
     const uint8_t *bytes = NULL;
     size_t size = (size_t)(tail->end - tail->last), available = 0;
-    if (size > 0 && !ampel_journal_window(journal, segment, tail->last, size, &bytes, &available,
-                                          error)) {
+    if (size > 0 &&
+        !ampel_journal_window(journal, segment, tail->last, size, &bytes, &available, error)) {
         return AMPEL_JOURNAL_FAILED;
     }
     if (available > size) available = size;

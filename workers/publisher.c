@@ -339,7 +339,7 @@ static enum ampel_turn turn(void *context, int64_t *wake_ns) {
         publisher->options.clock.now_ms(publisher->options.clock.context), &publisher->scribe);
     (void)ampel_outbox_flush(&publisher->scribe);
     (void)ampel_replies_flush(&publisher->replies, &publisher->options.network);
-    ampel_metric_set(AMPEL_METRIC_UNSTORED_BYTES,
+    ampel_metric_set(AMPEL_METRIC_UNSTORED_MESSAGE_BYTES,
                      (int64_t)ampel_publisher_streams_unstored_bytes(publisher->streams));
     /* Receiving is the last that is done with the network before the stage waits: its fd stirs only
      * for what came after. */

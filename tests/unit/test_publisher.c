@@ -310,10 +310,10 @@ static void a_checkpoint_takes_along_what_its_partition_told_with_numbers(void *
     assert_int_equal(checkpoint->outs[0]->told[0].number, 1);
     assert_int_equal(checkpoint->outs[0]->told[1].number, 2);
     assert_int_equal(checkpoint->outs[1]->told[0].number, 4);
-    const int64_t unstored = ampel_metric_get(AMPEL_METRIC_UNSTORED_BYTES);
+    const int64_t unstored = ampel_metric_get(AMPEL_METRIC_UNSTORED_MESSAGE_BYTES);
     assert_true(unstored > 0);
     scribe_committed(bench, checkpoint);
-    const int64_t left = ampel_metric_get(AMPEL_METRIC_UNSTORED_BYTES);
+    const int64_t left = ampel_metric_get(AMPEL_METRIC_UNSTORED_MESSAGE_BYTES);
     assert_true(left > 0 && left < unstored / 2);
     checkpoint = scribe_checkpoint(bench);
     assert_int_equal(checkpoint->partition, 2);
@@ -321,7 +321,7 @@ static void a_checkpoint_takes_along_what_its_partition_told_with_numbers(void *
     scribe_committed(bench, checkpoint);
     give_checkpoint(bench, 1);
     scribe_committed(bench, scribe_checkpoint(bench));
-    assert_int_equal(ampel_metric_get(AMPEL_METRIC_UNSTORED_BYTES), 0);
+    assert_int_equal(ampel_metric_get(AMPEL_METRIC_UNSTORED_MESSAGE_BYTES), 0);
 }
 
 static void a_second_checkpoint_may_pass_before_the_first_is_told_as_committed(void **state) {
@@ -333,11 +333,11 @@ static void a_second_checkpoint_may_pass_before_the_first_is_told_as_committed(v
     give_checkpoint(bench, 0);
     struct ampel_checkpoint *second = scribe_checkpoint(bench);
     assert_int_equal(second->outs[0]->told[0].number, 2);
-    const int64_t unstored = ampel_metric_get(AMPEL_METRIC_UNSTORED_BYTES);
+    const int64_t unstored = ampel_metric_get(AMPEL_METRIC_UNSTORED_MESSAGE_BYTES);
     scribe_committed(bench, first);
-    assert_int_equal(ampel_metric_get(AMPEL_METRIC_UNSTORED_BYTES), unstored / 2);
+    assert_int_equal(ampel_metric_get(AMPEL_METRIC_UNSTORED_MESSAGE_BYTES), unstored / 2);
     scribe_committed(bench, second);
-    assert_int_equal(ampel_metric_get(AMPEL_METRIC_UNSTORED_BYTES), 0);
+    assert_int_equal(ampel_metric_get(AMPEL_METRIC_UNSTORED_MESSAGE_BYTES), 0);
 }
 
 static void a_watcher_from_a_number_gets_what_is_kept_and_then_what_comes(void **state) {
@@ -566,7 +566,7 @@ static void a_full_scribe_holds_checkpoints_back_and_loses_none(void **state) {
         assert_int_equal(checkpoint->outs[0]->told[0].number, partition + 1);
         scribe_committed(bench, checkpoint);
     }
-    assert_int_equal(ampel_metric_get(AMPEL_METRIC_UNSTORED_BYTES), 0);
+    assert_int_equal(ampel_metric_get(AMPEL_METRIC_UNSTORED_MESSAGE_BYTES), 0);
 }
 
 static void stop_goes_on_after_the_last_shard_and_behind_the_checkpoints(void **state) {
