@@ -10,7 +10,7 @@
 
 #define MINUTE_MS             INT64_C(60000)
 #define VIOLATIONS_AN_ACCOUNT 12
-#define NAME_SIZE             24
+#define NAME_SIZE             AMPEL_AGENCY_NAME_SIZE
 #define OLD_MS                (150 * AMPEL_DAY_MS)
 
 struct ampel_agency {
@@ -21,6 +21,10 @@ struct ampel_agency {
     uint32_t accounts_count;
     struct ampel_oracle *accounts;
     uint64_t bad_count;
+    struct ampel_agency_event *told; /* of all batches */
+    uint32_t told_count, told_capacity;
+    uint32_t *ends; /* by sequence: where its events end in told */
+    uint32_t ends_count, ends_capacity;
 };
 
 struct ampel_agency *ampel_agency_open(struct ampel_loopback *network, const char *tenant,
@@ -43,6 +47,8 @@ void ampel_agency_close(struct ampel_agency *agency) {
     for (uint32_t i = 0; i < agency->accounts_count; i++)
         ampel_oracle_reset(&agency->accounts[i]);
     free(agency->accounts);
+    free(agency->told);
+    free(agency->ends);
     ampel_batch_builder_close(agency->builder);
     ampel_feeder_close(agency->feeder);
     free(agency);
@@ -59,6 +65,24 @@ uint64_t ampel_agency_bad(const struct ampel_agency *agency) {
 
 static void name_seller(uint32_t account, char out[NAME_SIZE]) {
     (void)snprintf(out, NAME_SIZE, "S%03u", (unsigned)account);
+}
+
+void ampel_agency_seller(uint32_t account, char out[AMPEL_AGENCY_NAME_SIZE]) {
+    name_seller(account, out);
+}
+const char *ampel_agency_tenant(const struct ampel_agency *agency) {
+    return agency->tenant;
+}
+uint32_t ampel_agency_accounts(const struct ampel_agency *agency) {
+    return agency->accounts_count;
+}
+
+uint32_t ampel_agency_told(const struct ampel_agency *agency, uint64_t sequence,
+                           const struct ampel_agency_event **out) {
+    AMPEL_ASSERT(sequence < agency->ends_count);
+    uint32_t from = sequence == 0 ? 0 : agency->ends[sequence - 1];
+    *out = agency->told + from;
+    return agency->ends[sequence] - from;
 }
 
 static struct ampel_text text_of(const char *name) {
@@ -150,7 +174,14 @@ void ampel_agency_batch(struct ampel_agency *agency, int64_t now_ms, uint32_t ev
             draw_state(agency, &event, draw_at(agency, now_ms, 100));
         push(agency, account, &event);
         ampel_oracle_add(&agency->accounts[account], &event);
+        agency->told = ampel_oracle_grow(agency->told, agency->told_count, &agency->told_capacity,
+                                         sizeof(agency->told[0]));
+        agency->told[agency->told_count++] =
+            (struct ampel_agency_event){.account = account, .event = event};
     }
+    agency->ends = ampel_oracle_grow(agency->ends, agency->ends_count, &agency->ends_capacity,
+                                     sizeof(agency->ends[0]));
+    agency->ends[agency->ends_count++] = agency->told_count;
     for (uint32_t i = 0; i < bad; i++) {
         struct ampel_oracle_event event;
         ampel_oracle_event_init(&event, AMPEL_EVENT_ORDER, now_ms + 10 * MINUTE_MS);

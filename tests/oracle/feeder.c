@@ -7,7 +7,8 @@ struct kept {
     uint8_t *bytes;
     uint32_t size;
     bool sent, acked;
-    int64_t not_before_ms;
+    bool ever_sent, ever_acked; /* the truth, whatever the feeder's process has forgotten */
+    int64_t not_before_ms, sent_ms;
 };
 
 struct ampel_feeder {
@@ -20,6 +21,7 @@ struct ampel_feeder {
     uint64_t kept_count, acked_count, refused_count, duplicates_count;
     struct kept *kept; /* by sequence */
     uint64_t backs[AMPEL_BACKS_COUNT];
+    int64_t patience_ms;
 };
 
 struct ampel_feeder *ampel_feeder_open(struct ampel_loopback *network, const char *tenant,
@@ -27,6 +29,7 @@ struct ampel_feeder *ampel_feeder_open(struct ampel_loopback *network, const cha
     struct ampel_feeder *feeder = calloc(1, sizeof(*feeder));
     AMPEL_ASSERT(feeder != NULL);
     feeder->network = network;
+    feeder->patience_ms = INT64_MAX;
     AMPEL_ASSERT(strlen(tenant) <= AMPEL_ID_BYTES_MAX && strlen(producer) <= AMPEL_ID_BYTES_MAX);
     memcpy(feeder->tenant, tenant, strlen(tenant) + 1);
     memcpy(feeder->producer, producer, strlen(producer) + 1);
@@ -99,7 +102,8 @@ static void take_ack(struct ampel_feeder *feeder, const struct ampel_message_ack
     if (kept->acked) return;
     kept->acked = true;
     feeder->acked_count++;
-    feeder->refused_count += ack->refused_count;
+    if (!kept->ever_acked) feeder->refused_count += ack->refused_count;
+    kept->ever_acked = true;
 }
 
 static void take_back(struct ampel_feeder *feeder, const struct ampel_message_back *back,
@@ -152,21 +156,52 @@ void ampel_feeder_pump(struct ampel_feeder *feeder, int64_t now_ms) {
     uint64_t first = lowest_open(feeder);
     for (uint64_t i = first; i < feeder->kept_count && i < first + AMPEL_CREDIT; i++) {
         struct kept *kept = &feeder->kept[i];
-        if (kept->sent || kept->acked || kept->not_before_ms > now_ms) continue;
+        bool waits = kept->sent && now_ms - kept->sent_ms < feeder->patience_ms;
+        if (waits || kept->acked || kept->not_before_ms > now_ms) continue;
         kept->sent = ampel_loopback_say(feeder->network, feeder->peer, kept->bytes, kept->size);
+        kept->sent_ms = now_ms;
+        kept->ever_sent = true;
     }
 }
 
 void ampel_feeder_resend(struct ampel_feeder *feeder, uint64_t sequence) {
-    const struct kept *kept = kept_of(feeder, sequence);
+    struct kept *kept = kept_of(feeder, sequence);
     if (!feeder->connected_once) return;
+    kept->ever_sent = true;
     (void)ampel_loopback_say(feeder->network, feeder->peer, kept->bytes, kept->size);
+}
+
+void ampel_feeder_resend_elsewhere(struct ampel_feeder *feeder, uint64_t sequence) {
+    const struct kept *kept = kept_of(feeder, sequence);
+    if (!kept->ever_sent) return;
+    uint32_t peer = ampel_loopback_connect(feeder->network, feeder->tenant);
+    (void)ampel_loopback_say(feeder->network, peer, kept->bytes, kept->size);
+}
+
+void ampel_feeder_restart(struct ampel_feeder *feeder) {
+    feeder->connected_once = false;
+    feeder->acked_count = 0;
+    for (uint64_t i = 0; i < feeder->kept_count; i++)
+        feeder->kept[i].sent = feeder->kept[i].acked = false;
+}
+
+void ampel_feeder_patience(struct ampel_feeder *feeder, int64_t patience_ms) {
+    feeder->patience_ms = patience_ms;
 }
 
 /* ---- how it stands -------------------------------------------------------------------------- */
 
 bool ampel_feeder_done(const struct ampel_feeder *feeder) {
     return feeder->acked_count == feeder->kept_count;
+}
+uint64_t ampel_feeder_count(const struct ampel_feeder *feeder) {
+    return feeder->kept_count;
+}
+bool ampel_feeder_is_acked(const struct ampel_feeder *feeder, uint64_t sequence) {
+    return sequence < feeder->kept_count && feeder->kept[sequence].ever_acked;
+}
+bool ampel_feeder_was_sent(const struct ampel_feeder *feeder, uint64_t sequence) {
+    return sequence < feeder->kept_count && feeder->kept[sequence].ever_sent;
 }
 uint64_t ampel_feeder_acked(const struct ampel_feeder *feeder) {
     return feeder->acked_count;

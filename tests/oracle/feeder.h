@@ -22,9 +22,21 @@ void ampel_feeder_pump(struct ampel_feeder *feeder, int64_t now_ms);
 /* Sends a batch once more, acked or not. */
 void ampel_feeder_resend(struct ampel_feeder *feeder, uint64_t sequence);
 
+/* The same through another connection of the same key, as a second process of the agency might. */
+void ampel_feeder_resend_elsewhere(struct ampel_feeder *feeder, uint64_t sequence);
+/* The feeder's process starts again: it knows its batches from its source, and nothing of what was acked. */
+void ampel_feeder_restart(struct ampel_feeder *feeder);
+/* A batch without an answer for so long is sent again. INT64_MAX, as it is at first: never. */
+void ampel_feeder_patience(struct ampel_feeder *feeder, int64_t patience_ms);
+uint64_t ampel_feeder_count(const struct ampel_feeder *feeder);
+/* Whether the worker ever said that the batch is durable; restarts do not change it. */
+bool ampel_feeder_is_acked(const struct ampel_feeder *feeder, uint64_t sequence);
+/* Whether it ever was on its way. */
+bool ampel_feeder_was_sent(const struct ampel_feeder *feeder, uint64_t sequence);
+
 bool ampel_feeder_done(const struct ampel_feeder *feeder); /* every batch is acked */
 uint64_t ampel_feeder_acked(const struct ampel_feeder *feeder);
-uint64_t ampel_feeder_refused(const struct ampel_feeder *feeder); /* events, by the acks */
+uint64_t ampel_feeder_refused(const struct ampel_feeder *feeder);    /* events, by the acks */
 uint64_t ampel_feeder_duplicates(const struct ampel_feeder *feeder); /* acks that said so */
 /* Why batches came back, how often. */
 uint64_t ampel_feeder_backs(const struct ampel_feeder *feeder, enum ampel_back_reason reason);

@@ -237,6 +237,63 @@ bool ampel_loopback_hear(struct ampel_loopback *loopback, uint32_t peer, const u
     return message != NULL;
 }
 
+/* The link that names the message. */
+static struct message **line_at(struct line *line, uint32_t index) {
+    struct message **link = &line->first;
+    while (index-- > 0)
+        link = &(*link)->next;
+    return link;
+}
+
+static void line_settle(struct line *line) {
+    line->last = line->first;
+    while (line->last != NULL && line->last->next != NULL)
+        line->last = line->last->next;
+}
+
+static void line_harm(struct line *line, enum ampel_loopback_harm harm, uint64_t number) {
+    struct message **link = line_at(line, (uint32_t)(number % line->count)), *message = *link;
+    switch (harm) {
+    case AMPEL_HARM_DROP:
+        *link = message->next;
+        line->count--;
+        line_settle(line);
+        free(message);
+        return;
+    case AMPEL_HARM_DOUBLE:
+        line_push(line, message->peer, message->bytes, message->size);
+        return;
+    case AMPEL_HARM_REORDER: /* it comes last */
+        *link = message->next;
+        message->next = NULL;
+        line_settle(line);
+        if (line->last != NULL)
+            line->last->next = message;
+        else
+            line->first = message;
+        line->last = message;
+        return;
+    case AMPEL_HARM_CUT:
+        message->size = (uint32_t)(number / line->count % (message->size == 0 ? 1 : message->size));
+        return;
+    }
+}
+
+bool ampel_loopback_harm(struct ampel_loopback *loopback, enum ampel_loopback_harm harm,
+                         bool to_worker, uint64_t number) {
+    struct line *line = to_worker ? &loopback->said : NULL;
+    for (uint32_t i = 0; !to_worker && i < loopback->peers_count && line == NULL; i++) {
+        struct peer *peer = &loopback->peers[(number + i) % loopback->peers_count];
+        if (peer->heard.count > 0) line = &peer->heard;
+    }
+    if (line == NULL || line->count == 0) return false;
+    line_harm(line, harm, number);
+    const uint64_t one = 1;
+    ssize_t written = write(loopback->said_fd, &one, sizeof(one));
+    AMPEL_ASSERT(written == (ssize_t)sizeof(one));
+    return true;
+}
+
 void ampel_loopback_room(struct ampel_loopback *loopback, uint32_t messages_max) {
     lock(loopback);
     loopback->room = messages_max;

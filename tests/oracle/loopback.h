@@ -22,11 +22,18 @@ uint32_t ampel_loopback_keys_count(struct ampel_loopback *loopback);
 /* The other side. A peer is a number, never used again. */
 uint32_t ampel_loopback_connect(struct ampel_loopback *loopback, const char *tenant);
 /* False: the connection is gone. Copies the bytes. */
-bool ampel_loopback_say(struct ampel_loopback *loopback, uint32_t peer, const void *bytes, uint32_t size);
+bool ampel_loopback_say(struct ampel_loopback *loopback, uint32_t peer, const void *bytes,
+                        uint32_t size);
 /* The next message for the peer; borrowed until the next call for this peer. False: there is none. */
 bool ampel_loopback_hear(struct ampel_loopback *loopback, uint32_t peer, const uint8_t **bytes,
                          uint32_t *size);
 bool ampel_loopback_connected(struct ampel_loopback *loopback, uint32_t peer);
+
+/* What a bad network does to one message on its way to the worker, or back. Which one the caller's number says. False:
+   there is none. */
+enum ampel_loopback_harm { AMPEL_HARM_DROP, AMPEL_HARM_DOUBLE, AMPEL_HARM_REORDER, AMPEL_HARM_CUT };
+bool ampel_loopback_harm(struct ampel_loopback *loopback, enum ampel_loopback_harm harm,
+                         bool to_worker, uint64_t number);
 
 /* How many messages a peer may leave unheard before sends to it find no room; 1024 at first. */
 void ampel_loopback_room(struct ampel_loopback *loopback, uint32_t messages_max);

@@ -135,15 +135,19 @@ void ampel_memory_database_away(struct ampel_memory_database *database, bool awa
     if (away) database->connected = false;
 }
 
+void ampel_memory_database_notify(struct ampel_memory_database *database) {
+    database->keys_changed = true;
+    const uint64_t one = 1;
+    ssize_t written = write(database->notice_fd, &one, sizeof(one));
+    AMPEL_ASSERT(written == (ssize_t)sizeof(one));
+}
+
 void ampel_memory_database_suspend(struct ampel_memory_database *database, const char *tenant,
                                    bool suspended) {
     for (uint32_t i = 0; i < database->keys_count; i++) {
         if (strcmp(database->keys[i].tenant, tenant) == 0) database->keys[i].suspended = suspended;
     }
-    database->keys_changed = true;
-    const uint64_t one = 1;
-    ssize_t written = write(database->notice_fd, &one, sizeof(one));
-    AMPEL_ASSERT(written == (ssize_t)sizeof(one));
+    ampel_memory_database_notify(database);
 }
 
 void ampel_memory_database_watch(struct ampel_memory_database *database,
@@ -513,14 +517,16 @@ face_commit(void *context, const struct ampel_checkpoint *checkpoint, struct amp
         database->connected = false;
     if (fault == AMPEL_FAULT_AWAY) return AMPEL_DATABASE_AWAY;
     if (fault == AMPEL_FAULT_RETRY) {
-        for (uint32_t i = 0; database->bug == AMPEL_BUG_HALF_DONE && i < checkpoint->refusals_count; i++)
+        for (uint32_t i = 0; database->bug == AMPEL_BUG_HALF_DONE && i < checkpoint->refusals_count;
+             i++)
             store_refusal(database, &checkpoint->refusals[i]);
         return AMPEL_DATABASE_RETRY;
     }
     if (fault == AMPEL_FAULT_BROKEN) return AMPEL_DATABASE_BROKEN;
     if (fault == AMPEL_FAULT_UNKNOWN_UNDONE) return AMPEL_DATABASE_UNKNOWN;
     const struct stored_partition *partition = &database->partitions[checkpoint->partition];
-    bool fenced = partition->epoch != checkpoint->epoch || partition->position != checkpoint->position_old;
+    bool fenced =
+        partition->epoch != checkpoint->epoch || partition->position != checkpoint->position_old;
     if (fenced && database->bug != AMPEL_BUG_NO_FENCE) {
         (void)ampel_error_set(error, "", "epoch or position is another one");
         return AMPEL_DATABASE_FENCED;
@@ -557,10 +563,7 @@ void ampel_memory_database_tenant_add(struct ampel_memory_database *database, co
     struct ampel_tenant_key *key = PUSH(database->keys, database->keys_count);
     (void)snprintf(key->tenant, sizeof(key->tenant), "%s", tenant);
     (void)snprintf(key->public_key, sizeof(key->public_key), "%s", public_key);
-    database->keys_changed = true;
-    const uint64_t one = 1;
-    ssize_t written = write(database->notice_fd, &one, sizeof(one));
-    AMPEL_ASSERT(written == (ssize_t)sizeof(one));
+    ampel_memory_database_notify(database);
 }
 
 uint32_t ampel_memory_database_ratings(const struct ampel_memory_database *database,

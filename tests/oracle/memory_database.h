@@ -27,8 +27,8 @@ void ampel_memory_database_face(struct ampel_memory_database *database, struct a
 void ampel_memory_database_tenant_add(struct ampel_memory_database *database, const char *tenant,
                                       const char *public_key);
 /* The next `calls` calls that commit or read meet the fault. */
-void ampel_memory_database_fault(struct ampel_memory_database *database, enum ampel_memory_fault fault,
-                                 uint32_t calls);
+void ampel_memory_database_fault(struct ampel_memory_database *database,
+                                 enum ampel_memory_fault fault, uint32_t calls);
 /* While away every call fails. */
 void ampel_memory_database_away(struct ampel_memory_database *database, bool away);
 /* Somebody else claims the partition. */
@@ -37,6 +37,10 @@ void ampel_memory_database_steal(struct ampel_memory_database *database, uint32_
 /* All keys of a tenant are shut out, or let in again. */
 void ampel_memory_database_suspend(struct ampel_memory_database *database, const char *tenant,
                                    bool suspended);
+
+/* Whoever is connected is told that keys may have changed: a server tells each of its connections, here there is one
+   notice for all. */
+void ampel_memory_database_notify(struct ampel_memory_database *database);
 
 /* Who watches hears of each claim, and of each checkpoint right after it was stored. */
 struct ampel_memory_watch {
@@ -55,9 +59,9 @@ void ampel_memory_database_fault_at(struct ampel_memory_database *database, uint
 /* Bugs planted for canaries. */
 enum ampel_memory_bug {
     AMPEL_BUG_NONE,
-    AMPEL_BUG_NO_FENCE,   /* an old epoch commits */
-    AMPEL_BUG_LOST_ROWS,  /* now and then a rating row is not written */
-    AMPEL_BUG_HALF_DONE,  /* rows of a checkpoint that was rolled back stay */
+    AMPEL_BUG_NO_FENCE,  /* an old epoch commits */
+    AMPEL_BUG_LOST_ROWS, /* now and then a rating row is not written */
+    AMPEL_BUG_HALF_DONE, /* rows of a checkpoint that was rolled back stay */
 };
 void ampel_memory_database_plant(struct ampel_memory_database *database, enum ampel_memory_bug bug);
 
@@ -73,8 +77,8 @@ struct ampel_stored_rating {
 uint32_t ampel_memory_database_ratings(const struct ampel_memory_database *database,
                                        const struct ampel_stored_rating **out);
 /* NULL: no such row. */
-const struct ampel_stored_rating *ampel_memory_database_rating(
-    const struct ampel_memory_database *database, const char *account);
+const struct ampel_stored_rating *
+ampel_memory_database_rating(const struct ampel_memory_database *database, const char *account);
 
 struct ampel_stored_told {
     char account[3 * (AMPEL_ID_BYTES_MAX + 1)];

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILES_MAX   64
+#define FILES_MAX   1024
 #define HANDLES_MAX 128
-#define PENDING_MAX 64
+#define PENDING_MAX 1024
 #define SECTOR      MEMORY_DISK_SECTOR_BYTES
 
 struct file {
@@ -36,7 +36,8 @@ struct memory_disk {
     enum ampel_disk_status fail_status;
     struct process *processes;
     uint32_t failing_reads, garbled_percent;
-    bool lies;
+    bool lies, held;
+    struct memory_disk_toll toll;
     void (*on_sync)(void *context);
     void *on_sync_context;
 };
@@ -90,6 +91,8 @@ static enum ampel_disk_status step(struct memory_disk *disk, bool *part) {
     *part = false;
     if (disk->operations++ != disk->fail_at) return AMPEL_DISK_OK;
     *part = true;
+    if (disk->fail_status == AMPEL_DISK_FULL) disk->toll.full++;
+    if (disk->fail_status == AMPEL_DISK_FAILED) disk->toll.failed++;
     if (disk->fail_status != AMPEL_DISK_OK) return disk->fail_status;
     disk->dead = true;
     return AMPEL_DISK_FAILED;
@@ -196,7 +199,10 @@ static enum ampel_disk_status disk_size(void *context, int handle, uint64_t *siz
 
 static bool file_grow(struct memory_disk *disk, struct file *file, uint64_t size) {
     if (size <= file->size) return true;
-    if (size - file->size > disk->bytes_free) return false;
+    if (size - file->size > disk->bytes_free) {
+        disk->toll.full++;
+        return false;
+    }
     if (disk->bytes_free != UINT64_MAX) disk->bytes_free -= size - file->size;
     if (size > file->capacity) {
         file->bytes = realloc(file->bytes, size);
@@ -229,8 +235,9 @@ static enum ampel_disk_status disk_read(void *context, int handle, uint64_t offs
                                         size_t size, size_t *read_size) {
     struct memory_disk *disk = alive(context);
     if (disk == NULL) return AMPEL_DISK_FAILED;
-    if (disk->failing_reads > 0) {
+    if (disk->failing_reads > 0 && !disk->held) {
         disk->failing_reads--;
+        disk->toll.failed_reads++;
         return AMPEL_DISK_FAILED;
     }
     const struct file *file = file_of(disk, handle);
@@ -250,6 +257,7 @@ static enum ampel_disk_status disk_write(void *context, int handle, uint64_t off
     /* Where the power fails all of it is under way. A write that says FULL has taken the front
        half, or everything: who is told so must not rely on either. */
     bool half = part && status == AMPEL_DISK_FULL && disk->operations % 2 == 0;
+    if (half) disk->toll.short_writes++;
     if (half) size = size / 2 / SECTOR * SECTOR;
     if (!file_grow(disk, file, offset + size)) return AMPEL_DISK_FULL;
     if (size > 0) memcpy(file->bytes + offset, bytes, size);
@@ -269,7 +277,9 @@ static enum ampel_disk_status disk_sync(void *context, int handle) {
         if (file->sectors[i] != DIRTY) continue;
         uint64_t at = i * SECTOR, end = at + SECTOR < file->size ? at + SECTOR : file->size;
         /* What was not synced stays so: a crash decides. */
-        if (status == AMPEL_DISK_OK && end > at) memcpy(file->durable + at, file->bytes + at, end - at);
+        if (status == AMPEL_DISK_OK && end > at)
+            memcpy(file->durable + at, file->bytes + at, end - at);
+        if (status != AMPEL_DISK_OK && !disk->dead) disk->toll.sectors_forgotten++;
         if (!disk->dead) file->sectors[i] = status == AMPEL_DISK_OK ? CLEAN : FORGOTTEN;
     }
     if (status == AMPEL_DISK_OK) {
@@ -368,6 +378,10 @@ void memory_disk_fail_reads(struct memory_disk *disk, uint32_t reads) {
     disk->failing_reads = reads;
 }
 
+void memory_disk_hold(struct memory_disk *disk, bool held) {
+    disk->held = held;
+}
+
 void memory_disk_on_sync(struct memory_disk *disk, void (*hook)(void *context), void *context) {
     disk->on_sync = hook;
     disk->on_sync_context = context;
@@ -375,6 +389,10 @@ void memory_disk_on_sync(struct memory_disk *disk, void (*hook)(void *context), 
 
 void memory_disk_garble(struct memory_disk *disk, uint32_t percent) {
     disk->garbled_percent = percent;
+}
+
+struct memory_disk_toll memory_disk_toll(const struct memory_disk *disk) {
+    return disk->toll;
 }
 
 void memory_disk_lie(struct memory_disk *disk, bool lies) {
@@ -394,8 +412,24 @@ void memory_disk_restart(struct memory_disk *disk) {
     memset(disk->handles, 0, sizeof(disk->handles));
 }
 
+/* Flips a bit of what is new in a sector: bytes that were synced before are not what fails. */
+static void garble(struct memory_disk *disk, struct file *file, uint64_t from, uint64_t to,
+                   uint64_t number) {
+    uint64_t fresh = 0;
+    for (uint64_t at = from; at < to; at++)
+        fresh += file->bytes[at] != file->durable[at] ? 1 : 0;
+    if (fresh == 0) return;
+    uint64_t skip = number / 8 % fresh;
+    for (uint64_t at = from; at < to; at++) {
+        if (file->bytes[at] == file->durable[at] || skip-- > 0) continue;
+        file->bytes[at] ^= (uint8_t)(1 << number % 8);
+        disk->toll.sectors_garbled++;
+        return;
+    }
+}
+
 /* Each sector that is not clean survives by the toss of a coin, or all do, or none. */
-static void file_crash(const struct memory_disk *disk, struct file *file, uint64_t mode,
+static void file_crash(struct memory_disk *disk, struct file *file, uint64_t mode,
                        uint64_t *random) {
     if (file->size == 0) return;
     uint64_t size = file->size;
@@ -404,15 +438,18 @@ static void file_crash(const struct memory_disk *disk, struct file *file, uint64
         size = file->durable_size;
     }
     for (uint64_t i = file->dirty_from; i < file->dirty_to; i++) {
-        if (file->sectors[i] == CLEAN || mode == 0) continue;
-        if (mode > 1 && random_next(random) % 2 == 0) continue;
+        if (file->sectors[i] == CLEAN) continue;
+        if (mode == 0 || (mode > 1 && random_next(random) % 2 == 0)) {
+            disk->toll.sectors_lost++;
+            continue;
+        }
+        disk->toll.sectors_kept++;
         uint64_t at = i * SECTOR, end = at + SECTOR < file->size ? at + SECTOR : file->size;
         if (end <= at) continue;
+        bool garbled =
+            disk->garbled_percent > 0 && random_next(random) % 100 < disk->garbled_percent;
+        if (garbled) garble(disk, file, at, end, random_next(random));
         memcpy(file->durable + at, file->bytes + at, end - at);
-        if (disk->garbled_percent > 0 && random_next(random) % 100 < disk->garbled_percent) {
-            uint64_t bit = random_next(random) % ((end - at) * 8);
-            file->durable[at + bit / 8] ^= (uint8_t)(1 << bit % 8);
-        }
     }
     if (file->dirty_to > file->dirty_from) {
         uint64_t at = file->dirty_from * SECTOR;
@@ -430,6 +467,7 @@ void memory_disk_crash(struct memory_disk *disk, uint64_t seed) {
     uint64_t undo = mode == 0   ? disk->pending_count
                     : mode == 1 ? 0
                                 : random_next(&random) % (disk->pending_count + 1);
+    disk->toll.names_undone += undo;
     while (undo-- > 0) {
         const struct pending *pending = &disk->pending[--disk->pending_count];
         if (pending->what == CREATED) pending->file->exists = false;

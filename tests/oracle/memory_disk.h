@@ -23,9 +23,12 @@ uint64_t memory_disk_operations(const struct memory_disk *disk);
 
 /* The operation with this number (counted as above) fails with status; a write does a part of it first. status OK: the
    power fails in it: it is done in part and everything after it fails. UINT64_MAX: never. */
-void memory_disk_fail_at(struct memory_disk *disk, uint64_t operation, enum ampel_disk_status status);
+void memory_disk_fail_at(struct memory_disk *disk, uint64_t operation,
+                         enum ampel_disk_status status);
 /* The next reads fail. */
 void memory_disk_fail_reads(struct memory_disk *disk, uint32_t reads);
+/* While held, reads do not fail, so that a test can look. */
+void memory_disk_hold(struct memory_disk *disk, bool held);
 /* Called in every sync: a slow disk, if it moves the clock. NULL: never. */
 void memory_disk_on_sync(struct memory_disk *disk, void (*hook)(void *context), void *context);
 /* How many of a hundred unsynced sectors that survive a power failure come back with a bit flipped. */
@@ -39,6 +42,13 @@ void memory_disk_limit(struct memory_disk *disk, uint64_t bytes_free);
 void memory_disk_crash(struct memory_disk *disk, uint64_t seed);
 /* Only the process dies: what was written stays. */
 void memory_disk_restart(struct memory_disk *disk);
+
+/* What crashes and faults have done so far. */
+struct memory_disk_toll {
+    uint64_t sectors_lost, sectors_kept, sectors_garbled, sectors_forgotten, names_undone;
+    uint64_t full, failed, short_writes, failed_reads;
+};
+struct memory_disk_toll memory_disk_toll(const struct memory_disk *disk);
 
 /* For damage. NULL or 0 where there is no such file. */
 uint8_t *memory_disk_bytes(struct memory_disk *disk, const char *name, uint64_t *size_bytes);

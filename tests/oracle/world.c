@@ -20,6 +20,8 @@ struct ampel_world {
     int64_t ns; /* monotonic, and UTC with start_ms added */
     struct ampel_journal *journal;
     struct ampel_wiring *wiring; /* NULL: no worker lives */
+    struct ampel_journal *asleep_journal;
+    struct ampel_wiring *asleep; /* a worker that stands still; NULL: none */
     bool ended[AMPEL_STAGES_MAX], again[AMPEL_STAGES_MAX];
     int64_t wake_ns[AMPEL_STAGES_MAX];
     const char *fatal;
@@ -56,6 +58,8 @@ void ampel_world_options_init(struct ampel_world_options *options) {
         .orders_rows_every_ms = 0,
         .unstored_bytes_max = 64 * 1024 * 1024,
         .accounts_per_tenant_max = 1000000,
+        .segment_bytes = 1024 * 1024,
+        .journal_bytes_max = 64 * 1024 * 1024,
     };
 }
 
@@ -70,14 +74,16 @@ struct ampel_world *ampel_world_open(const struct ampel_world_options *options) 
     world->database = ampel_memory_database_open(SYSTEM_ID, options->partitions);
     world->feeders = ampel_loopback_open();
     world->watchers = ampel_loopback_open();
+    const struct ampel_memory memory = {.take = memory_take, .give = memory_give};
     for (uint32_t i = 0; i < options->shards_count; i++)
-        world->memories[i] = (struct ampel_memory){.take = memory_take, .give = memory_give};
+        world->memories[i] = options->memory == NULL ? memory : *options->memory;
     return world;
 }
 
 void ampel_world_close(struct ampel_world *world) {
     if (world == NULL) return;
     ampel_world_kill(world, false);
+    (void)ampel_world_wake_scribe(world, 0);
     memory_disk_close(world->disk);
     ampel_memory_database_close(world->database);
     ampel_loopback_close(world->feeders);
@@ -100,11 +106,18 @@ struct ampel_loopback *ampel_world_watchers(struct ampel_world *world) {
 int64_t ampel_world_now_ms(const struct ampel_world *world) {
     return world_ms((void *)world);
 }
+int64_t ampel_world_monotonic_ms(const struct ampel_world *world) {
+    return world->ns / NS_PER_MS;
+}
 bool ampel_world_lives(const struct ampel_world *world) {
     return world->wiring != NULL;
 }
 const char *ampel_world_fatal(const struct ampel_world *world) {
     return world->fatal;
+}
+
+struct ampel_journal *ampel_world_journal(struct ampel_world *world) {
+    return world->journal;
 }
 
 void ampel_world_rules(struct ampel_world *world, const struct ampel_rules *rules) {
@@ -118,8 +131,8 @@ bool ampel_world_start(struct ampel_world *world, struct ampel_error *error) {
     struct ampel_journal_options journal = {
         .disk = memory_disk_process(world->disk),
         .system_id = SYSTEM_ID,
-        .segment_bytes = 1024 * 1024,
-        .bytes_max = 64 * 1024 * 1024,
+        .segment_bytes = world->options.segment_bytes,
+        .bytes_max = world->options.journal_bytes_max,
         .group_bytes_max = 64 * 1024,
     };
     if (ampel_journal_open(&journal, &world->journal, error) != AMPEL_JOURNAL_OK) return false;
@@ -139,6 +152,7 @@ bool ampel_world_start(struct ampel_world *world, struct ampel_error *error) {
         .accounts_per_tenant_max = world->options.accounts_per_tenant_max,
         .violations_per_account_max = AMPEL_ACCOUNT_VIOLATIONS_MAX,
         .producers_per_tenant_max = AMPEL_PRODUCERS_PER_TENANT_MAX,
+        .clock_is_right = world->options.clock_is_right,
     };
     ampel_memory_database_face(world->database, &options.database);
     ampel_loopback_face(world->feeders, &options.feeders.network);
@@ -176,6 +190,35 @@ void ampel_world_kill(struct ampel_world *world, bool power) {
     bury(world);
 }
 
+void ampel_world_pause(struct ampel_world *world) {
+    AMPEL_ASSERT(world->wiring != NULL);
+    (void)ampel_world_wake_scribe(world, 0);
+    memory_disk_restart(world->disk);
+    world->asleep = world->wiring;
+    world->asleep_journal = world->journal;
+    world->wiring = NULL;
+    world->journal = NULL;
+    ampel_loopback_reset(world->feeders);
+    ampel_loopback_reset(world->watchers);
+}
+
+bool ampel_world_wake_scribe(struct ampel_world *world, uint32_t turns) {
+    if (world->asleep == NULL) return false;
+    uint32_t last = ampel_wiring_stages_count(world->asleep) - 1;
+    struct ampel_stage scribe = ampel_wiring_stage(world->asleep, last);
+    enum ampel_turn turn = AMPEL_TURN_AGAIN;
+    for (uint32_t i = 0; i < turns && turn == AMPEL_TURN_AGAIN; i++) {
+        int64_t wake_ns = INT64_MAX;
+        turn = scribe.turn(scribe.context, &wake_ns);
+    }
+    ampel_memory_database_notify(world->database);
+    ampel_wiring_close(world->asleep);
+    ampel_journal_close(world->asleep_journal);
+    world->asleep = NULL;
+    world->asleep_journal = NULL;
+    return true;
+}
+
 bool ampel_world_stop(struct ampel_world *world) {
     AMPEL_ASSERT(world->wiring != NULL);
     if (!ampel_wiring_stop(world->wiring)) return false;
@@ -189,6 +232,18 @@ bool ampel_world_stop(struct ampel_world *world) {
 }
 
 /* ---- time ----------------------------------------------------------------------------------- */
+
+void ampel_world_clock_jump(struct ampel_world *world, int64_t span_ms) {
+    world->options.start_ms += span_ms;
+}
+
+void ampel_world_linger(struct ampel_world *world, int64_t span_ms) {
+    world->ns += span_ms * NS_PER_MS;
+}
+
+void ampel_world_clock_is_right(struct ampel_world *world, bool right) {
+    world->options.clock_is_right = right;
+}
 
 /* Whether the thread around the stage would turn it now. */
 static bool awake(const struct ampel_world *world, uint32_t index) {
@@ -210,6 +265,7 @@ static void turn_stage(struct ampel_world *world, uint32_t index) {
     world->again[index] = turn == AMPEL_TURN_AGAIN;
     world->ended[index] = turn == AMPEL_TURN_ENDED || turn == AMPEL_TURN_FATAL;
     if (turn == AMPEL_TURN_FATAL && world->fatal == NULL) world->fatal = stage.name;
+    if (world->options.turned != NULL) world->options.turned(world->options.turned_context);
 }
 
 bool ampel_world_turn(struct ampel_world *world) {

@@ -20,11 +20,16 @@
 struct ampel_world_options {
     const struct ampel_rules *rules; /* borrowed */
     uint64_t seed;
-    int64_t start_ms;      /* UTC */
+    int64_t start_ms; /* UTC */
     uint32_t partitions, shards_count;
     int64_t checkpoint_every_ms, orders_rows_every_ms;
     uint64_t unstored_bytes_max;
     uint32_t accounts_per_tenant_max;
+    uint64_t segment_bytes, journal_bytes_max;
+    bool clock_is_right;               /* of the next start */
+    const struct ampel_memory *memory; /* of the engines; NULL: the C library's */
+    void (*turned)(void *context);     /* called after each turn of a stage, where it is given */
+    void *turned_context;
 };
 
 struct ampel_world;
@@ -40,6 +45,8 @@ struct memory_disk *ampel_world_disk(struct ampel_world *world);
 struct ampel_loopback *ampel_world_feeders(struct ampel_world *world);
 struct ampel_loopback *ampel_world_watchers(struct ampel_world *world);
 int64_t ampel_world_now_ms(const struct ampel_world *world);
+int64_t
+ampel_world_monotonic_ms(const struct ampel_world *world); /* of the clock that never jumps */
 /* From the next start on. */
 void ampel_world_rules(struct ampel_world *world, const struct ampel_rules *rules);
 
@@ -49,14 +56,28 @@ void ampel_world_rules(struct ampel_world *world, const struct ampel_rules *rule
 AMPEL_MUST_CHECK bool ampel_world_start(struct ampel_world *world, struct ampel_error *error);
 /* The process dies: everything in memory is gone. power: the disk loses what was not synced, as the seed says. */
 void ampel_world_kill(struct ampel_world *world, bool power);
+/* As a stop signal to the process: its threads stand still where they are, and another worker may start. Its journal's
+   lock is broken as if it ran on another machine. At most one worker sleeps: an older one dies for good. */
+void ampel_world_pause(struct ampel_world *world);
+/* The one that sleeps wakes, and its scribe goes on with what it had in hand, at most so many turns. False: none sleeps.
+   It dies afterwards. */
+bool ampel_world_wake_scribe(struct ampel_world *world, uint32_t turns);
 /* STOP, and turns until all stages have ended. False: they do not, or one fails. */
 bool ampel_world_stop(struct ampel_world *world);
 bool ampel_world_lives(const struct ampel_world *world);
+/* NULL: no worker lives. */
+struct ampel_journal *ampel_world_journal(struct ampel_world *world);
 /* The name of the stage that failed for good, NULL: none. */
 const char *ampel_world_fatal(const struct ampel_world *world);
 
 /* ---- time --------------------------------------------------------------------------------------- */
 
+/* The clock that stamps is set forwards or backwards; timers do not notice. */
+void ampel_world_clock_jump(struct ampel_world *world, int64_t span_ms);
+/* Time passes in the middle of whatever goes on: a call that took long. */
+void ampel_world_linger(struct ampel_world *world, int64_t span_ms);
+/* From the next start on. */
+void ampel_world_clock_is_right(struct ampel_world *world, bool right);
 /* Each stage that would wake is turned once. False: none would. */
 bool ampel_world_turn(struct ampel_world *world);
 /* Turns until nothing more is to be done at this time. */

@@ -1,0 +1,185 @@
+#include "tests/simulation/hooks.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/hash.h"
+#include "workers/gateway_window.h"
+#include "workers/journal.h"
+#include "workers/journal_inside.h"
+#include "workers/logline.h"
+#include "workers/queue.h"
+
+#include "engine/producers.h"
+
+struct sim_hooks sim_hooks;
+
+/* The linker gives these names; their real counterparts follow the same rule. */
+void __wrap_ampel_log(enum ampel_log_level level, const char *room, const char *sentence, ...);
+enum ampel_journal_status __real_ampel_journal_append(struct ampel_journal *journal, uint8_t *bytes,
+                                                      uint32_t size, int64_t stamp_ms);
+enum ampel_journal_status __wrap_ampel_journal_append(struct ampel_journal *journal, uint8_t *bytes,
+                                                      uint32_t size, int64_t stamp_ms);
+enum ampel_journal_status __real_ampel_journal_release(struct ampel_journal *journal,
+                                                       uint64_t position);
+enum ampel_journal_status __wrap_ampel_journal_release(struct ampel_journal *journal,
+                                                       uint64_t position);
+void __real_ampel_gateway_window_release(struct ampel_gateway_window *window, uint64_t sequence,
+                                         bool durable);
+void __wrap_ampel_gateway_window_release(struct ampel_gateway_window *window, uint64_t sequence,
+                                         bool durable);
+bool __real_ampel_producers_import(struct ampel_producers *producers, struct ampel_pool *pool,
+                                   const struct ampel_producer_window *window, bool *fits);
+bool __wrap_ampel_producers_import(struct ampel_producers *producers, struct ampel_pool *pool,
+                                   const struct ampel_producer_window *window, bool *fits);
+void __real_ampel_hash_change(struct ampel_text tenant, struct ampel_text seller,
+                              struct ampel_text marketplace, const struct ampel_change *change,
+                              char out[AMPEL_CHANGE_ID_SIZE]);
+void __wrap_ampel_hash_change(struct ampel_text tenant, struct ampel_text seller,
+                              struct ampel_text marketplace, const struct ampel_change *change,
+                              char out[AMPEL_CHANGE_ID_SIZE]);
+enum ampel_form_status __real_ampel_journal_record_check(const uint8_t *bytes, size_t size,
+                                                         uint64_t position,
+                                                         struct ampel_record_header *out);
+enum ampel_form_status __wrap_ampel_journal_record_check(const uint8_t *bytes, size_t size,
+                                                         uint64_t position,
+                                                         struct ampel_record_header *out);
+
+bool __real_ampel_queue_push(struct ampel_queue *queue, void *thing);
+bool __wrap_ampel_queue_push(struct ampel_queue *queue, void *thing);
+enum ampel_engine_status __real_ampel_engine_apply(struct ampel_engine *engine,
+                                                   const struct ampel_frame *frame,
+                                                   struct ampel_apply_counts *counts);
+enum ampel_engine_status __wrap_ampel_engine_apply(struct ampel_engine *engine,
+                                                   const struct ampel_frame *frame,
+                                                   struct ampel_apply_counts *counts);
+
+/* ---- what the log says ------------------------------------------------------------------------ */
+
+static void say_value(char *out, size_t capacity, const char *format, va_list *arguments) {
+    if (strcmp(format, "%s") == 0) {
+        (void)snprintf(out, capacity, "%s", va_arg(*arguments, const char *));
+    } else if (strcmp(format, "%llu") == 0) {
+        (void)snprintf(out, capacity, "%llu", va_arg(*arguments, unsigned long long));
+    } else if (strcmp(format, "%lld") == 0) {
+        (void)snprintf(out, capacity, "%lld", va_arg(*arguments, long long));
+    } else {
+        (void)snprintf(out, capacity, "%d", va_arg(*arguments, int));
+    }
+}
+
+void __wrap_ampel_log(enum ampel_log_level level, const char *room, const char *sentence, ...) {
+    if (!sim_hooks.story && level < AMPEL_LOG_ERROR) return;
+    char line[1024];
+    int size = snprintf(line, sizeof(line), "%s: %s", room, sentence);
+    va_list arguments;
+    va_start(arguments, sentence);
+    for (const char *key; (key = va_arg(arguments, const char *)) != NULL;) {
+        char value[400];
+        const char *format = va_arg(arguments, const char *);
+        say_value(value, sizeof(value), format, &arguments);
+        if (size >= 0 && (size_t)size < sizeof(line))
+            size += snprintf(line + size, sizeof(line) - (size_t)size, " %s=%s", key, value);
+    }
+    va_end(arguments);
+    if (level == AMPEL_LOG_ERROR)
+        (void)snprintf(sim_hooks.named, sizeof(sim_hooks.named), "%.511s", line);
+    if (sim_hooks.story && level > AMPEL_LOG_DEBUG) printf("      log  %s\n", line);
+}
+
+/* ---- another gateway -------------------------------------------------------------------------- */
+
+enum ampel_journal_status __wrap_ampel_journal_append(struct ampel_journal *journal, uint8_t *bytes,
+                                                      uint32_t size, int64_t stamp_ms) {
+    enum ampel_journal_status status = __real_ampel_journal_append(journal, bytes, size, stamp_ms);
+    if (status != AMPEL_JOURNAL_OK || sim_hooks.doubled == NULL) return status;
+    if (__real_ampel_journal_append(journal, sim_hooks.doubled, sim_hooks.doubled_size, stamp_ms) ==
+        AMPEL_JOURNAL_OK) {
+        sim_hooks.doubled_count++;
+    }
+    free(sim_hooks.doubled);
+    sim_hooks.doubled = NULL;
+    return status;
+}
+
+/* ---- planted bugs ----------------------------------------------------------------------------- */
+
+static bool canary(enum sim_canary which) {
+    return sim_hooks.canary == which;
+}
+
+enum ampel_journal_status __wrap_ampel_journal_release(struct ampel_journal *journal,
+                                                       uint64_t position) {
+    if (canary(SIM_CANARY_NO_RELEASE)) return AMPEL_JOURNAL_OK;
+    return __real_ampel_journal_release(journal, position);
+}
+
+void __wrap_ampel_gateway_window_release(struct ampel_gateway_window *window, uint64_t sequence,
+                                         bool durable) {
+    if (canary(SIM_CANARY_EARLY_ACK)) durable = true;
+    if (canary(SIM_CANARY_FORGETFUL_WINDOW) && ++sim_hooks.windows_calls % 3 == 0) durable = false;
+    __real_ampel_gateway_window_release(window, sequence, durable);
+}
+
+bool __wrap_ampel_producers_import(struct ampel_producers *producers, struct ampel_pool *pool,
+                                   const struct ampel_producer_window *window, bool *fits) {
+    if (canary(SIM_CANARY_NO_WINDOW)) {
+        *fits = true;
+        return true;
+    }
+    return __real_ampel_producers_import(producers, pool, window, fits);
+}
+
+void __wrap_ampel_hash_change(struct ampel_text tenant, struct ampel_text seller,
+                              struct ampel_text marketplace, const struct ampel_change *change,
+                              char out[AMPEL_CHANGE_ID_SIZE]) {
+    __real_ampel_hash_change(tenant, seller, marketplace, change, out);
+    /* Any moment is another one: a count stands for the clock. */
+    if (canary(SIM_CANARY_CLOCK_ID))
+        out[0] = (char)('a' + (char)(sim_hooks.windows_calls++ / 16 % 16));
+}
+
+enum ampel_form_status __wrap_ampel_journal_record_check(const uint8_t *bytes, size_t size,
+                                                         uint64_t position,
+                                                         struct ampel_record_header *out) {
+    enum ampel_form_status status = __real_ampel_journal_record_check(bytes, size, position, out);
+    if (!canary(SIM_CANARY_NO_CHECKSUM) || status != AMPEL_FORM_DAMAGED) return status;
+    uint32_t claimed;
+    bool is_group;
+    if (size < AMPEL_RECORD_HEADER_BYTES ||
+        !ampel_journal_claims(bytes, position, &claimed, &is_group) || is_group || claimed > size) {
+        return status;
+    }
+    /* A copy with the checksum that its bytes would have. */
+    static uint8_t copy[1 << 20];
+    if (claimed > sizeof(copy)) return status;
+    memcpy(copy, bytes, claimed);
+    int64_t stamp_ms;
+    memcpy(&stamp_ms, copy + 24, sizeof(stamp_ms));
+    ampel_record_seal(copy, position, stamp_ms);
+    return __real_ampel_journal_record_check(copy, claimed, position, out);
+}
+
+bool __wrap_ampel_queue_push(struct ampel_queue *queue, void *thing) {
+    bool pushed = __real_ampel_queue_push(queue, thing);
+    uint64_t count;
+    if (canary(SIM_CANARY_NO_WAKEUP) && ++sim_hooks.windows_calls % 50 == 0) {
+        ssize_t got = read(ampel_queue_fd(queue), &count, sizeof(count));
+        (void)got;
+    }
+    return pushed;
+}
+
+enum ampel_engine_status __wrap_ampel_engine_apply(struct ampel_engine *engine,
+                                                   const struct ampel_frame *frame,
+                                                   struct ampel_apply_counts *counts) {
+    struct ampel_frame less = *frame;
+    if (canary(SIM_CANARY_SKIPPED_EVENT) && frame->events_count > 1 &&
+        ++sim_hooks.windows_calls % 20 == 0) {
+        less.events_count--;
+    }
+    return __real_ampel_engine_apply(engine, &less, counts);
+}
