@@ -143,6 +143,12 @@ void ampel_engine_account_identity(const struct ampel_engine *engine, uint32_t s
     *marketplace = ampel_identity_marketplace(identity);
 }
 
+bool ampel_engine_account_backfilling(const struct ampel_engine *engine, uint32_t slot) {
+    AMPEL_ASSERT(slot < engine->accounts.count);
+    const struct ampel_rare *rare = ampel_account_at(&engine->accounts, slot)->rare;
+    return rare != NULL && rare->backfill != NULL;
+}
+
 void ampel_engine_numbers(const struct ampel_engine *engine, uint32_t slot,
                           struct ampel_numbers *out) {
     AMPEL_ASSERT(slot < engine->accounts.count);

@@ -110,6 +110,9 @@ uint32_t ampel_engine_account_find(const struct ampel_engine *engine, uint64_t h
 void ampel_engine_account_identity(const struct ampel_engine *engine, uint32_t slot,
                                    struct ampel_text *tenant, struct ampel_text *seller,
                                    struct ampel_text *marketplace);
+/* Whether its summary of backfilled events is still to come: history does not tell its numbers yet. */
+AMPEL_MUST_CHECK bool ampel_engine_account_backfilling(const struct ampel_engine *engine,
+                                                       uint32_t slot);
 void ampel_engine_numbers(const struct ampel_engine *engine, uint32_t slot,
                           struct ampel_numbers *out);
 

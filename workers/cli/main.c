@@ -18,6 +18,7 @@ static const struct ampel_command commands[] = {
     {"watch", "a tenant's alerts as they come, from any number on", ampel_command_watch},
     {"top", "the portfolio, worst first, refreshed in place", ampel_command_top},
     {"tenant", "who may send and watch, and with which keys", ampel_command_tenant},
+    {"verify", "whether journal, pages, rows and history agree", ampel_command_verify},
     {"migrate", "bring a database to this program's shape", ampel_command_migrate},
 };
 

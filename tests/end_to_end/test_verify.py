@@ -1,0 +1,199 @@
+"""ampel verify: silent where all is well, and each kind of damage is found and named."""
+
+import os
+import re
+
+import pytest
+
+from system import AS_OF_MS, GOLDEN, System
+from test_faults import portfolio
+
+FLAGS = ("--clock-at", AS_OF_MS, "--clock-speed", 0)
+
+
+@pytest.fixture(scope="module")
+def stored(cluster, tmp_path_factory):
+    """Fed, killed, fed again and stopped in order; not written by any test."""
+    made = System(cluster, tmp_path_factory.mktemp("verify"), f"verify_{os.getpid()}")
+    made.environment["AMPEL_SEGMENT_BYTES"] = str(1 << 20)
+    made.migrate(8).tenants("demo", "agency0", "agency1", "agency2").start(*FLAGS)
+    for case in ("basics", "edges", "mixed"):
+        made.ampel("feed", GOLDEN / f"{case}.events.jsonl", "--sent-at", AS_OF_MS, "--state", f"{case}.state",
+                   "--refused", f"{case}.refused", check=False)  # those of the future are refused
+    made.kill()
+    made.start(*FLAGS)
+    made.ampel("feed", portfolio(made, 60, AS_OF_MS), "--sent-at", AS_OF_MS, "--batch-events", 500)
+    made.stop()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def damaged(stored):
+    """The same, put back after the test: rows by the statements that the test gives, files by copies."""
+    class Damage:
+        undo = []
+
+        def sql(self, statement, undo):
+            self.undo.append(lambda: stored.sql(undo))
+            stored.sql(statement)
+
+        def flip(self, path, offset):
+            old = path.read_bytes()
+            self.undo.append(lambda: path.write_bytes(old))
+            path.write_bytes(old[:offset] + bytes([old[offset] ^ 0x40]) + old[offset + 1:])
+    damage = Damage()
+    damage.undo = []
+    yield damage
+    for one in reversed(damage.undo):
+        one()
+
+
+def verify(system, *words):
+    done = system.ampel("verify", *words, check=False)
+    assert done.stderr == ""
+    return done.returncode, [line for line in done.stdout.splitlines() if line.startswith("problem: ")], done.stdout
+
+
+def test_what_was_stored_in_order_agrees_exactly(stored):
+    status, problems, said = verify(stored, "--exact")
+    assert (status, problems) == (0, [])
+    counted = re.search(r"(\d+) pages, (\d+) accounts, (\d+) violations, (\d+) windows", said)
+    assert all(int(number) > 0 for number in counted.groups()), said
+    assert int(counted[2]) == int(stored.sql("select count(*) from ampel.rating"))
+    assert int(counted[3]) == int(stored.sql("select count(*) from ampel.violation"))
+    assert f"compared: {counted[2]} rating rows, {counted[2]} with history" in said
+    assert int(re.search(r"(\d+) records", said)[1]) > 10
+
+
+def test_a_flipped_byte_in_a_page_is_named(stored, damaged):
+    row = "from ampel.page where length(bytes) > 100 order by partition, page limit 1"
+    partition, page = stored.sql(f"select partition || ' ' || page {row}").split()
+    change = "update ampel.page set bytes = set_byte(bytes, 60, get_byte(bytes, 60) # 1) " \
+             f"where partition = {partition} and page = {page}"
+    damaged.sql(change, change)
+    status, problems, _ = verify(stored)
+    assert status == 1 and problems == [f"problem: partition {partition}: page {page}: checksum: the page is damaged"]
+
+
+def test_a_page_that_is_gone_is_noticed(stored, damaged):
+    partition = stored.sql("select partition from ampel.page order by partition limit 1")
+    damaged.sql(f"create table public.kept as select * from ampel.page where partition = {partition}; "
+                f"delete from ampel.page where partition = {partition}",
+                "insert into ampel.page select * from public.kept; drop table public.kept")
+    status, problems, _ = verify(stored)
+    assert status == 1 and problems == [f"problem: partition {partition}: pages are missing"]
+
+
+ACCOUNT = "(tenant, seller, marketplace) = (select tenant, seller, marketplace from ampel.rating where %s " \
+          "order by seller limit 1)"
+
+
+@pytest.mark.parametrize("change, undo, words", [
+    ("score = score + 1", "score = score - 1", "score is"),
+    ("orders = orders + 200", "orders = orders - 200", "orders is"),
+    ("deducted = deducted + 1", "deducted = deducted - 1", "deducted is"),
+    ("risk = 'elevated' || risk", "risk = substr(risk, 9)", "risk is elevated"),
+    ("caps = caps - 'restricted'", "caps = caps || '{\"restricted\": 0}'", "repeats"),
+])
+def test_a_changed_rating_row_is_named(stored, damaged, change, undo, words):
+    where = ACCOUNT % "restricted_count = 0 and score < 1000"
+    name = stored.sql(f"select tenant || '/' || seller || '/' || marketplace from ampel.rating where {where}")
+    damaged.sql(f"update ampel.rating_row set {change} where {where}",
+                f"update ampel.rating_row set {undo} where tenant || '/' || seller || '/' || marketplace = '{name}'")
+    status, problems, _ = verify(stored)
+    assert status == 1 and len(problems) == 1, problems
+    assert f"rating of {name}: " in problems[0] and words in problems[0]
+
+
+def test_an_order_count_inside_its_block_is_a_problem_only_if_it_is_to_be_exact(stored, damaged):
+    where = ACCOUNT % "orders % 200 between 1 and 150"
+    name = stored.sql(f"select seller from ampel.rating where {where}")
+    damaged.sql(f"update ampel.rating_row set orders = orders + 1 where {where}",
+                f"update ampel.rating_row set orders = orders - 1 where seller = '{name}'")
+    status, problems, said = verify(stored)
+    assert (status, problems) == (0, []) and "1 rating rows wait for their order counts" in said
+    status, problems, _ = verify(stored, "--exact")
+    assert status == 1 and len(problems) == 1 and "orders is" in problems[0]
+
+
+def test_rows_that_are_missing_or_too_many_are_named(stored, damaged):
+    damaged.sql("create table public.kept as select * from ampel.rating_row order by seller limit 1; "
+                "delete from ampel.rating_row using public.kept as k where rating_row.seller = k.seller",
+                "insert into ampel.rating_row select * from public.kept; drop table public.kept")
+    damaged.sql("insert into ampel.rating_row select tenant, 'NOBODY', marketplace, partition, score, status, risk, orders, "
+                "order_points, deducted, criticals, caps, as_of, rules_version from ampel.rating_row limit 1",
+                "delete from ampel.rating_row where seller = 'NOBODY'")
+    status, problems, _ = verify(stored)
+    assert status == 1 and len(problems) == 2
+    assert any("the row is missing" in one for one in problems)
+    assert any("/NOBODY/" in one and "has this account" in one for one in problems)
+
+
+def test_a_violation_row_that_differs_is_gone_or_is_too_many_is_named(stored, damaged):
+    key = stored.sql("select id from ampel.violation where state = 'open' group by id having count(*) = 1 order by id limit 1")
+    damaged.sql(f"update ampel.violation_row set state = 'approved' where id = '{key}'",
+                f"update ampel.violation_row set state = 'open' where id = '{key}'")
+    status, problems, _ = verify(stored)
+    assert status == 1 and len(problems) == 1 and f"violation {key} of" in problems[0] and "state differs" in problems[0]
+    damaged.sql(f"update ampel.violation_row set id = id || 'x' where id = '{key}'",
+                f"update ampel.violation_row set id = '{key}' where id = '{key}x'")
+    status, problems, _ = verify(stored)
+    assert status == 1 and len(problems) == 2
+    assert any(f"{key}x of" in one and "no page has it" in one for one in problems)
+    assert any(f"{key} of" in one and "the row is missing" in one for one in problems)
+
+
+def test_a_history_that_tells_another_score_is_named(stored, damaged):
+    last = "number = (select max(number) from ampel.history_row)"
+    damaged.sql(f"update ampel.history_row set score = score + 1 where {last}",
+                f"update ampel.history_row set score = score - 1 where {last}")
+    status, problems, _ = verify(stored)
+    assert status == 1 and len(problems) == 1 and "history of" in problems[0]
+
+
+def segments(system):
+    return sorted((system.folder / "journal").glob("0*.log"))
+
+
+def test_a_damaged_record_is_named_with_file_and_offset(stored, damaged):
+    path = segments(stored)[-1]
+    damaged.flip(path, 4096 + 32 + 60)
+    status, problems, _ = verify(stored)
+    assert status == 1
+    assert problems[0].startswith(f"problem: journal: {path.name}: offset 4128 (position "), problems
+    assert "the record is damaged, and more follows it" in problems[0]
+    again = stored.ampel("verify", check=False)
+    assert again.returncode == 1, "verifying changes nothing"
+
+
+def test_a_journal_that_ends_before_the_stored_position_is_noticed(stored, damaged):
+    partition = stored.sql("select partition from ampel.page order by partition limit 1")
+    damaged.sql(f"update ampel.partition set position = position + 1000000000 where partition = {partition}",
+                f"update ampel.partition set position = position - 1000000000 where partition = {partition}")
+    status, problems, _ = verify(stored)
+    assert status == 1 and len(problems) == 1 and "but the journal ends at" in problems[0]
+
+
+def test_other_rules_are_refused_by_name_and_the_same_name_with_other_rules_is_noticed(stored, tmp_path):
+    text = (GOLDEN.parents[1] / "deploy/rules/amazon.yaml").read_text()
+    other = tmp_path / "other.yaml"
+    other.write_text(text.replace("version: amazon-1", "version: other-9"))
+    status, problems, _ = verify(stored, "--rules", other)
+    assert status == 1 and all("stored with the rules amazon-1, verified with other-9" in one for one in problems)
+    other.write_text(text.replace("start: 200", "start: 201"))
+    status, problems, _ = verify(stored, "--rules", other)
+    assert status == 1 and any("its page shows score" in one for one in problems)
+
+
+def test_while_a_worker_runs_the_database_alone_is_checked_and_stays_whole(stored):
+    stored.start(*FLAGS)
+    status, problems, said = verify(stored)
+    assert (status, problems) == (0, []) and "a worker uses the journal: it is left out" in said
+    stored.stop()
+    assert verify(stored, "--exact")[0] == 0
+
+
+def test_a_database_that_is_away_is_a_failure_and_no_problem_of_the_data(stored):
+    done = stored.ampel("verify", "--database", "postgresql://127.0.0.1:1/none", check=False)
+    assert done.returncode == 3 and done.stderr.startswith("ampel verify: ")
