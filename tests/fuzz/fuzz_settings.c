@@ -42,8 +42,9 @@ static void check_same(const struct ampel_settings *left, const struct ampel_set
 }
 
 static void check_bounds(const struct ampel_settings *settings) {
-#define BOUND_TEXT(name, least, greatest) \
-    AMPEL_ASSERT(strlen(settings->name) >= least && strlen(settings->name) <= greatest);
+#define BOUND_TEXT(name, least, greatest)                      \
+    AMPEL_ASSERT((int64_t)strlen(settings->name) >= (least) && \
+                 (int64_t)strlen(settings->name) <= (greatest));
 #define BOUND_CHOICE(name, least, greatest) AMPEL_ASSERT(settings->name[0] != 0);
 #define BOUND_INTEGER(name, least, greatest) \
     AMPEL_ASSERT(settings->name >= least && settings->name <= greatest);
