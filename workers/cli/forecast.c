@@ -146,8 +146,8 @@ static bool people_print(const struct forecast *forecast) {
     printf("\n");
     ampel_chart_print(&chart, columns);
     printf("\n");
+    if (forecast->keep_orders) printf("  drawn and listed with orders as in the last 28 days; without any more it\n");
     turns_print(forecast);
-    if (forecast->keep_orders) printf("  drawn and listed with orders as in the last 28 days\n");
     int64_t limit = forecast->limit;
     if (limit < 0) limit = isatty(STDOUT_FILENO) == 1 ? STEPS_SHOWN : 0;
     uint32_t shown = limit == 0 || limit > forecast->count ? forecast->count : (uint32_t)limit;
