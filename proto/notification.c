@@ -1,4 +1,4 @@
-/* Notifications: ORDER_CHANGE and ACCOUNT_STATUS_CHANGED. The marketplace writes the keys of some
+/* Notifications: ORDER_CHANGE, ACCOUNT_STATUS_CHANGED and LISTINGS_ITEM_ISSUES_CHANGE. The marketplace writes the keys of some
    types as "NotificationType", of others as "notificationType"; either is read everywhere. */
 #include <stdio.h>
 #include <string.h>
@@ -234,6 +234,82 @@ static bool read_order_change(struct notification *notification, ampel_document_
            count_order(notification, sink, &order);
 }
 
+/* ---- LISTINGS_ITEM_ISSUES_CHANGE ------------------------------------------------------------- */
+
+/* Of the event's extras, so that the texts of a listing and its actions fit together. */
+#define ACTIONS_BYTES_MAX 512
+
+/* The actions joined by commas, as an event keeps them. */
+static bool read_actions(struct notification *notification, const struct ampel_json *actions,
+                         char bytes[ACTIONS_BYTES_MAX], struct ampel_text *out) {
+    static const char path[] = "Payload.EnforcementActions";
+    uint32_t size = 0;
+    *out = (struct ampel_text){bytes, 0};
+    if (absent(actions)) return true;
+    if (ampel_json_kind(actions) != AMPEL_JSON_ARRAY)
+        return ampel_document_fail_kind(&notification->writer, path, "a list", actions);
+    for (uint32_t i = 0; i < ampel_json_count(actions); i++) {
+        struct ampel_text action;
+        if (!ampel_json_text(ampel_json_at(actions, i), &action) || !ampel_id_valid(action, false) ||
+            memchr(action.bytes, ',', action.size) != NULL)
+            return ampel_document_fail(&notification->writer, path,
+                                       "must hold names of 1 to 64 characters without spaces or commas");
+        if (size + action.size + 1 > ACTIONS_BYTES_MAX)
+            return ampel_document_fail(&notification->writer, path, "has too many names");
+        if (size > 0) bytes[size++] = ',';
+        memcpy(bytes + size, action.bytes, action.size);
+        size += action.size;
+    }
+    out->size = size;
+    return true;
+}
+
+static bool put_extra(struct notification *notification, enum ampel_extra_tag tag, struct ampel_text text) {
+    return text.size == 0 || ampel_extras_put_text(&notification->writer.extras, tag, text) ||
+           ampel_document_fail(&notification->writer, "Payload", "has too much text");
+}
+
+/* A seller's own SKU may hold spaces and is then no id: the ASIN names the listing as well. */
+static bool read_listing(struct notification *notification, struct ampel_text *asin, struct ampel_text *sku) {
+    if (!read_text_if_any(notification, member(notification->payload, "Asin"), "Payload.Asin", asin) ||
+        !read_text_if_any(notification, member(notification->payload, "Sku"), "Payload.Sku", sku))
+        return false;
+    if (asin->size > 0 && !ampel_id_valid(*asin, false))
+        return ampel_document_fail(&notification->writer, "Payload.Asin", "must be an id without spaces");
+    if (ampel_id_valid(*sku, false)) return true;
+    if (asin->size == 0)
+        return ampel_document_fail(&notification->writer, "Payload.Sku",
+                                   "must be an id without spaces where there is no Asin");
+    *sku = (struct ampel_text){NULL, 0};
+    return true;
+}
+
+static bool read_listing_issues(struct notification *notification, ampel_document_sink sink) {
+    const struct ampel_json *payload = notification->payload;
+    struct ampel_text id, seller, marketplace, asin, sku, actions;
+    char bytes[ACTIONS_BYTES_MAX];
+    int64_t at_ms;
+    if (!read_id(notification, &id)) return false;
+    if (delivered_before(notification, id)) return true;
+    if (!read_time(notification, member(notification->root, "EventTime"), "EventTime", &at_ms) ||
+        !read_text_if_any(notification, member(payload, "SellerId"), "Payload.SellerId", &seller) ||
+        !read_text_if_any(notification, member(payload, "MarketplaceId"), "Payload.MarketplaceId",
+                          &marketplace) ||
+        !read_listing(notification, &asin, &sku) ||
+        !read_actions(notification, member(payload, "EnforcementActions"), bytes, &actions) ||
+        !reserve(notification))
+        return false;
+    /* Neither an issue nor an action is left: the listing is well again. */
+    if (actions.size == 0 && ampel_json_count(member(payload, "Severities")) == 0) return skip(notification);
+    ampel_document_event(&notification->writer, AMPEL_EVENT_HINT, at_ms);
+    if (!put_extra(notification, AMPEL_EXTRA_ASIN, asin) || !put_extra(notification, AMPEL_EXTRA_SKU, sku) ||
+        !put_extra(notification, AMPEL_EXTRA_ACTIONS, actions) ||
+        !judge_then_tell(notification, sink, seller, marketplace, "Payload"))
+        return false;
+    remember_id(notification, id, at_ms);
+    return true;
+}
+
 /* ---- any ------------------------------------------------------------------------------------ */
 
 static bool read_notification(struct notification *notification, ampel_document_sink sink) {
@@ -243,13 +319,17 @@ static bool read_notification(struct notification *notification, ampel_document_
     if (!read_text(notification, member(notification->root, "NotificationType"), "NotificationType",
                    &type))
         return false;
-    bool order = ampel_text_is(type, "ORDER_CHANGE");
-    if (!order && !ampel_text_is(type, "ACCOUNT_STATUS_CHANGED")) return skip(notification);
+    bool (*read)(struct notification *, ampel_document_sink) =
+        ampel_text_is(type, "ORDER_CHANGE")                  ? read_order_change
+        : ampel_text_is(type, "ACCOUNT_STATUS_CHANGED")      ? read_account_status
+        : ampel_text_is(type, "LISTINGS_ITEM_ISSUES_CHANGE") ? read_listing_issues
+                                                             : NULL;
+    if (read == NULL) return skip(notification);
     notification->payload = member(notification->root, "Payload");
     if (ampel_json_kind(notification->payload) != AMPEL_JSON_OBJECT)
         return ampel_document_fail_kind(&notification->writer, "Payload", "an object",
                                         notification->payload);
-    return order ? read_order_change(notification, sink) : read_account_status(notification, sink);
+    return read(notification, sink);
 }
 
 bool ampel_document_notification(struct ampel_text json,

@@ -1,5 +1,7 @@
 """Files in, files out, without a worker: replay, pictures, the agency's own lists."""
 
+import csv
+import io
 import json
 import os
 import subprocess
@@ -7,7 +9,7 @@ import time
 
 import pytest
 
-from system import BIN, GOLDEN
+from system import BIN, GOLDEN, wait_until
 
 AS_OF = "2026-10-01T12:34:56.789Z"
 DAY_MS = 86_400_000
@@ -117,3 +119,167 @@ def test_people_read_a_replay_as_they_read_watch(ampel):
     assert "colour_changed" in done.stdout and "because of violation v1 (listing_policy)" in done.stdout
     assert "because a violation left the window: v1" in done.stdout
     assert "score  " not in done.stdout
+
+
+# ---- violation lists
+
+HEADER = ("ASIN,Product Title,Issue Type,At Risk Sales,Impact,Status,Date Opened,Date Resolved,Action Taken,"
+          "Next Steps,Notes")
+ROWS = [
+    'B0LAMP0001,"Lamp, brass",Received Intellectual Property Complaints,"$1,234.56",High - Repeat violation,Submitted,'
+    '2026-08-01,,"wrote to ""Lux""",wait,"first line\nsecond line"',
+    'B0LAMP0001,"Lamp, brass",Received Intellectual Property Complaint,"1.234,56 €",High,Waiting on Client,08/15/2026,,,,',
+    "B0LAMP0002,Shade,listing policy violations,,Low,Resolved,1.9.2026,3 Sep 2026,,,",
+    'B0LAMP0003,Bulb,Restricted Product Policy Violations,-,No impact,Ignored,"Sep 5, 2026 2:30 PM",,,,',
+    "B0LAMP0003,Bulb,Restricted Product Policy Violations,,,Acknowledged,5. September 2026,2026-09-05T18:00:00+02:00,,,",
+]
+ACCOUNT = ["--account", "nordlicht/A1SELLER/A1PA6795UKMFR9"]
+
+
+def list_events(ampel, *words, text=None, status=0):
+    done = ampel("import", "violations", "-", *ACCOUNT, *words, stdin=text or "\n".join([HEADER, *ROWS]), status=status)
+    return lines(done.stdout), done.stderr
+
+
+def test_a_violation_list_becomes_events(ampel):
+    events, told = list_events(ampel)
+    violations = [event for event in events if event["type"] == "violation"]
+    assert [(event["policy"], event.get("severity"), event["at"], event.get("at_risk_sales"), event["asin"])
+            for event in violations] == [
+        ("received_ip_complaint", "high", "2026-08-01T00:00:00.000Z", "1234.56", "B0LAMP0001"),
+        ("received_ip_complaint", "high", "2026-08-15T00:00:00.000Z", "1234.56", "B0LAMP0001"),
+        ("listing_policy", "low", "2026-09-01T00:00:00.000Z", None, "B0LAMP0002"),
+        ("restricted_product", "none", "2026-09-05T14:30:00.000Z", None, "B0LAMP0003"),
+        ("restricted_product", None, "2026-09-05T00:00:00.000Z", None, "B0LAMP0003"),
+    ]
+    ids = [event["id"] for event in violations]
+    assert len(set(ids)) == 5
+    states = {event["id"]: (event["state"], event["at"]) for event in events if event["type"] == "violation_state"}
+    assert states == {ids[0]: ("appealed", "2026-08-01T00:00:00.000Z"), ids[2]: ("approved", "2026-09-03T00:00:00.000Z"),
+                      ids[4]: ("acknowledged", "2026-09-05T16:00:00.000Z")}
+    assert "8 events, 0 rows broken" in told
+
+
+def test_the_same_list_again_changes_nothing(ampel):
+    first, _ = list_events(ampel)
+    again, _ = list_events(ampel, text="\n".join([HEADER, *reversed(ROWS)]))
+    key = lambda event: json.dumps(event, sort_keys=True)  # noqa: E731
+    assert sorted(map(key, first)) == sorted(map(key, again))
+
+
+def test_two_violations_of_one_product_type_and_day_stay_two(ampel):
+    events, _ = list_events(ampel, text="\n".join([HEADER, ROWS[0].split("\n")[0].replace('"first line', ""),
+                                                   ROWS[0].split("\n")[0].replace('"first line', "")]))
+    ids = [event["id"] for event in events if event["type"] == "violation"]
+    assert len(ids) == 2 and ids[1] == ids[0] + "-2"
+
+
+@pytest.mark.parametrize("row, named", [
+    ("B1,,Strange Thing,,Low,Working,2026-09-01", "2: column 3, Issue Type: 'Strange Thing' is no known policy"),
+    ("B1,,Other,,Lowish,Working,2026-09-01", "2: column 5, Impact: 'Lowish' is no known impact"),
+    ("B1,,Other,,Low,Lost,2026-09-01", "2: column 6, Status: 'Lost' is no known status"),
+    ("B1,,Other,,Low,Working,03/04/2026", "2: column 7, Date Opened: '03/04/2026' may be two dates"),
+    ("B1,,Other,,Low,Working,31.9.2026", "2: column 7, Date Opened: '31.9.2026' is no date"),
+    ("B1,,Other,,Low,Working,", "2: column 7, Date Opened: is missing"),
+    ("B1,,Other,,Low,Resolved,2026-09-01", "2: column 8, Date Resolved: is missing"),
+    ("B1,,Other,,Low,Resolved,2026-09-02,2026-09-01", "Date Resolved: '2026-09-01' lies before Date Opened"),
+    ("B1,,Other,1.2k,Low,Working,2026-09-01", "2: column 4, At Risk Sales: '1.2k' is no amount of money"),
+    ("B 1,,Other,,Low,Working,2026-09-01", "2: column 1, ASIN: 'B 1' must be"),
+    ("B1,,Other,,Low,Working,2026-09-01,,,,,,x", "2: the row has more cells than the header"),
+    ('B1,"x', "2: column 2: the quote is never closed"),
+])
+def test_a_broken_row_is_named_and_the_others_go_on(ampel, row, named):
+    good = "B2,,Other,,Low,Working,2026-09-01"
+    events, told = list_events(ampel, text="\n".join([HEADER, row] + ([good] if '"' not in row else [])), status=1)
+    assert named in told
+    assert [event["asin"] for event in events] == ([] if '"' in row else ["B2"])
+
+
+def test_other_headers_and_words_are_mapped_and_what_is_not_read_is_said(ampel, tmp_path):
+    (tmp_path / "ours.txt").write_text("# our sheet\nArt = Issue Type\nseit = Date Opened\nStand = Status\n"
+                                       "Issue Type: Markenrecht = suspected_ip\nStatus: Erledigt = approved\n")
+    text = "ASIN;Art;seit;Stand;Kunde\nB1;Markenrecht;1.9.2026;Erledigt;Lux\n"
+    events, told = list_events(ampel, "--mapping", "ours.txt", "--at", "2026-09-20T00:00:00Z", text=text)
+    assert [(event["type"], event["at"]) for event in events] == [
+        ("violation", "2026-09-01T00:00:00.000Z"), ("violation_state", "2026-09-20T00:00:00.000Z")]
+    assert "nothing is read from the column 'Kunde'" in told
+    (tmp_path / "wrong.txt").write_text("\nArt = Issue Kind\n")
+    done = ampel("import", "violations", "-", *ACCOUNT, "--mapping", "wrong.txt", stdin=text, status=2)
+    assert "wrong.txt:2: 'Issue Kind' is no column" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["report", "notification", "violations"])
+@pytest.mark.parametrize("text", ["", "[]", "\n\n"])
+def test_an_empty_file_is_said_to_be_empty(ampel, kind, text):
+    if (kind, text) == ("violations", "[]"):
+        text = HEADER
+    done = ampel("import", kind, "-", *ACCOUNT, stdin=text, status=1)
+    assert "there is no" in done.stderr or "the list is empty" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("name", ["edges", "mixed", "heavy"])
+def test_an_exported_list_brings_every_violation_back(ampel, tmp_path, name):
+    """Violations alone: the same ids, ranks and points; a state keeps its time where it gives points back."""
+    lone = [line for line in (GOLDEN / f"{name}.events.jsonl").read_text().splitlines()
+            if json.loads(line)["type"] in ("violation", "violation_state")]
+    (tmp_path / "lone.jsonl").write_text("\n".join(lone) + "\n")
+    ampel("export", "violations", "lone.jsonl", "--as-of", AS_OF, "-o", "list.csv")
+    events = ampel("import", "violations", "list.csv").stdout
+    score = ["--as-of", AS_OF, "--format", "jsonl", "--set", "repeat.anchor=rerank"]
+
+    def known(text):
+        return {account_of(line): {v["id"]: v["points"] for v in line["violations"]} for line in lines(text)}
+    before = known(ampel("score", "lone.jsonl", *score).stdout)
+    after = known(ampel("score", "-", *score, stdin=events).stdout)
+    assert sum(map(len, before.values())) > 0
+    assert after == {account: before[account] for account in after}
+    assert all(not violations for account, violations in before.items() if account not in after)
+    again = ampel("score", "lone.jsonl", "-", *score, stdin=events).stdout
+    assert again == ampel("score", "lone.jsonl", *score).stdout, "a list of what is known adds nothing"
+
+
+def test_the_database_gives_the_list_that_files_give(system, ampel, tmp_path):
+    system.start()
+    (tmp_path / "events.jsonl").write_text((GOLDEN / "basics.events.jsonl").read_text())
+    system.ampel("feed", tmp_path / "events.jsonl", "--producer", "t")
+    expected = ampel("export", "violations", GOLDEN / "basics.events.jsonl", "--as-of", AS_OF).stdout
+
+    def stored():
+        done = system.ampel("export", "violations", "--tenant", "demo", check=False)
+        return done.stdout if len(done.stdout.splitlines()) == len(expected.splitlines()) else None
+    text = wait_until(stored, what="every violation in the database")
+
+    def known(text):
+        return sorted((row["Account"], row["Violation ID"], row["Issue Type"], row["Status"], row["Date Opened"])
+                      for row in csv.DictReader(io.StringIO(text)))
+    assert known(text) == known(expected) and len(known(text)) > 20
+
+
+def listing_issue(**payload):
+    return json.dumps({"NotificationType": "LISTINGS_ITEM_ISSUES_CHANGE", "EventTime": "2026-09-05T18:59:30.194Z",
+                       "NotificationMetadata": {"NotificationId": payload.pop("id", "n1")},
+                       "Payload": {"SellerId": "A1SELLER", "MarketplaceId": "A1PA6795UKMFR9", **payload}})
+
+
+def test_a_listings_issue_becomes_a_hint_once(ampel):
+    told = {"Asin": "B0LAMP0001", "Sku": "LAMP 1", "Severities": ["ERROR"],
+            "EnforcementActions": ["SEARCH_SUPPRESSED", "LISTING_SUPPRESSED"]}
+    text = "\n".join([listing_issue(**told), listing_issue(**told),
+                      listing_issue(id="n2", Asin="B0LAMP0002", Sku="L2", Severities=["WARNING"]),
+                      listing_issue(id="n3", Asin="B0LAMP0002", Sku="L2", Severities=[], EnforcementActions=[])])
+    done = ampel("import", "notification", "-", "--account", "nordlicht/", stdin=text)
+    hints = lines(done.stdout)
+    assert [(hint["type"], hint["asin"], hint.get("sku"), hint.get("actions")) for hint in hints] == [
+        ("hint", "B0LAMP0001", None, ["SEARCH_SUPPRESSED", "LISTING_SUPPRESSED"]),
+        ("hint", "B0LAMP0002", "L2", None)]
+    assert hints[0]["at"] == "2026-09-05T18:59:30.194Z"
+    assert "2 events, 1 duplicates, 1 documents of no interest, 0 broken" in done.stderr
+
+
+@pytest.mark.parametrize("payload, named", [
+    ({"Sku": "with space"}, "Payload.Sku"), ({"Asin": "B1", "EnforcementActions": "X"}, "Payload.EnforcementActions"),
+    ({"Asin": "B1", "EnforcementActions": ["a,b"]}, "Payload.EnforcementActions"), ({"Asin": "B 1"}, "Payload.Asin")])
+def test_a_broken_listings_issue_is_named(ampel, payload, named):
+    done = ampel("import", "notification", "-", "--account", "nordlicht/", stdin=listing_issue(**payload), status=1)
+    assert named in done.stderr and done.stdout == ""

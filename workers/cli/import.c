@@ -9,23 +9,26 @@
 #include "proto/text.h"
 #include "workers/cli/command.h"
 #include "workers/cli/environment.h"
+#include "workers/cli/file.h"
+#include "workers/cli/import_list.h"
 #include "workers/cli/options.h"
 
 #define PATH_BYTES 4096
-#define FILE_BYTES_MAX (UINT32_C(256) << 20)
 #define LINE_BYTES 8192
 /* Events older than two windows are refused as ancient anyway. */
 #define FORGET_AFTER_MS (2 * AMPEL_WINDOW_MS + AMPEL_DAY_MS)
 
 static const struct ampel_usage usage = {
     .command = "import",
-    .arguments = "report|notification FILE...",
+    .arguments = "report|notification|violations FILE...",
     .about =
-        "Reads seller performance reports, or notifications (ORDER_CHANGE, ACCOUNT_STATUS_CHANGED), one or many\n"
-        "in a file, and writes events as JSON Lines. Orders and notifications count once; with --memory also\n"
-        "over many runs. Unknown fields are no error; a broken one is named.",
+        "Reads seller performance reports, or notifications (ORDER_CHANGE, ACCOUNT_STATUS_CHANGED,\n"
+        "LISTINGS_ITEM_ISSUES_CHANGE), one or many in a file, or violation lists as CSV, and writes events as JSON\n"
+        "Lines. Orders and notifications count once; with --memory also over many runs. The same list again tells the\n"
+        "same violations. Unknown fields are no error; a broken one is named.",
     .examples = "  ampel import report r1.json --account nordlicht/A1SELLER/ --at 2026-10-01T06:00:00Z\n"
-                "  ampel import notification feed.json --account nordlicht/A1SELLER/A1PA6795UKMFR9 --feed\n",
+                "  ampel import notification feed.json --account nordlicht/A1SELLER/A1PA6795UKMFR9 --feed\n"
+                "  ampel import violations list.csv --account nordlicht/A1SELLER/A1PA6795UKMFR9 --mapping ours.txt\n",
 };
 
 struct importing {
@@ -36,6 +39,8 @@ struct importing {
     struct ampel_document_memory *memory;
     struct ampel_document_counts counts;
     uint32_t broken;
+    bool list; /* of violations */
+    struct ampel_list_options list_options;
 };
 
 static void event_write(void *context, const struct ampel_jsonl_event *event) {
@@ -47,55 +52,41 @@ static void event_write(void *context, const struct ampel_jsonl_event *event) {
     fwrite(line, 1, size, importing->out);
 }
 
-/* The whole file; NULL: said. Free it. */
-static char *file_read(const char *path, uint32_t *size) {
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-    char *bytes = NULL;
-    size_t have = 0, capacity = 1 << 16;
-    bool good = file != NULL;
-    while (good) {
-        char *grown = realloc(bytes, capacity);
-        AMPEL_ASSERT(grown != NULL);
-        bytes = grown;
-        size_t got = fread(bytes + have, 1, capacity - have, file);
-        have += got;
-        if (got == 0) break;
-        if (have == capacity) capacity *= 2;
-        if (have > FILE_BYTES_MAX) {
-            errno = EFBIG;
-            good = false;
-        }
-    }
-    if (good && ferror(file) != 0) good = false;
-    if (!good) fprintf(stderr, "ampel import: %s: %s\n", path, strerror(errno));
-    if (file != NULL && file != stdin) fclose(file);
-    if (good) {
-        *size = (uint32_t)have;
-        return bytes;
-    }
-    free(bytes);
-    return NULL;
+/* One document; what is wrong with it is said. */
+static void document_import(struct importing *importing, const char *path, struct ampel_text document,
+                            uint32_t line) {
+    struct ampel_error error = {0};
+    bool good = strcmp(importing->kind, "report") == 0
+                    ? ampel_document_report(document, importing->at_ms, &importing->account, event_write,
+                                            importing, &importing->counts, &error)
+                    : ampel_document_notification(document, &importing->account, importing->memory,
+                                                  event_write, importing, &importing->counts, &error);
+    if (good) return;
+    importing->broken++;
+    fprintf(stderr, "ampel import: %s:%u: %s%s%s\n", path, line + (error.line > 0 ? error.line - 1 : 0),
+            error.field, error.field[0] != 0 ? ": " : "", error.reason);
 }
 
 static bool file_import(struct importing *importing, const char *path) {
     uint32_t size;
-    char *bytes = file_read(path, &size);
+    char *bytes = ampel_file_read("import", path, &size);
     if (bytes == NULL) return false;
     struct ampel_document_cursor cursor = {0};
     struct ampel_text document;
-    uint32_t line;
+    uint32_t line, documents = 0;
+    if (importing->list) {
+        const struct ampel_import_list list = {path, &importing->list_options, event_write, importing};
+        ampel_import_list(&list, (struct ampel_text){bytes, size}, &importing->counts.events, &importing->broken);
+        free(bytes);
+        return true;
+    }
     while (ampel_document_next((struct ampel_text){bytes, size}, &cursor, &document, &line)) {
-        struct ampel_error error = {0};
-        bool good = strcmp(importing->kind, "report") == 0
-                        ? ampel_document_report(document, importing->at_ms, &importing->account, event_write,
-                                                importing, &importing->counts, &error)
-                        : ampel_document_notification(document, &importing->account, importing->memory,
-                                                      event_write, importing, &importing->counts, &error);
-        if (good) continue;
+        document_import(importing, path, document, line);
+        documents++;
+    }
+    if (documents == 0) {
         importing->broken++;
-        fprintf(stderr, "ampel import: %s:%u: %s%s%s\n", path,
-                line + (error.line > 0 ? error.line - 1 : 0), error.field, error.field[0] != 0 ? ": " : "",
-                error.reason);
+        fprintf(stderr, "ampel import: %s: there is no %s in it\n", path, importing->kind);
     }
     free(bytes);
     return true;
@@ -104,7 +95,7 @@ static bool file_import(struct importing *importing, const char *path) {
 static bool memory_load(struct ampel_document_memory *memory, const char *path) {
     if (access(path, F_OK) != 0) return true;
     uint32_t size;
-    char *bytes = file_read(path, &size);
+    char *bytes = ampel_file_read("import", path, &size);
     if (bytes == NULL) return false;
     struct ampel_error error = {0};
     bool good = ampel_document_memory_import(memory, (const uint8_t *)bytes, size, &error);
@@ -171,23 +162,29 @@ static int import_run(struct importing *importing, char **files, int files_count
     /* What was seen is remembered only once its events are safe. */
     if (status <= AMPEL_EXIT_REFUSED && memory_path != NULL && !memory_save(importing->memory, memory_path))
         status = AMPEL_EXIT_FAILED;
-    fprintf(stderr, "%u events, %u duplicates, %u documents of no interest, %u broken\n",
-            importing->counts.events, importing->counts.duplicates, importing->counts.skipped,
-            importing->broken);
+    if (importing->list)
+        fprintf(stderr, "%u events, %u rows broken\n", importing->counts.events, importing->broken);
+    else
+        fprintf(stderr, "%u events, %u duplicates, %u documents of no interest, %u broken\n",
+                importing->counts.events, importing->counts.duplicates, importing->counts.skipped,
+                importing->broken);
     return status == AMPEL_EXIT_OK && importing->broken > 0 ? AMPEL_EXIT_REFUSED : status;
 }
 
 int ampel_command_import(int argc, char **argv) {
-    const char *account = NULL, *memory_path = NULL;
+    const char *account = NULL, *memory_path = NULL, *mapping_path = NULL, *dates = NULL;
     bool feed = false;
     struct importing importing = {.at_ms = INT64_MIN};
     const struct ampel_option options[] = {
         {"account", 'a', AMPEL_OPTION_TEXT, &account, "T/S/M",
          "tenant/seller/marketplace, as far as documents do not name them"},
         {"at", 't', AMPEL_OPTION_TIME, &importing.at_ms, "TIME",
-         "when a report was made; default: the end of its latest range"},
+         "when a report was made (default: the end of its latest range), or a list was true"},
         {"memory", 'm', AMPEL_OPTION_TEXT, &memory_path, "FILE",
          "what was seen in earlier runs; default: AMPEL_IMPORT_MEMORY, else none"},
+        {"mapping", 0, AMPEL_OPTION_TEXT, &mapping_path, "FILE",
+         "violations: lines 'header = column', 'Issue Type: text = policy'; docs/DOCUMENTS.md"},
+        {"dates", 0, AMPEL_OPTION_TEXT, &dates, "ORDER", "violations: dmy or mdy, for dates such as 3/4/2026"},
         {"feed", 0, AMPEL_OPTION_FLAG, &feed, NULL, "send the events to the worker (kept in FILE.events.jsonl)"},
     };
     int words;
@@ -195,16 +192,24 @@ int ampel_command_import(int argc, char **argv) {
         ampel_options_read(&usage, options, AMPEL_ARRAY_COUNT(options), argc, argv, &words);
     if (result != AMPEL_OPTIONS_OK)
         return result == AMPEL_OPTIONS_HELP ? AMPEL_EXIT_OK : AMPEL_EXIT_USAGE;
-    if (words < 1 || (strcmp(argv[1], "report") != 0 && strcmp(argv[1], "notification") != 0))
-        return ampel_usage_wrong(&usage, "say what the files are: report or notification");
+    importing.list = words >= 1 && strcmp(argv[1], "violations") == 0;
+    if (words < 1 ||
+        (strcmp(argv[1], "report") != 0 && strcmp(argv[1], "notification") != 0 && !importing.list))
+        return ampel_usage_wrong(&usage, "say what the files are: report, notification or violations");
+    if (!importing.list && (mapping_path != NULL || dates != NULL))
+        return ampel_usage_wrong(&usage, "--mapping and --dates are for violations");
     if (words < 2) return ampel_usage_wrong(&usage, "no FILE is given");
     if (account != NULL && !account_read(account, &importing.account))
         return ampel_usage_wrong(&usage, "--account is tenant/seller/marketplace, not '%s'", account);
-    if (importing.account.tenant.size == 0)
+    if (importing.account.tenant.size == 0 && !importing.list)
         return ampel_usage_wrong(&usage, "documents name no tenant: give --account TENANT/...");
     if (feed && strcmp(argv[2], "-") == 0)
         return ampel_usage_wrong(&usage, "--feed needs a file: its events are kept beside it");
     importing.kind = argv[1];
+    importing.list_options = (struct ampel_list_options){.account = importing.account, .at_ms = importing.at_ms};
+    static struct ampel_list_mapping mapping;
+    if (!ampel_import_list_options(mapping_path, dates, &mapping, &importing.list_options))
+        return AMPEL_EXIT_USAGE;
     importing.memory = ampel_document_memory_open();
     AMPEL_ASSERT(importing.memory != NULL);
     int status = import_run(&importing, argv + 2, words - 1, feed,
