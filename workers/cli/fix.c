@@ -54,13 +54,12 @@ static void outcome_cell(struct ampel_table *table, const struct ampel_outlook_f
     ampel_table_cell(table, ampel_paint_of_colour(then->colour), "%d %+d", then->score, then->score - fix->now.score);
 }
 
-/* One name where both are the same, else both. */
-static void risks_cell(struct ampel_table *table, const struct ampel_outlook_outcome *first,
-                       const struct ampel_outlook_outcome *second, const char *between) {
-    bool same = first->risk == second->risk;
-    ampel_table_cell(table, ampel_paint_of_risk(first->risk), "%s%s%s",
-                     ampel_registry_name(AMPEL_REGISTRY_RISK, first->risk), same ? "" : between,
-                     same ? "" : ampel_registry_name(AMPEL_REGISTRY_RISK, second->risk));
+/* "at_risk>none", or one name where nothing changes. */
+static void risks_cell(struct ampel_table *table, const struct ampel_outlook_fix *fix) {
+    bool same = fix->now.risk == fix->approved.risk;
+    ampel_table_cell(table, ampel_paint_of_risk(fix->now.risk), "%s%s%s",
+                     ampel_registry_name(AMPEL_REGISTRY_RISK, fix->now.risk), same ? "" : ">",
+                     same ? "" : ampel_registry_name(AMPEL_REGISTRY_RISK, fix->approved.risk));
 }
 
 /* Euro and cents are the marketplace's matter; the number is shown whole. */
@@ -150,7 +149,9 @@ static void fixes_table(const struct ampel_outlook_fix *fixes, uint32_t count, c
             ampel_table_cell(table, AMPEL_PLAIN, "%" PRId64, fix->points);
         outcome_cell(table, fix, &fix->approved);
         outcome_cell(table, fix, &fix->acknowledged);
-        risks_cell(table, &fix->approved, &fix->acknowledged, "|");
+        ampel_table_cell(table, ampel_paint_of_risk(fix->approved.risk), "%s%s",
+                         ampel_registry_name(AMPEL_REGISTRY_RISK, fix->approved.risk),
+                         fix->acknowledged.risk == fix->approved.risk ? "" : "*");
         ampel_table_cell(table, AMPEL_DIM, "%u>%u", fix->now.next_rank, fix->approved.next_rank);
         if (fix->cap_group == AMPEL_CAP_GROUP_NONE)
             ampel_table_cell(table, AMPEL_DIM, "-");
@@ -167,7 +168,7 @@ static void fixes_table(const struct ampel_outlook_fix *fixes, uint32_t count, c
 }
 
 static void legend_print(void) {
-    printf("%sAPPROVED, ACKN.: score then, and gain; RISK: then, approved|acknowledged.\n"
+    printf("%sAPPROVED, ACKN.: score, gain. RISK: once approved (* acknowledged, another).\n"
            "NEXT: the rank of one more violation of the policy, now>once this is approved.\n"
            "CAP: repeats now>approved/limit. Acknowledging changes neither NEXT nor CAP.\n"
            "SALES: at risk, as reported. DAYS: until it leaves the window by itself.%s\n",
@@ -313,10 +314,11 @@ static void rows_table(const struct rows *rows, uint32_t shown, size_t skip) {
         const struct row *row = &rows->list[i];
         ampel_table_cell(table, AMPEL_PLAIN, "%s", row->account + skip);
         ampel_table_cell(table, AMPEL_PLAIN, "%s", row->id);
-        risks_cell(table, &row->fix.now, &row->fix.approved, ">");
+        risks_cell(table, &row->fix);
         outcome_cell(table, &row->fix, &row->fix.approved);
-        ampel_table_cell(table, ampel_paint_of_colour(row->fix.acknowledged.colour), "%+d",
-                         row->fix.acknowledged.score - row->fix.now.score);
+        ampel_table_cell(table, ampel_paint_of_colour(row->fix.acknowledged.colour), "%+d%s",
+                         row->fix.acknowledged.score - row->fix.now.score,
+                         row->fix.acknowledged.risk == row->fix.approved.risk ? "" : "*");
         sales_cell(table, row->fix.at_risk_sales_cents);
     }
     (void)ampel_table_print(table, 0);
@@ -363,8 +365,10 @@ static int portfolio_fix(const struct ampel_question *question, char *const *fil
         printf("%u accounts, nothing costs points\n", rows.accounts);
     else {
         rows_table(&rows, shown, tenant == NULL ? 0 : strlen(tenant) + 1);
-        printf("%s%u violations of %u accounts cost points%s%s\n", ampel_paint_start(AMPEL_DIM), rows.count,
-               rows.accounts, shown < rows.count ? "; --limit 0 shows all" : "", ampel_paint_end());
+        printf("%s%u violations of %u accounts cost points%s\n"
+               "RISK: now>approved. * acknowledged, another: repeats and caps stay.%s\n",
+               ampel_paint_start(AMPEL_DIM), rows.count, rows.accounts,
+               shown < rows.count ? "; --limit 0 shows all" : "", ampel_paint_end());
     }
     free(rows.list);
     return status;
