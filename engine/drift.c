@@ -158,7 +158,6 @@ bool ampel_engine_drift_next(const struct ampel_engine *engine, uint32_t slot, u
             .score = fact->points - fact->drift,
             .status = fact->code,
             .unexplained = (fact->marks & AMPEL_DRIFT_UNEXPLAINED) != 0,
-            .changed = (fact->marks & AMPEL_DRIFT_CHANGED) != 0,
         };
         *cursor = index + 1;
         return true;
@@ -281,7 +280,7 @@ bool ampel_drift_judge(struct ampel_engine *engine, uint32_t slot, struct ampel_
     for (; index < facts->count && facts->sorted[index]->type == AMPEL_EVENT_OBSERVED; index++) {
         struct ampel_fact *fact = facts->sorted[index];
         if ((fact->marks & AMPEL_DRIFT_NEW) == 0) continue;
-        fact->marks = AMPEL_DRIFT_CHANGED;
+        fact->marks = 0;
         ampel_account_dirty(&engine->accounts, slot, account, AMPEL_ROW_FACTS);
         if (fact->at_ms < engine->now_ms - AMPEL_DRIFT_LATE_MS) continue;
         if (fact->points >= 0) {

@@ -28,7 +28,6 @@ enum {
     AMPEL_DRIFT_NEW = 1, /* to be judged at the end of the step; never in a page */
     AMPEL_DRIFT_KNOWN = 2,
     AMPEL_DRIFT_UNEXPLAINED = 4,
-    AMPEL_DRIFT_CHANGED = 8, /* since the page was last cleaned */
     AMPEL_DRIFT_KEPT = AMPEL_DRIFT_KNOWN | AMPEL_DRIFT_UNEXPLAINED
 };
 

@@ -250,9 +250,6 @@ uint8_t ampel_engine_row_changed(const struct ampel_engine *engine, uint32_t slo
 
 static void account_clean(struct ampel_account *account) {
     uint8_t row = AMPEL_ROW_NUMBERS | AMPEL_ROW_ORDERS | AMPEL_ROW_VIOLATIONS | AMPEL_ROW_FACTS;
-    if ((account->flags & AMPEL_ROW_FACTS) != 0 && account->rare != NULL) {
-        ampel_facts_clean(account->rare->facts);
-    }
     if ((account->flags & AMPEL_ROW_VIOLATIONS) != 0 && account->violations != NULL) {
         for (uint32_t i = 0; i < account->violations->count; i++) {
             struct ampel_violation_hot *hot = &account->violations->hot[i];

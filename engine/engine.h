@@ -179,7 +179,6 @@ struct ampel_drift {
     int32_t observed, score;
     uint8_t status;   /* as the report says, AMPEL_CODE_NONE */
     bool unexplained; /* it changed since the report before, and no event explains it */
-    bool changed;     /* since the page was last cleaned */
 };
 /* Ascending by at. Walk as above. */
 AMPEL_MUST_CHECK bool ampel_engine_drift_next(const struct ampel_engine *engine, uint32_t slot,

@@ -211,14 +211,6 @@ uint32_t ampel_facts_first(const struct ampel_facts *facts, uint8_t type, int64_
     return low;
 }
 
-void ampel_facts_clean(struct ampel_facts *facts) {
-    if (facts == NULL) return;
-    for (uint32_t i = ampel_facts_first(facts, AMPEL_EVENT_OBSERVED, 0);
-         i < facts->count && facts->sorted[i]->type == AMPEL_EVENT_OBSERVED; i++) {
-        facts->sorted[i]->marks = (uint16_t)(facts->sorted[i]->marks & ~AMPEL_DRIFT_CHANGED);
-    }
-}
-
 /* ---- merging -------------------------------------------------------------------------------- */
 
 static enum ampel_outcome fact_merge(struct ampel_facts *facts, struct ampel_pool *pool,

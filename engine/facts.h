@@ -48,8 +48,6 @@ AMPEL_MUST_CHECK enum ampel_outcome ampel_facts_apply(struct ampel_facts **facts
 /* The first fact of a type whose at is not below at_ms, or behind all such; for types whose key
    begins with at. For profile any fact of the type with at_ms 0. */
 uint32_t ampel_facts_first(const struct ampel_facts *facts, uint8_t type, int64_t at_ms);
-/* No drift differs from its row any more. facts may be NULL. */
-void ampel_facts_clean(struct ampel_facts *facts);
 /* Drops what is older than two windows on that day; returns how many. *facts may become NULL. */
 uint32_t ampel_facts_forget(struct ampel_facts **facts, struct ampel_pool *pool, int64_t now_day);
 /* The event that stands for a fact. Extras are borrowed. */

@@ -15,6 +15,15 @@ struct ampel_rating_row {
     struct ampel_outlook_turns turns; /* what time alone brings (3.12); INT64_MAX: never */
 };
 
+/* Assurance, metrics and drift of one account; the lists are JSON. */
+struct ampel_beside_row {
+    struct ampel_text tenant, seller, marketplace;
+    struct ampel_text metrics, drifts, missing;
+    struct ampel_assurance assurance;
+    int64_t as_of_ms;
+    uint8_t banner;
+};
+
 struct ampel_violation_row {
     struct ampel_text tenant, seller, marketplace;
     struct ampel_violation violation; /* texts in the arena */
@@ -52,6 +61,8 @@ struct ampel_checkpoint {
     struct ampel_rating_row *ratings; /* sorted by account */
     uint32_t violations_count;
     struct ampel_violation_row *violations;
+    uint32_t beside_count;
+    struct ampel_beside_row *beside;
     uint32_t gone_count;
     struct ampel_violation_gone *gone;
     uint32_t refusals_count;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/page.h"
+#include "workers/checkpoint_beside.h"
 
 /* ---- gathered rows -------------------------------------------------------------------------- */
 
@@ -120,6 +121,8 @@ struct ampel_checkpoint_builder {
     uint32_t slots_count, slots_capacity;
     uint32_t *violated; /* whose violation rows changed */
     uint32_t violated_count, violated_capacity;
+    uint32_t *beside; /* whose assurance, metrics or drift changed */
+    uint32_t beside_count, beside_capacity;
 };
 
 struct ampel_checkpoint_builder *ampel_checkpoint_builder_open(void) {
@@ -139,6 +142,7 @@ void ampel_checkpoint_builder_close(struct ampel_checkpoint_builder *builder) {
     free(builder->raw);
     free(builder->slots);
     free(builder->violated);
+    free(builder->beside);
     free(builder);
 }
 
@@ -234,6 +238,12 @@ static bool choose_rows(struct building *building, uint32_t page) {
         if ((changed & AMPEL_ROW_VIOLATIONS) != 0 &&
             !push_slot(&builder->violated, &builder->violated_count, &builder->violated_capacity,
                        slot)) {
+            return false;
+        }
+        /* A violation that became known may be one that was missing. */
+        if ((changed & (AMPEL_ROW_FACTS | AMPEL_ROW_VIOLATIONS)) != 0 &&
+            ampel_beside_has_row(engine, slot) &&
+            !push_slot(&builder->beside, &builder->beside_count, &builder->beside_capacity, slot)) {
             return false;
         }
     }
@@ -381,6 +391,28 @@ static bool build_violations(struct building *building) {
     return true;
 }
 
+static bool build_beside(struct building *building) {
+    const struct ampel_checkpoint_builder *builder = building->builder;
+    struct ampel_checkpoint *checkpoint = building->checkpoint;
+    if (builder->beside_count == 0) return true;
+    size_t size = builder->beside_count * sizeof(checkpoint->beside[0]);
+    checkpoint->beside = ampel_arena_take(checkpoint->arena, size);
+    if (checkpoint->beside == NULL) return false;
+    building->size_bytes += size;
+    for (uint32_t i = 0; i < builder->beside_count; i++) {
+        uint32_t slot = builder->beside[i];
+        struct ampel_beside_row *row = &checkpoint->beside[i];
+        *row = (struct ampel_beside_row){0};
+        if (!copy_identity(building, slot, &row->tenant, &row->seller, &row->marketplace) ||
+            !ampel_beside_row(building->source->engine, slot, checkpoint->arena, row)) {
+            return false;
+        }
+        building->size_bytes += (uint64_t)row->metrics.size + row->drifts.size + row->missing.size;
+    }
+    checkpoint->beside_count = builder->beside_count;
+    return true;
+}
+
 /* Rows gathered since the last checkpoint go along; their texts are in the arena already. */
 static bool take_gathered(struct building *building) {
     struct ampel_gathered *gathered = building->source->gathered;
@@ -421,11 +453,12 @@ static bool build_all(struct building *building) {
     const struct ampel_checkpoint_source *source = building->source;
     building->builder->slots_count = 0;
     building->builder->violated_count = 0;
+    building->builder->beside_count = 0;
     if (!waiting_reserve(source->gathered, ampel_engine_accounts_count(source->engine)))
         return false;
     return build_meta(building) && build_pages(building) &&
            (!source->orders_rows || choose_waiting(building)) && build_ratings(building) &&
-           build_violations(building) && take_gathered(building);
+           build_violations(building) && build_beside(building) && take_gathered(building);
 }
 
 static void clean_pages(const struct building *building) {

@@ -79,6 +79,16 @@ static enum ampel_database_status store_violations(struct ampel_postgres *postgr
     return ampel_pq_run(postgres->pq, AMPEL_SQL_VIOLATION_MERGE, &partition, 1, error);
 }
 
+static enum ampel_database_status store_beside(struct ampel_postgres *postgres,
+                                               const struct ampel_checkpoint *checkpoint,
+                                               struct ampel_error *error) {
+    const struct ampel_pq_value partition = ampel_pq_int64(checkpoint->partition);
+    if (checkpoint->beside_count == 0) return AMPEL_DATABASE_OK;
+    enum ampel_database_status status = ampel_postgres_copy_beside(postgres, checkpoint, error);
+    if (status != AMPEL_DATABASE_OK) return status;
+    return ampel_pq_run(postgres->pq, AMPEL_SQL_BESIDE_MERGE, &partition, 1, error);
+}
+
 static enum ampel_database_status store_told(struct ampel_postgres *postgres,
                                              const struct ampel_checkpoint *checkpoint,
                                              struct ampel_error *error) {
@@ -125,6 +135,7 @@ static enum ampel_database_status store(struct ampel_postgres *postgres,
     if (status == AMPEL_DATABASE_OK) status = store_pages(postgres, checkpoint, error);
     if (status == AMPEL_DATABASE_OK) status = store_ratings(postgres, checkpoint, error);
     if (status == AMPEL_DATABASE_OK) status = store_violations(postgres, checkpoint, error);
+    if (status == AMPEL_DATABASE_OK) status = store_beside(postgres, checkpoint, error);
     if (status == AMPEL_DATABASE_OK) status = store_told(postgres, checkpoint, error);
     if (status == AMPEL_DATABASE_OK) status = store_refusals(postgres, checkpoint, error);
     return status;

@@ -16,6 +16,12 @@ create temporary table staging_violation (
     cleared_since timestamptz, expires_at timestamptz, rank integer, points bigint, points_given integer, rev integer,
     critical boolean, state_deducts boolean, incident text, asin text, sku text, at_risk_sales_cents bigint
 ) on commit delete rows;
+create temporary table staging_beside (
+    tenant text collate "C", seller text collate "C", marketplace text collate "C",
+    days_marked integer, days_below integer, days_to_lost integer, professional boolean, emergency_phone boolean,
+    eligible boolean, near boolean, today_below boolean, banner text, metrics jsonb, drifts jsonb, missing jsonb,
+    as_of timestamptz
+) on commit delete rows;
 create temporary table staging_gone (
     tenant text collate "C", seller text collate "C", marketplace text collate "C", id text collate "C"
 ) on commit delete rows;

@@ -245,6 +245,66 @@ static void a_violation_is_read_with_everything_known_of_it(void **state) {
     worker_close(worker);
 }
 
+static void what_stands_beside_the_score_is_read_through_its_views(void **state) {
+    (void)state;
+    struct worker *worker = worker_open(client_url());
+    struct ampel_parcel_loaded *loaded = claimed(worker, 0);
+    struct ampel_beside_row row = {
+        .tenant = sample_text("acme"),
+        .seller = sample_text("S1"),
+        .marketplace = sample_text("M1"),
+        .metrics = sample_text("[{\"name\":\"late\",\"at\":\"2026-10-01T00:00:00.000Z\","
+                               "\"value_ppm\":41000,\"target_ppm\":40000,"
+                               "\"condition\":\"less_than\",\"banner\":\"bad\"},"
+                               "{\"name\":\"odr\",\"at\":\"2026-10-01T00:00:00.000Z\","
+                               "\"state\":\"none\",\"banner\":\"no_data\"}]"),
+        .drifts = sample_text("[{\"at\":\"2026-10-01T00:00:00.000Z\",\"observed\":432,"
+                              "\"score\":440,\"drift\":-8,"
+                              "\"since\":\"2026-09-30T00:00:00.000Z\",\"drift_before\":0,"
+                              "\"unexplained\":true}]"),
+        .missing = sample_text("[{\"policy\":\"suspected_ip\","
+                               "\"at\":\"2026-10-01T00:00:00.000Z\",\"shown\":3,\"known\":1}]"),
+        .assurance = {.days_marked = 180,
+                      .days_below = 9,
+                      .days_to_lost = 2,
+                      .professional = true,
+                      .emergency_phone = true,
+                      .eligible = true,
+                      .near = true},
+        .as_of_ms = SAMPLE_AT_MS,
+        .banner = AMPEL_BANNER_BAD,
+    };
+    struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 1);
+    checkpoint.beside_count = 1;
+    checkpoint.beside = &row;
+    committed(worker, &checkpoint);
+    assert_string_equal(owner_ask("select eligible, near, days_marked, days_below, days_to_lost "
+                                  "from ampel.assurance"),
+                        "t|t|180|9|2");
+    assert_string_equal(
+        owner_ask("select name, value, target, condition, state, banner, account_banner "
+                  "from ampel.metric order by name"),
+        "late|0.041000|0.040000|less_than||bad|bad\nodr||||none|no_data|bad");
+    assert_string_equal(
+        owner_ask("select observed, score, drift, drift_before, unexplained from ampel.drift"),
+        "432|440|-8|0|t");
+    assert_string_equal(owner_ask("select policy, missing, shown, known from ampel.missing"),
+                        "suspected_ip|2|3|1");
+    /* The row of an account is one, and as it was written last. */
+    checkpoint = sample_checkpoint(loaded, 2);
+    checkpoint.position_old = 1;
+    row.assurance.eligible = false;
+    row.drifts = row.missing = sample_text("[]");
+    checkpoint.beside_count = 1;
+    checkpoint.beside = &row;
+    committed(worker, &checkpoint);
+    assert_string_equal(owner_ask("select eligible, (select count(*) from ampel.drift) "
+                                  "from ampel.assurance"),
+                        "f|0");
+    ampel_parcel_loaded_free(loaded);
+    worker_close(worker);
+}
+
 static void a_violation_forgotten_is_gone_unless_it_came_again(void **state) {
     (void)state;
     struct worker *worker = worker_open(client_url());
@@ -547,6 +607,7 @@ int main(void) {
                                fresh),
         cmocka_unit_test_setup(counts_of_caps_go_by_the_groups_names_not_by_their_places, fresh),
         cmocka_unit_test_setup(a_violation_is_read_with_everything_known_of_it, fresh),
+        cmocka_unit_test_setup(what_stands_beside_the_score_is_read_through_its_views, fresh),
         cmocka_unit_test_setup(a_violation_forgotten_is_gone_unless_it_came_again, fresh),
         cmocka_unit_test_setup(refusals_are_kept_with_any_sequence_and_counted, fresh),
         cmocka_unit_test_setup(checkpoints_update_a_partition_inside_its_block, fresh),
