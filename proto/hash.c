@@ -66,7 +66,7 @@ static uint8_t *put_text(uint8_t *to, struct ampel_text text) {
 }
 
 /* The severity is left out: it is what the rules make of the event, and other rules may read it
- * again. */
+ * again. Other rules may hold twice within a millisecond: the record that brought them tells them apart. */
 void ampel_hash_change(struct ampel_text tenant, struct ampel_text seller,
                        struct ampel_text marketplace, const struct ampel_change *change,
                        char out[AMPEL_CHANGE_ID_SIZE]) {
@@ -87,7 +87,8 @@ void ampel_hash_change(struct ampel_text tenant, struct ampel_text seller,
     *to++ = cause->code;
     ampel_store_i64(to, change->at_ms);
     ampel_store_i64(to + 8, cause->at_ms);
-    ampel_store_u64(to + 16, cause->sequence);
+    bool rules = cause->kind == AMPEL_CAUSE_RULES;
+    ampel_store_u64(to + 16, rules ? change->position : cause->sequence);
     to += 24;
 
     XXH128_canonical_t canonical;

@@ -7,6 +7,8 @@
        BATCH    tenant, producer, sequence, sent_at, backfill, refused summary; then each frame: partition, size,
                 accounts, columns (absent ones cost nothing), extras
        TICK     partitions u32[]: time passes for them
+       RULES    number u64, text size u32, 0 u32, the text of a rules file; then partitions u32[]: other rules hold for
+                them from this stamp on
 
    The position is the log's own count of bytes or offsets: whoever appends sets it. */
 #ifndef AMPEL_PROTO_RECORD_H
@@ -20,10 +22,12 @@
 extern "C" {
 #endif
 
-#define AMPEL_RECORD_VERSION 1
+/* The newest version known. RULES records carry it, so that a program that does not know them says NEWER; the others are
+   as in version 1 and carry that. */
+#define AMPEL_RECORD_VERSION 2
 #define AMPEL_RECORD_HEADER_BYTES 40
 
-enum ampel_record_kind { AMPEL_RECORD_BATCH = 1, AMPEL_RECORD_TICK = 2 };
+enum ampel_record_kind { AMPEL_RECORD_BATCH = 1, AMPEL_RECORD_TICK = 2, AMPEL_RECORD_RULES = 3 };
 
 struct ampel_record_header {
     uint32_t size;       /* of the whole record, header and padding included, a multiple of 8 */
@@ -52,6 +56,11 @@ AMPEL_MUST_CHECK bool ampel_record_encode_tick(struct ampel_record_builder *buil
                                                int64_t stamp_ms, const uint32_t *partitions,
                                                uint32_t partitions_count, const uint8_t **bytes,
                                                uint32_t *size);
+/* Other rules for all partitions. number: of the database's rules, never 0. text: as ampel_rules_file_decode takes it. */
+AMPEL_MUST_CHECK bool ampel_record_encode_rules(struct ampel_record_builder *builder,
+                                                int64_t stamp_ms, uint64_t number,
+                                                struct ampel_text text, const uint8_t **bytes,
+                                                uint32_t *size);
 /* Sets position and checksum in place; stamp_ms too, as the log may hold it back to keep stamps from going backwards.
    The one moment of sealing is just before the write. */
 void ampel_record_seal(uint8_t *bytes, uint64_t position, int64_t stamp_ms);
@@ -68,8 +77,8 @@ enum ampel_record_status {
 AMPEL_MUST_CHECK enum ampel_record_status ampel_record_check(const uint8_t *bytes, size_t size,
                                                              struct ampel_record_header *out);
 
-/* Walks the frames of a checked record; *cursor starts 0. accounts memory is the reader's, reused. TICK records
-   give frames without events, producer or accounts, one a partition. False at the end, or, with error filled
+/* Walks the frames of a checked record; *cursor starts 0. accounts memory is the reader's, reused. TICK and RULES
+   records give frames without events, producer or accounts, one a partition. False at the end, or, with error filled
    (error->reason not empty), where a frame inside is not what encode writes. */
 struct ampel_record_reader;
 struct ampel_record_reader *ampel_record_reader_open(void);
@@ -77,6 +86,11 @@ void ampel_record_reader_close(struct ampel_record_reader *reader);
 AMPEL_MUST_CHECK bool ampel_record_frame_next(struct ampel_record_reader *reader,
                                               const uint8_t *bytes, uint32_t *cursor,
                                               struct ampel_frame *out, struct ampel_error *error);
+
+/* Of a checked RULES record: its number and text (the record's). False: it is of another kind, or (error filled) not what
+   encode writes. */
+AMPEL_MUST_CHECK bool ampel_record_rules(const uint8_t *bytes, uint64_t *number,
+                                         struct ampel_text *text, struct ampel_error *error);
 
 /* Walks the partitions of a checked record alone, at little cost: which shards it concerns. *cursor starts 0. False at the
    end, or, with error filled, where the frames do not fill the record. */

@@ -12,6 +12,7 @@
                 refused events, zeros to a multiple of 8
        refused  event index u32, verdict u8, type u8, sizes u8 of field, seller, marketplace, id; 0
    u8[6], at_ms i64; the texts TICK     partition u32[frames], zeros to a multiple of 8
+       RULES    number u64, text size u32, 0 u32, text, zeros to a multiple of 8, then as TICK
 
    Wide columns come first, so that every number stands at a multiple of its size. */
 #ifndef AMPEL_PROTO_RECORD_LAYOUT_H
@@ -26,6 +27,8 @@
 #define FRAME_HEAD_BYTES       32
 #define REFUSED_HEAD_BYTES     24
 #define REFUSED_REMEMBERED_MAX 100
+#define RULES_HEAD_BYTES       16
+#define RULES_TEXT_BYTES_MAX   (UINT32_C(256) * 1024)
 
 /* Which of the columns that may be absent a frame has. */
 enum {

@@ -27,9 +27,11 @@ enum ampel_record_status ampel_record_check(const uint8_t *bytes, size_t size,
         ampel_hash_around(bytes, header.size, RECORD_CHECKSUM_OFFSET))
         return AMPEL_RECORD_DAMAGED;
     /* A version is believed only once the checksum holds: all versions share the header. */
-    if (header.version > AMPEL_RECORD_VERSION) return AMPEL_RECORD_NEWER;
-    if (header.version != AMPEL_RECORD_VERSION || header.frames_count > AMPEL_PARTITIONS_MAX ||
-        (header.kind != AMPEL_RECORD_BATCH && header.kind != AMPEL_RECORD_TICK))
+    bool early = header.kind == AMPEL_RECORD_BATCH || header.kind == AMPEL_RECORD_TICK;
+    uint16_t version = early ? 1 : AMPEL_RECORD_VERSION;
+    if (header.version > version) return AMPEL_RECORD_NEWER;
+    if (header.version != version || header.frames_count > AMPEL_PARTITIONS_MAX ||
+        header.kind < AMPEL_RECORD_BATCH || header.kind > AMPEL_RECORD_RULES)
         return AMPEL_RECORD_DAMAGED;
     *out = header;
     return AMPEL_RECORD_OK;
@@ -273,10 +275,36 @@ static bool next_of_batch(struct ampel_record_reader *reader, const uint8_t *byt
     return true;
 }
 
+/* Where the partitions of a TICK or RULES record stand; 0: its text does not fit it. */
+static uint64_t partitions_at(const uint8_t *bytes, uint32_t size) {
+    uint64_t at = AMPEL_RECORD_HEADER_BYTES;
+    if (ampel_load_u16(bytes + 6) != AMPEL_RECORD_RULES) return at;
+    if (size - at < RULES_HEAD_BYTES) return 0;
+    uint32_t text_size = ampel_load_u32(bytes + at + 8);
+    if (text_size > RULES_TEXT_BYTES_MAX) return 0;
+    at += RULES_HEAD_BYTES + record_padded(text_size);
+    return at <= size ? at : 0;
+}
+
+bool ampel_record_rules(const uint8_t *bytes, uint64_t *number, struct ampel_text *text,
+                        struct ampel_error *error) {
+    *error = (struct ampel_error){0};
+    if (ampel_load_u16(bytes + 6) != AMPEL_RECORD_RULES) return false;
+    if (partitions_at(bytes, ampel_load_u32(bytes + 8)) == 0)
+        return fail(error, "rules", "the text does not fit the record");
+    const uint8_t *head = bytes + AMPEL_RECORD_HEADER_BYTES;
+    if (ampel_load_u64(head) == 0) return fail(error, "rules", "the number is 0");
+    *number = ampel_load_u64(head);
+    *text = (struct ampel_text){(const char *)head + RULES_HEAD_BYTES, ampel_load_u32(head + 8)};
+    return true;
+}
+
 static bool next_of_tick(const uint8_t *bytes, uint32_t size, uint32_t frames_count,
                          uint32_t *cursor, struct ampel_frame *out, struct ampel_error *error) {
-    uint64_t end = AMPEL_RECORD_HEADER_BYTES + UINT64_C(4) * frames_count;
-    uint32_t at = *cursor == 0 ? AMPEL_RECORD_HEADER_BYTES : *cursor;
+    uint64_t first = partitions_at(bytes, size);
+    if (first == 0) return fail(error, "rules", "the text does not fit the record");
+    uint64_t end = first + UINT64_C(4) * frames_count;
+    uint32_t at = *cursor == 0 ? (uint32_t)first : *cursor;
     if (record_padded(end) != size) return fail(error, "tick", "the size does not fit");
     *cursor = at;
     if (at >= end) return false;
@@ -309,8 +337,11 @@ bool ampel_record_partition_next(const uint8_t *bytes, uint32_t *cursor, uint32_
     uint64_t size = ampel_load_u32(bytes + 8), frames_count = ampel_load_u32(bytes + 12);
     uint64_t at = *cursor == 0 ? AMPEL_RECORD_HEADER_BYTES : *cursor;
     if (error != NULL) *error = (struct ampel_error){0};
-    if (ampel_load_u16(bytes + 6) == AMPEL_RECORD_TICK) {
-        if (at >= AMPEL_RECORD_HEADER_BYTES + 4 * frames_count) return false;
+    if (ampel_load_u16(bytes + 6) != AMPEL_RECORD_BATCH) {
+        uint64_t first = partitions_at(bytes, (uint32_t)size);
+        if (first == 0) return fail(error, "rules", "the text does not fit the record");
+        if (*cursor == 0) at = first;
+        if (at >= first + 4 * frames_count) return false;
         if (at + 4 > size) return fail(error, "tick", "the size does not fit");
         *partition = ampel_load_u32(bytes + at);
         *cursor = (uint32_t)at + 4;

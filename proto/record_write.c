@@ -411,7 +411,7 @@ static void write_header(uint8_t *to, enum ampel_record_kind kind, uint32_t size
                          uint32_t frames_count, int64_t stamp_ms) {
     memset(to, 0, AMPEL_RECORD_HEADER_BYTES);
     ampel_store_u32(to, RECORD_MAGIC);
-    ampel_store_u16(to + 4, AMPEL_RECORD_VERSION);
+    ampel_store_u16(to + 4, kind == AMPEL_RECORD_RULES ? AMPEL_RECORD_VERSION : 1);
     ampel_store_u16(to + 6, (uint16_t)kind);
     ampel_store_u32(to + 8, size);
     ampel_store_u32(to + 12, frames_count);
@@ -492,6 +492,27 @@ bool ampel_record_encode_tick(struct ampel_record_builder *builder, int64_t stam
         AMPEL_ASSERT(partitions[i] < builder->partitions);
         ampel_store_u32(builder->bytes + AMPEL_RECORD_HEADER_BYTES + 4 * i, partitions[i]);
     }
+    *bytes = builder->bytes;
+    *size = (uint32_t)total;
+    return true;
+}
+
+bool ampel_record_encode_rules(struct ampel_record_builder *builder, int64_t stamp_ms,
+                               uint64_t number, struct ampel_text text, const uint8_t **bytes,
+                               uint32_t *size) {
+    AMPEL_ASSERT(number != 0 && text.size <= RULES_TEXT_BYTES_MAX);
+    uint64_t partitions_at = AMPEL_RECORD_HEADER_BYTES + RULES_HEAD_BYTES + record_padded(text.size);
+    uint64_t total = partitions_at + record_padded(UINT64_C(4) * builder->partitions);
+    if (!reserve_bytes(builder, total)) return false;
+    memset(builder->bytes, 0, total);
+    write_header(builder->bytes, AMPEL_RECORD_RULES, (uint32_t)total, builder->partitions,
+                 stamp_ms);
+    uint8_t *head = builder->bytes + AMPEL_RECORD_HEADER_BYTES;
+    ampel_store_u64(head, number);
+    ampel_store_u32(head + 8, text.size);
+    if (text.size > 0) memcpy(head + RULES_HEAD_BYTES, text.bytes, text.size);
+    for (uint32_t i = 0; i < builder->partitions; i++)
+        ampel_store_u32(builder->bytes + partitions_at + 4 * (uint64_t)i, i);
     *bytes = builder->bytes;
     *size = (uint32_t)total;
     return true;

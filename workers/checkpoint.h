@@ -49,6 +49,8 @@ struct ampel_checkpoint {
     uint64_t epoch;
     uint64_t position_old, position_new;
     int64_t as_of_ms;
+    uint64_t rules_number;     /* of the database's rules; 0: those of the worker's start */
+    uint64_t rules_recoloured; /* accounts that changed colour by them, since they hold or since the start */
     char rules_version[AMPEL_ID_BYTES_MAX + 1];
     /* Names of cap groups by index, for the two columns of the view and for whoever reads the rest. */
     uint32_t caps_count;

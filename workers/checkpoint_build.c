@@ -484,6 +484,8 @@ bool ampel_checkpoint_build(struct ampel_checkpoint_builder *builder,
         .position_old = source->position_old,
         .position_new = source->position_new,
         .as_of_ms = ampel_engine_now(source->engine),
+        .rules_number = source->rules_number,
+        .rules_recoloured = source->rules_recoloured,
         .arena = source->gathered->arena,
         .last = source->last,
     };

@@ -44,6 +44,7 @@ struct ampel_checkpoint_source {
     struct ampel_gathered *gathered; /* empty afterwards, but for the slots that still wait */
     uint32_t partition;
     uint64_t epoch, position_old, position_new;
+    uint64_t rules_number, rules_recoloured;
     bool orders_rows;                /* rows for order counts alone, too */
     bool last;
 };

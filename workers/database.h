@@ -40,10 +40,13 @@ struct ampel_database {
     /* Keys of all tenants (without numbers). */
     enum ampel_database_status (*tenants)(void *context, struct ampel_parcel_tenants **out,
                                           struct ampel_error *error);
+    /* The newest rules, NULL where there are none newer than this number. */
+    enum ampel_database_status (*rules)(void *context, uint64_t number,
+                                        struct ampel_parcel_rules **out, struct ampel_error *error);
     /* Rows of a stream from a number on. */
     enum ampel_database_status (*outbox)(void *context, const struct ampel_parcel_ask *ask,
                                          struct ampel_parcel_answer **out, struct ampel_error *error);
-    /* A socket that becomes readable when tenants or keys changed (LISTEN), -1 where not connected; `noticed` drains it
+    /* A socket that becomes readable when tenants, keys or rules changed (LISTEN), -1 where not connected; `noticed` drains it
        and says whether they did. Any call may meet a notification on its way: ask `noticed` before each wait,
        not only when the socket is readable. True also after each new connection: what was missed is unknown. */
     int (*notice_fd)(void *context);

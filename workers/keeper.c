@@ -29,7 +29,7 @@ static_assert(AMPEL_PARTITIONS_MAX % 64 == 0, "idle partitions are a bitmap");
 struct entry {
     struct ampel_parcel_record *record;
     uint64_t shards; /* mask of those that own one of its partitions */
-    bool tick;       /* made here: the gateway knows nothing of it */
+    bool tick;       /* or rules: made here, the gateway knows nothing of it */
 };
 
 struct ampel_keeper {
@@ -43,6 +43,9 @@ struct ampel_keeper {
     bool release_due; /* a position moved */
     uint64_t released;
     uint64_t replay_position, replayed_count;
+    uint64_t rules_number;                    /* of those that the log holds, or the partitions */
+    struct ampel_parcel_rules *rules;         /* newer ones that wait for their group; NULL: none */
+    bool rules_in_group;
     int64_t stamp_ms;                         /* of the last record */
     int64_t tick_ns;                          /* when the next tick is due */
     uint64_t busy[AMPEL_PARTITIONS_MAX / 64]; /* partitions that had a record since the last tick */
@@ -102,6 +105,7 @@ void ampel_keeper_close(struct ampel_keeper *keeper) {
     for (uint32_t i = 0; i < keeper->options.shards_count; i++) {
         ampel_lane_reset(&keeper->shards[i]);
     }
+    ampel_parcel_rules_free(keeper->rules);
     ampel_record_builder_close(keeper->builder);
     free(keeper->positions);
     free(keeper);
@@ -126,6 +130,7 @@ static bool take_loaded(struct ampel_keeper *keeper, const struct ampel_parcel_l
     AMPEL_ASSERT(loaded->partition < keeper->options.partitions);
     AMPEL_ASSERT(keeper->positions[loaded->partition] == UINT64_MAX);
     keeper->positions[loaded->partition] = loaded->position;
+    if (loaded->rules_number > keeper->rules_number) keeper->rules_number = loaded->rules_number;
     keeper->loaded_count++;
     return true;
 }
@@ -143,6 +148,14 @@ static bool take_committed(struct ampel_keeper *keeper,
     return true;
 }
 
+/* Takes the parcel over. Of several only the newest is waited with: nobody has seen the others. While one is in a
+   group the scribe's next one comes after that group, as groups are committed in the turn that makes them. */
+static void take_rules(struct ampel_keeper *keeper, struct ampel_parcel_rules *rules) {
+    AMPEL_ASSERT(!keeper->rules_in_group);
+    ampel_parcel_rules_free(keeper->rules);
+    keeper->rules = rules;
+}
+
 /* Returns false where the process must stop. Takes the parcel over. */
 static bool take(struct ampel_keeper *keeper, struct ampel_parcel *parcel) {
     bool fine = true;
@@ -151,6 +164,9 @@ static bool take(struct ampel_keeper *keeper, struct ampel_parcel *parcel) {
         if (ampel_fifo_push(&keeper->waiting, parcel)) return true;
         fine = no_memory();
         break;
+    case AMPEL_PARCEL_RULES:
+        take_rules(keeper, (struct ampel_parcel_rules *)parcel);
+        return true;
     case AMPEL_PARCEL_LOADED:
         fine = take_loaded(keeper, (const struct ampel_parcel_loaded *)parcel);
         break;
@@ -331,6 +347,10 @@ static bool replay_record(struct ampel_keeper *keeper, const uint8_t *bytes,
                   "reason", "%s", error.reason, NULL);
         return false;
     }
+    uint64_t number;
+    struct ampel_text text;
+    if (ampel_record_rules(bytes, &number, &text, &error) && number > keeper->rules_number)
+        keeper->rules_number = number;
     if (shards == 0) return true;
     struct ampel_parcel_record *record = ampel_parcel_record_make(header->size);
     if (record == NULL) return no_memory();
@@ -443,6 +463,42 @@ static bool tick_add(struct ampel_keeper *keeper) {
     return fit != FIT_FATAL;
 }
 
+/* Newer rules become a record for all partitions. Where the group does not take it, or goes back, it waits for the next. */
+static bool rules_add(struct ampel_keeper *keeper) {
+    const struct ampel_parcel_rules *rules = keeper->rules;
+    if (rules == NULL) return true;
+    if (rules->number <= keeper->rules_number) {
+        ampel_parcel_rules_free(keeper->rules);
+        keeper->rules = NULL;
+        return true;
+    }
+    const uint8_t *bytes;
+    uint32_t size;
+    struct ampel_text text = {rules->text, rules->size};
+    if (!ampel_record_encode_rules(keeper->builder, stamp_next(keeper), rules->number, text, &bytes,
+                                   &size)) {
+        return no_memory();
+    }
+    struct ampel_parcel_record *record = ampel_parcel_record_make(size);
+    if (record == NULL) return no_memory();
+    memcpy(record->bytes, bytes, size);
+    uint64_t shards = UINT64_MAX >> (SHARDS_MAX - keeper->options.shards_count);
+    enum fit fit = group_add(keeper, record, shards, true);
+    keeper->rules_in_group = fit == FIT_TAKEN;
+    if (fit != FIT_TAKEN) ampel_parcel_record_release(record);
+    return fit != FIT_FATAL;
+}
+
+/* The group with the rules is durable, or not. */
+static void rules_settle(struct ampel_keeper *keeper, bool durable) {
+    if (!keeper->rules_in_group) return;
+    keeper->rules_in_group = false;
+    if (!durable) return;
+    keeper->rules_number = keeper->rules->number;
+    ampel_parcel_rules_free(keeper->rules);
+    keeper->rules = NULL;
+}
+
 /* From what waits as much as one group takes. */
 static bool gather(struct ampel_keeper *keeper) {
     struct ampel_parcel_record *record;
@@ -489,6 +545,7 @@ static bool group_commit(struct ampel_keeper *keeper) {
         return journal_fatal(&error, "the journal cannot be written");
     }
     bool durable = status == AMPEL_JOURNAL_OK;
+    rules_settle(keeper, durable);
     /* A tick finds room where a batch does not, so it proves nothing. */
     if (!durable || !keeper->group[keeper->group_count - 1].tick) {
         tell_full(keeper, !durable, error.reason);
@@ -498,7 +555,8 @@ static bool group_commit(struct ampel_keeper *keeper) {
 
 static bool live(struct ampel_keeper *keeper, int64_t *wake_ns, bool *more) {
     if (!shards_open(keeper)) return true; /* room will wake us; the tick comes then, too */
-    if (!tick_add(keeper) || !gather(keeper) || !group_commit(keeper)) return false;
+    if (!tick_add(keeper) || !rules_add(keeper) || !gather(keeper) || !group_commit(keeper))
+        return false;
     *wake_ns = keeper->tick_ns;
     *more = keeper->waiting.count > 0;
     return true;

@@ -2,7 +2,7 @@
    log from the least of them and hands its records to the shards (replay), says REPLAYED, then takes records from
    the gateway: group, commit, hand each on to its shards and back to the gateway (durable or failed). Each second it
    appends a tick for the partitions that had no frame; a stamp never goes backwards. COMMITTED parcels tell it what may be
-   recycled. STOP: the last group is committed, STOP goes to the shards.
+   recycled. RULES newer than those of the log become a record for all partitions. STOP: the last group is committed, STOP goes to the shards.
    Thread: the journal's. */
 #ifndef AMPEL_WORKERS_KEEPER_H
 #define AMPEL_WORKERS_KEEPER_H
@@ -18,7 +18,7 @@ struct ampel_keeper_options {
     uint32_t partitions;
     uint32_t shards_count;            /* partition p belongs to shard p mod shards_count */
     bool clock_is_right;
-    struct ampel_queue *in;           /* RECORD, LOADED, COMMITTED, STOP */
+    struct ampel_queue *in;           /* RECORD, LOADED, COMMITTED, RULES, STOP */
     struct ampel_queue *const *shards;/* to each shard: RECORD, REPLAYED, STOP */
     struct ampel_queue *gateway;      /* RECORD back */
 };

@@ -1,6 +1,7 @@
 #include "workers/parcel.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "workers/checkpoint.h"
 
@@ -34,6 +35,7 @@ void ampel_parcel_loaded_free(struct ampel_parcel_loaded *loaded) {
         free(loaded->pages[i].bytes);
     free(loaded->pages);
     free(loaded->meta);
+    free(loaded->rules_text);
     free(loaded);
 }
 
@@ -47,6 +49,19 @@ void ampel_parcel_out_free(struct ampel_parcel_out *out) {
     free(out->told);
     free(out->texts);
     free(out);
+}
+
+void ampel_rules_face_set(struct ampel_rules_face *face, const struct ampel_rules *rules) {
+    *face = (struct ampel_rules_face){.caps_count = rules->cap_groups_count};
+    memcpy(face->version, rules->version, sizeof(face->version));
+    for (uint32_t i = 0; i < rules->cap_groups_count; i++)
+        memcpy(face->caps_names[i], rules->cap_groups[i].name, sizeof(face->caps_names[i]));
+}
+
+void ampel_parcel_rules_free(struct ampel_parcel_rules *rules) {
+    if (rules == NULL) return;
+    free(rules->text);
+    free(rules);
 }
 
 void ampel_parcel_tenants_free(struct ampel_parcel_tenants *tenants) {
@@ -87,6 +102,9 @@ void ampel_parcel_free(struct ampel_parcel *parcel) {
         return;
     case AMPEL_PARCEL_ANSWER:
         ampel_parcel_answer_free((struct ampel_parcel_answer *)parcel);
+        return;
+    case AMPEL_PARCEL_RULES:
+        ampel_parcel_rules_free((struct ampel_parcel_rules *)parcel);
         return;
     case AMPEL_PARCEL_REPLAYED:
     case AMPEL_PARCEL_COMMITTED:

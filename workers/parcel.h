@@ -29,6 +29,7 @@ enum ampel_parcel_kind {
     AMPEL_PARCEL_TENANTS,    /* struct ampel_parcel_tenants: scribe -> gateway, publisher */
     AMPEL_PARCEL_ASK,        /* struct ampel_parcel_ask: publisher -> scribe */
     AMPEL_PARCEL_ANSWER,     /* struct ampel_parcel_answer: scribe -> publisher */
+    AMPEL_PARCEL_RULES,      /* struct ampel_parcel_rules: scribe -> keeper */
     AMPEL_PARCEL_STOP,       /* struct ampel_parcel: finish what you have, hand STOP on, end */
 };
 
@@ -67,6 +68,11 @@ struct ampel_parcel_loaded {
     uint8_t *meta;           /* encoded by proto/page.h; NULL: a fresh partition */
     uint32_t pages_count;
     struct ampel_loaded_page { uint32_t page, size; uint8_t *bytes; } *pages; /* ascending, encoded */
+    /* The rules that the partition stands under: a number of the database's rules with its text, or 0, those that the
+       worker was started with. To the journal the number alone. */
+    uint64_t rules_number;
+    uint32_t rules_size;
+    char *rules_text;        /* NULL where rules_number is 0 */
 };
 void ampel_parcel_loaded_free(struct ampel_parcel_loaded *loaded);
 
@@ -91,6 +97,14 @@ struct ampel_told {
     uint64_t number;         /* given by the publisher, 0 before */
 };
 
+/* What messages and rows name of the rules that a change was made under. */
+struct ampel_rules_face {
+    char version[AMPEL_ID_BYTES_MAX + 1];
+    uint32_t caps_count;
+    char caps_names[AMPEL_CAP_GROUPS_MAX][AMPEL_ID_BYTES_MAX + 1];
+};
+void ampel_rules_face_set(struct ampel_rules_face *face, const struct ampel_rules *rules);
+
 /* The changes of one step of one partition, at once to watchers. The publisher numbers them, sends them, and adds
    them to the next checkpoint of that partition. */
 struct ampel_parcel_out {
@@ -98,6 +112,7 @@ struct ampel_parcel_out {
     uint32_t partition;
     uint32_t told_count;
     struct ampel_told *told;
+    struct ampel_rules_face rules;
     char *texts;             /* arena */
 };
 void ampel_parcel_out_free(struct ampel_parcel_out *out);
@@ -147,6 +162,15 @@ struct ampel_parcel_answer {
     struct ampel_answer_row { uint64_t number; uint32_t size; uint8_t *bytes; } *rows;
 };
 void ampel_parcel_answer_free(struct ampel_parcel_answer *answer);
+
+/* The newest rules of the database, read and found right. */
+struct ampel_parcel_rules {
+    struct ampel_parcel parcel;
+    uint64_t number;
+    uint32_t size;
+    char *text;
+};
+void ampel_parcel_rules_free(struct ampel_parcel_rules *rules);
 
 /* Frees any parcel by its kind. */
 void ampel_parcel_free(struct ampel_parcel *parcel);

@@ -80,6 +80,7 @@ bool ampel_database_postgres(const char *url, struct ampel_database *out) {
         .commit = ampel_postgres_commit,
         .position = ampel_postgres_position,
         .tenants = ampel_postgres_tenants,
+        .rules = ampel_postgres_rules,
         .outbox = ampel_postgres_outbox,
         .notice_fd = postgres_notice_fd,
         .noticed = postgres_noticed,

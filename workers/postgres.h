@@ -29,6 +29,9 @@ enum ampel_database_status ampel_postgres_begin(void *context, struct ampel_parc
                                                 struct ampel_error *error);
 enum ampel_database_status ampel_postgres_tenants(void *context, struct ampel_parcel_tenants **out,
                                                   struct ampel_error *error);
+enum ampel_database_status ampel_postgres_rules(void *context, uint64_t number,
+                                                struct ampel_parcel_rules **out,
+                                                struct ampel_error *error);
 enum ampel_database_status ampel_postgres_outbox(void *context, const struct ampel_parcel_ask *ask,
                                                  struct ampel_parcel_answer **out,
                                                  struct ampel_error *error);

@@ -12,6 +12,8 @@ fence(struct ampel_pq *pq, const struct ampel_checkpoint *checkpoint, struct amp
         ampel_pq_time(checkpoint->as_of_ms),
         ampel_pq_string(checkpoint->rules_version),
         ampel_pq_int64((int64_t)checkpoint->refusals_total),
+        ampel_pq_int64((int64_t)checkpoint->rules_number),
+        ampel_pq_int64((int64_t)checkpoint->rules_recoloured),
     };
     enum ampel_database_status status =
         ampel_pq_run(pq, AMPEL_SQL_CHECKPOINT_FENCE, values, AMPEL_ARRAY_COUNT(values), error);
@@ -93,8 +95,7 @@ static enum ampel_database_status store_told(struct ampel_postgres *postgres,
                                              const struct ampel_checkpoint *checkpoint,
                                              struct ampel_error *error) {
     const struct ampel_pq_value values[] = {ampel_pq_int64(checkpoint->partition),
-                                            ampel_pq_int64((int64_t)checkpoint->stream_epoch),
-                                            ampel_pq_string(checkpoint->rules_version)};
+                                            ampel_pq_int64((int64_t)checkpoint->stream_epoch)};
     struct ampel_pq *pq = postgres->pq;
     enum ampel_database_status status = AMPEL_DATABASE_OK;
     if (told_on(checkpoint, AMPEL_STREAM_SCORES)) {
@@ -102,14 +103,14 @@ static enum ampel_database_status store_told(struct ampel_postgres *postgres,
         if (status == AMPEL_DATABASE_OK)
             status = ampel_pq_run(pq, AMPEL_SQL_HISTORY_MONTHS, NULL, 0, error);
         if (status == AMPEL_DATABASE_OK)
-            status = ampel_pq_run(pq, AMPEL_SQL_HISTORY_STORE, values, 3, error);
+            status = ampel_pq_run(pq, AMPEL_SQL_HISTORY_STORE, values, 2, error);
         if (status == AMPEL_DATABASE_OK)
             status = ampel_pq_run(pq, AMPEL_SQL_HISTORY_NUMBERS, NULL, 0, error);
     }
     if (status == AMPEL_DATABASE_OK && told_on(checkpoint, AMPEL_STREAM_ALERTS)) {
         status = ampel_postgres_copy_alerts(postgres, checkpoint, error);
         if (status == AMPEL_DATABASE_OK)
-            status = ampel_pq_run(pq, AMPEL_SQL_ALERT_STORE, values, 3, error);
+            status = ampel_pq_run(pq, AMPEL_SQL_ALERT_STORE, values, 2, error);
         if (status == AMPEL_DATABASE_OK)
             status = ampel_pq_run(pq, AMPEL_SQL_ALERT_NUMBERS, NULL, 0, error);
     }

@@ -37,6 +37,12 @@ static enum ampel_database_status claim_row(struct ampel_pq *pq, struct ampel_pa
         return broken(error, "partition", "the system has no such partition");
     loaded->epoch = (uint64_t)ampel_pq_get_int64(pq, 0, 0);
     loaded->position = (uint64_t)ampel_pq_get_int64(pq, 0, 1);
+    loaded->rules_number = (uint64_t)ampel_pq_get_int64(pq, 0, 2);
+    if (loaded->rules_number == 0) return AMPEL_DATABASE_OK;
+    struct ampel_text text = ampel_pq_get_text(pq, 0, 3);
+    loaded->rules_text = bytes_copy(text);
+    if (loaded->rules_text == NULL) return ampel_postgres_no_memory(error);
+    loaded->rules_size = text.size;
     return AMPEL_DATABASE_OK;
 }
 
@@ -188,6 +194,35 @@ enum ampel_database_status ampel_postgres_tenants(void *context, struct ampel_pa
         return status;
     }
     *out = tenants;
+    return AMPEL_DATABASE_OK;
+}
+
+/* ---- rules ---------------------------------------------------------------------------------- */
+
+enum ampel_database_status ampel_postgres_rules(void *context, uint64_t number,
+                                                struct ampel_parcel_rules **out,
+                                                struct ampel_error *error) {
+    struct ampel_postgres *postgres = context;
+    const struct ampel_pq_value value = ampel_pq_int64((int64_t)number);
+    enum ampel_database_status status =
+        ampel_pq_run(postgres->pq, AMPEL_SQL_RULES_NEWEST, &value, 1, error);
+    if (status != AMPEL_DATABASE_OK) return status;
+    *out = NULL;
+    if (ampel_pq_rows(postgres->pq) == 0) return AMPEL_DATABASE_OK;
+    struct ampel_parcel_rules *rules = calloc(1, sizeof(*rules));
+    if (rules == NULL) return ampel_postgres_no_memory(error);
+    struct ampel_text text = ampel_pq_get_text(postgres->pq, 0, 1);
+    *rules = (struct ampel_parcel_rules){
+        .parcel.kind = AMPEL_PARCEL_RULES,
+        .number = (uint64_t)ampel_pq_get_int64(postgres->pq, 0, 0),
+        .size = text.size,
+        .text = bytes_copy(text),
+    };
+    if (rules->text == NULL) {
+        ampel_parcel_rules_free(rules);
+        return ampel_postgres_no_memory(error);
+    }
+    *out = rules;
     return AMPEL_DATABASE_OK;
 }
 

@@ -18,23 +18,24 @@ static const char *risk_name(const struct ampel_numbers *numbers) {
 }
 
 /* As the publisher sent it. */
-static struct ampel_message_change message_of(const struct ampel_checkpoint *checkpoint,
+static struct ampel_message_change message_of(uint64_t stream_epoch,
+                                              const struct ampel_rules_face *rules,
                                               const struct ampel_told *told) {
     struct ampel_message_change message = {
         .stream = told->stream,
-        .epoch = checkpoint->stream_epoch,
+        .epoch = stream_epoch,
         .number = told->number,
         .tenant = told->tenant,
         .seller = told->seller,
         .marketplace = told->marketplace,
         .change = told->change,
-        .rules_version = text_of(checkpoint->rules_version),
-        .caps_count = checkpoint->caps_count,
+        .rules_version = text_of(rules->version),
+        .caps_count = rules->caps_count,
     };
     memcpy(message.id, told->id, sizeof(message.id));
-    for (uint32_t i = 0; i < checkpoint->caps_count; i++)
-        message.caps_names[i] = text_of(checkpoint->caps_names[i]);
-    if (told->change.cap_group < checkpoint->caps_count)
+    for (uint32_t i = 0; i < rules->caps_count; i++)
+        message.caps_names[i] = text_of(rules->caps_names[i]);
+    if (told->change.cap_group < rules->caps_count)
         message.cap_group = message.caps_names[told->change.cap_group];
     return message;
 }
@@ -63,11 +64,11 @@ static void before_name(struct ampel_copy *copy, const struct ampel_change *chan
     ampel_copy_name(copy, change->is_new ? NULL : name);
 }
 
-static void alert_row(struct ampel_postgres *postgres, const struct ampel_checkpoint *checkpoint,
-                      const struct ampel_told *told) {
+static void alert_row(struct ampel_postgres *postgres, uint64_t stream_epoch,
+                      const struct ampel_rules_face *rules, const struct ampel_told *told) {
     struct ampel_copy *copy = &postgres->copy;
     const struct ampel_change *change = &told->change;
-    const struct ampel_message_change message = message_of(checkpoint, told);
+    const struct ampel_message_change message = message_of(stream_epoch, rules, told);
     uint32_t json_size = ampel_change_json(&message, postgres->json, sizeof(postgres->json));
     AMPEL_ASSERT(json_size > 0);
     ampel_copy_row(copy);
@@ -90,6 +91,7 @@ static void alert_row(struct ampel_postgres *postgres, const struct ampel_checkp
         ampel_copy_null(copy);
     else
         ampel_copy_time(copy, change->deadline_ms);
+    ampel_copy_text(copy, message.rules_version);
     ampel_copy_text(copy, message_bytes(postgres, &message));
 }
 
@@ -100,11 +102,11 @@ static const char *cause_name(uint8_t kind) {
     return names[kind];
 }
 
-static void history_row(struct ampel_postgres *postgres, const struct ampel_checkpoint *checkpoint,
-                        const struct ampel_told *told) {
+static void history_row(struct ampel_postgres *postgres, uint64_t stream_epoch,
+                        const struct ampel_rules_face *rules, const struct ampel_told *told) {
     struct ampel_copy *copy = &postgres->copy;
     const struct ampel_change *change = &told->change;
-    const struct ampel_message_change message = message_of(checkpoint, told);
+    const struct ampel_message_change message = message_of(stream_epoch, rules, told);
     ampel_copy_row(copy);
     ampel_copy_text(copy, told->tenant);
     ampel_copy_int64(copy, (int64_t)told->number);
@@ -123,10 +125,11 @@ static void history_row(struct ampel_postgres *postgres, const struct ampel_chec
     before_name(copy, change, risk_name(&change->before));
     ampel_copy_name(copy, cause_name(change->cause.kind));
     ampel_copy_text_or_null(copy, (struct ampel_text){change->cause.id, change->cause.id_size});
+    ampel_copy_text(copy, message.rules_version);
     ampel_copy_text(copy, message_bytes(postgres, &message));
 }
 
-typedef void (*row_writer)(struct ampel_postgres *, const struct ampel_checkpoint *,
+typedef void (*row_writer)(struct ampel_postgres *, uint64_t, const struct ampel_rules_face *,
                            const struct ampel_told *);
 
 static enum ampel_database_status copy_stream(struct ampel_postgres *postgres,
@@ -135,7 +138,8 @@ static enum ampel_database_status copy_stream(struct ampel_postgres *postgres,
     for (uint32_t i = 0; i < checkpoint->outs_count; i++) {
         const struct ampel_parcel_out *out = checkpoint->outs[i];
         for (uint32_t k = 0; k < out->told_count; k++) {
-            if (out->told[k].stream == stream) write(postgres, checkpoint, &out->told[k]);
+            if (out->told[k].stream == stream)
+                write(postgres, checkpoint->stream_epoch, &out->rules, &out->told[k]);
         }
     }
     return ampel_copy_end(&postgres->copy);
@@ -144,13 +148,13 @@ static enum ampel_database_status copy_stream(struct ampel_postgres *postgres,
 enum ampel_database_status ampel_postgres_copy_alerts(struct ampel_postgres *postgres,
                                                       const struct ampel_checkpoint *checkpoint,
                                                       struct ampel_error *error) {
-    ampel_copy_begin(&postgres->copy, postgres->pq, AMPEL_SQL_ALERT_COPY, 17, error);
+    ampel_copy_begin(&postgres->copy, postgres->pq, AMPEL_SQL_ALERT_COPY, 18, error);
     return copy_stream(postgres, checkpoint, AMPEL_STREAM_ALERTS, alert_row);
 }
 
 enum ampel_database_status ampel_postgres_copy_history(struct ampel_postgres *postgres,
                                                        const struct ampel_checkpoint *checkpoint,
                                                        struct ampel_error *error) {
-    ampel_copy_begin(&postgres->copy, postgres->pq, AMPEL_SQL_HISTORY_COPY, 18, error);
+    ampel_copy_begin(&postgres->copy, postgres->pq, AMPEL_SQL_HISTORY_COPY, 19, error);
     return copy_stream(postgres, checkpoint, AMPEL_STREAM_SCORES, history_row);
 }

@@ -12,7 +12,7 @@
 /* Longer than the longest statement_timeout (sql/statements/session.sql), so that the server speaks
  * first. */
 #define AMPEL_PQ_PATIENCE_MS 90000
-#define AMPEL_PQ_VALUES_MAX  8
+#define AMPEL_PQ_VALUES_MAX  12
 
 struct ampel_pq;
 

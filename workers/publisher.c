@@ -81,8 +81,9 @@ static bool numbers_push(struct told_numbers *numbers, struct told_number told) 
     return true;
 }
 
-static uint32_t change_encode(struct ampel_publisher *publisher, const struct ampel_told *told) {
-    const struct ampel_rules *rules = publisher->options.rules;
+static uint32_t change_encode(struct ampel_publisher *publisher,
+                              const struct ampel_rules_face *rules,
+                              const struct ampel_told *told) {
     struct ampel_message message = {
         .kind = AMPEL_MESSAGE_CHANGE,
         .change = {.stream = told->stream,
@@ -93,24 +94,24 @@ static uint32_t change_encode(struct ampel_publisher *publisher, const struct am
                    .marketplace = told->marketplace,
                    .change = told->change,
                    .rules_version = text_of(rules->version),
-                   .caps_count = rules->cap_groups_count},
+                   .caps_count = rules->caps_count},
     };
     memcpy(message.change.id, told->id, sizeof(told->id));
-    for (uint32_t i = 0; i < rules->cap_groups_count; i++)
-        message.change.caps_names[i] = text_of(rules->cap_groups[i].name);
-    if (told->change.cap_group < rules->cap_groups_count)
-        message.change.cap_group = text_of(rules->cap_groups[told->change.cap_group].name);
+    for (uint32_t i = 0; i < rules->caps_count; i++)
+        message.change.caps_names[i] = text_of(rules->caps_names[i]);
+    if (told->change.cap_group < rules->caps_count)
+        message.change.cap_group = text_of(rules->caps_names[told->change.cap_group]);
     return ampel_message_encode(&message, publisher->scratch, sizeof(publisher->scratch));
 }
 
 /* Gives one change its number and keeps its message: from now on it is told. False: no memory. */
 static bool told_take(struct ampel_publisher *publisher, struct partition *partition,
-                      struct ampel_told *told) {
+                      const struct ampel_rules_face *rules, struct ampel_told *told) {
     uint32_t stream;
     if (!ampel_publisher_streams_claim(publisher->streams, told->tenant, told->stream, &stream))
         return false;
     told->number = ampel_publisher_streams_next(publisher->streams, stream);
-    const uint32_t size = change_encode(publisher, told);
+    const uint32_t size = change_encode(publisher, rules, told);
     AMPEL_ASSERT(size > 0);
     ampel_metric_add(
         told->stream == AMPEL_STREAM_ALERTS ? AMPEL_METRIC_ALERTS : AMPEL_METRIC_SCORES, 1);
@@ -132,7 +133,7 @@ static bool out_take(struct ampel_publisher *publisher, struct ampel_parcel_out 
     }
     partition->outs[partition->outs_count++] = out;
     for (uint32_t i = 0; i < out->told_count; i++)
-        if (!told_take(publisher, partition, &out->told[i])) return false;
+        if (!told_take(publisher, partition, &out->rules, &out->told[i])) return false;
     return true;
 }
 

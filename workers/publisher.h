@@ -7,7 +7,6 @@
 #ifndef AMPEL_WORKERS_PUBLISHER_H
 #define AMPEL_WORKERS_PUBLISHER_H
 
-#include "engine/rules.h"
 #include "workers/clock.h"
 #include "workers/network.h"
 #include "workers/parcel.h"
@@ -17,7 +16,6 @@
 struct ampel_publisher_options {
     struct ampel_network network;
     struct ampel_clock clock;
-    const struct ampel_rules *rules;   /* names of cap groups, version; borrowed */
     uint32_t partitions;
     uint32_t shards_count;             /* STOP comes from each */
     struct ampel_queue *in;            /* OUT, CHECKPOINT, ANSWER, COMMITTED, TENANTS, STOP */

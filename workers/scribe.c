@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/rules_file.h"
 #include "workers/logline.h"
 #include "workers/metrics.h"
 #include "workers/parcel.h"
@@ -36,6 +37,8 @@ struct ampel_scribe {
     bool connected;
     bool connected_before;
     bool tenants_due; /* keys may have changed */
+    bool rules_due;   /* newer rules may be there */
+    uint64_t rules_number; /* of the newest that were read */
     bool look_first;  /* the checkpoint's last commit is of unknown outcome */
     bool stopping;
     uint64_t system_id;
@@ -189,6 +192,7 @@ static bool hand_on_loaded(struct ampel_scribe *scribe, struct ampel_parcel_load
     positions->partition = loaded->partition;
     positions->epoch = loaded->epoch;
     positions->position = loaded->position;
+    positions->rules_number = loaded->rules_number;
     bool first = hand_on(shard_of(scribe, loaded->partition), &loaded->parcel);
     return hand_on(scribe->keeper, &positions->parcel) && first;
 }
@@ -283,6 +287,7 @@ static enum outcome connect(struct ampel_scribe *scribe) {
     scribe->connected = true;
     /* Notices that came while we were away are lost. */
     scribe->tenants_due = scribe->phase != PHASE_BEGIN;
+    scribe->rules_due = true;
     if (scribe->connected_before) ampel_log(AMPEL_LOG_INFO, "scribe", "connected again", NULL);
     scribe->connected_before = true;
     ampel_metric_set(AMPEL_METRIC_DATABASE_UP, 1);
@@ -330,6 +335,37 @@ static enum outcome tell_tenants(struct ampel_scribe *scribe) {
     succeeded(scribe);
     scribe->tenants_due = false;
     return hand_on_tenants(scribe, tenants) ? OUTCOME_DONE : no_memory();
+}
+
+/* The newest rules go to the keeper, who brings them into the log. Those that cannot be read (they were put there by
+   hand, or by another program's version) are said and passed over. */
+static enum outcome tell_rules(struct ampel_scribe *scribe) {
+    struct ampel_database *database = &scribe->options.database;
+    struct ampel_parcel_rules *parcel;
+    struct ampel_error error = {0};
+    enum ampel_database_status status =
+        database->rules(database->context, scribe->rules_number, &parcel, &error);
+    if (status != AMPEL_DATABASE_OK) return failed(scribe, "rules", status, &error);
+    succeeded(scribe);
+    scribe->rules_due = false;
+    if (parcel == NULL) return OUTCOME_DONE;
+    scribe->rules_number = parcel->number;
+    struct ampel_rules *rules = malloc(sizeof(*rules));
+    struct ampel_text text = {parcel->text, parcel->size};
+    bool right = rules != NULL && ampel_rules_file_decode(text, rules, &error);
+    if (right) {
+        ampel_log(AMPEL_LOG_INFO, "scribe", "the database's rules hold", "number", "%llu",
+                  (unsigned long long)parcel->number, "version", "%s", rules->version, NULL);
+    } else if (rules != NULL) {
+        ampel_log(AMPEL_LOG_ERROR, "scribe", "the database's newest rules are wrong: not taken",
+                  "number", "%llu", (unsigned long long)parcel->number, "key", "%s", error.field,
+                  "reason", "%s", error.reason, NULL);
+    }
+    bool memory = rules != NULL;
+    free(rules);
+    if (right) return hand_on(scribe->keeper, &parcel->parcel) ? OUTCOME_DONE : no_memory();
+    ampel_parcel_rules_free(parcel);
+    return memory ? OUTCOME_DONE : no_memory();
 }
 
 /* ---- checkpoints ---------------------------------------------------------------------------- */
@@ -460,6 +496,7 @@ static enum outcome work(struct ampel_scribe *scribe, bool *idle) {
         return commit(scribe, (struct ampel_checkpoint *)scribe->work);
     }
     if (scribe->tenants_due) return tell_tenants(scribe);
+    if (scribe->rules_due) return tell_rules(scribe);
     *idle = true;
     return OUTCOME_DONE;
 }
@@ -467,7 +504,7 @@ static enum outcome work(struct ampel_scribe *scribe, bool *idle) {
 static void notice(struct ampel_scribe *scribe) {
     struct ampel_database *database = &scribe->options.database;
     if (!scribe->connected) return;
-    if (database->noticed(database->context)) scribe->tenants_due = true;
+    if (database->noticed(database->context)) scribe->tenants_due = scribe->rules_due = true;
     if (database->notice_fd(database->context) >= 0) return;
     ampel_log(AMPEL_LOG_WARN, "scribe", "the connection to the database is gone", NULL);
     scribe->connected = false;

@@ -33,6 +33,8 @@ struct partition {
     bool told;                   /* changes, refusals or gone rows since the last checkpoint */
     bool finished;               /* after STOP: its last checkpoint is made */
     struct ampel_engine *engine; /* NULL until the first frame of a fresh partition */
+    uint64_t rules_number;       /* of the database's rules that the engine has; 0: of the start */
+    uint64_t rules_recoloured;   /* accounts that changed colour by them */
     uint64_t epoch;
     uint64_t position; /* behind the last record applied */
     uint64_t stored;   /* where the database stands */
@@ -42,6 +44,14 @@ struct partition {
     struct ampel_gathered gathered;
 };
 
+/* Rules with their variants, each applied. */
+struct rule_set {
+    uint64_t number;
+    uint32_t variants_count;
+    struct ampel_rules *variants;
+    struct ampel_rules rules;
+};
+
 struct ampel_shard {
     struct ampel_shard_options options;
     uint32_t partitions_count, loaded_count;
@@ -49,13 +59,15 @@ struct ampel_shard {
     struct ampel_page_codec *codec;
     struct ampel_record_reader *reader;
     struct ampel_checkpoint_builder *builder;
-    struct ampel_rules *variants; /* of the rules, each applied */
-    uint32_t variants_count;
+    struct rule_set start; /* number 0: those that the worker was started with */
+    struct rule_set set;   /* of the database, those that were needed last */
     struct ampel_parcel *held;            /* waits for room at the publisher */
     struct ampel_parcel_windows *windows; /* waits for room at the gateway */
     struct ampel_parcel_record *record;   /* being read */
     uint32_t cursor;
+    bool rules_due;  /* it may bring rules: looked at when its first frame is due */
     bool frame_open; /* `frame` is read and not applied */
+    bool rules_open; /* the record brings the rules of `set` */
     struct ampel_frame frame;
     bool stopping, stop_sent;
     uint64_t open_bytes, under_way_bytes; /* sums over the partitions */
@@ -65,24 +77,37 @@ struct ampel_shard {
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-/* The variants of the present rules. One that does not apply to them, as --set may cause, is said and left out. */
-static bool variants_renew(struct ampel_shard *shard) {
-    const struct ampel_rules *rules = shard->options.rules;
-    if (shard->variants == NULL)
-        shard->variants = calloc(AMPEL_VARIANTS_MAX, sizeof(shard->variants[0]));
-    if (shard->variants == NULL) return false;
-    shard->variants_count = 0;
-    for (uint32_t i = 0; i < rules->variants_count; i++) {
+/* The variants of a rule set. One that does not apply to it, as --set may cause, is said and left out. */
+static bool variants_renew(const struct ampel_shard *shard, struct rule_set *set) {
+    if (set->variants == NULL)
+        set->variants = calloc(AMPEL_VARIANTS_MAX, sizeof(set->variants[0]));
+    if (set->variants == NULL) return false;
+    set->variants_count = 0;
+    for (uint32_t i = 0; i < set->rules.variants_count; i++) {
         struct ampel_error error = {0};
-        if (ampel_rules_variant(rules, i, &shard->variants[shard->variants_count], &error)) {
-            shard->variants_count++;
+        if (ampel_rules_variant(&set->rules, i, &set->variants[set->variants_count], &error)) {
+            set->variants_count++;
         } else if (shard->options.shard_index == 0) {
             ampel_log(AMPEL_LOG_WARN, "shard", "a variant does not go with the rules: left out",
-                      "variant", "%s", rules->variants[i].name, "key", "%s", error.field, "reason",
-                      "%s", error.reason, NULL);
+                      "variant", "%s", set->rules.variants[i].name, "key", "%s", error.field,
+                      "reason", "%s", error.reason, NULL);
         }
     }
     return true;
+}
+
+/* Makes the database's rules of this number the set at hand. False: the text is wrong, which was said. */
+static bool rules_read(struct ampel_shard *shard, uint64_t number, struct ampel_text text) {
+    if (shard->set.number == number) return true;
+    struct ampel_error error = {0};
+    if (!ampel_rules_file_decode(text, &shard->set.rules, &error)) {
+        ampel_log(AMPEL_LOG_ERROR, "shard", "stored rules cannot be read", "number", "%llu",
+                  (unsigned long long)number, "key", "%s", error.field, "reason", "%s",
+                  error.reason, NULL);
+        return false;
+    }
+    shard->set.number = number;
+    return variants_renew(shard, &shard->set);
 }
 
 static bool open_parts(struct ampel_shard *shard) {
@@ -92,7 +117,7 @@ static bool open_parts(struct ampel_shard *shard) {
     shard->reader = ampel_record_reader_open();
     shard->builder = ampel_checkpoint_builder_open();
     if (shard->partitions == NULL || shard->codec == NULL || shard->reader == NULL ||
-        shard->builder == NULL || !variants_renew(shard)) {
+        shard->builder == NULL || !variants_renew(shard, &shard->start)) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -107,6 +132,7 @@ bool ampel_shard_open(const struct ampel_shard_options *options, struct ampel_sh
     struct ampel_shard *shard = calloc(1, sizeof(*shard));
     if (shard == NULL) return false;
     shard->options = *options;
+    shard->start.rules = *options->rules;
     if (options->shard_index < options->partitions) {
         uint32_t beyond = options->partitions - options->shard_index;
         shard->partitions_count = (beyond + options->shards_count - 1) / options->shards_count;
@@ -146,7 +172,8 @@ void ampel_shard_close(struct ampel_shard *shard) {
     if (shard->codec != NULL) ampel_page_codec_close(shard->codec);
     if (shard->reader != NULL) ampel_record_reader_close(shard->reader);
     ampel_checkpoint_builder_close(shard->builder);
-    free(shard->variants);
+    free(shard->start.variants);
+    free(shard->set.variants);
     free(shard->partitions);
     free(shard);
 }
@@ -248,16 +275,18 @@ static uint32_t accounts_share(const struct ampel_shard_options *options) {
 
 static enum ampel_engine_status engine_open(const struct ampel_shard *shard,
                                             struct partition *partition, int64_t start_ms) {
+    const struct rule_set *set = partition->rules_number == 0 ? &shard->start : &shard->set;
+    AMPEL_ASSERT(set->number == partition->rules_number);
     struct ampel_engine_options options = {
         .memory = shard->options.memory,
-        .rules = shard->options.rules,
+        .rules = &set->rules,
         .start_ms = start_ms,
         .accounts_per_tenant_max = accounts_share(&shard->options),
         .violations_per_account_max = shard->options.violations_per_account_max,
     };
     enum ampel_engine_status status = ampel_engine_open(&options, &partition->engine);
     if (status != AMPEL_ENGINE_OK) return status;
-    return ampel_engine_variants_set(partition->engine, shard->variants, shard->variants_count);
+    return ampel_engine_variants_set(partition->engine, set->variants, set->variants_count);
 }
 
 /* Says in the log what could not be read, and that nothing can be done about it here. */
@@ -299,6 +328,9 @@ static bool import_page(struct ampel_shard *shard, struct partition *partition,
 
 static bool import(struct ampel_shard *shard, struct partition *partition,
                    const struct ampel_parcel_loaded *loaded) {
+    struct ampel_text text = {loaded->rules_text, loaded->rules_size};
+    if (loaded->rules_number != 0 && !rules_read(shard, loaded->rules_number, text)) return false;
+    partition->rules_number = loaded->rules_number;
     enum ampel_engine_status status = engine_open(shard, partition, 0);
     if (status != AMPEL_ENGINE_OK) return unreadable(partition, "engine", 0, status_reason(status));
     ampel_engine_position_set(partition->engine, loaded->position);
@@ -407,8 +439,37 @@ static bool advance(struct ampel_shard *shard, struct partition *partition, bool
     return true;
 }
 
+static uint64_t recoloured(const struct ampel_engine *engine) {
+    uint32_t count;
+    uint64_t colours = 0;
+    const struct ampel_change *changes = ampel_engine_changes(engine, &count);
+    for (uint32_t i = 0; i < count; i++)
+        colours += changes[i].kind == AMPEL_CHANGE_COLOUR;
+    return colours;
+}
+
+/* The record's rules from now on. All rows of the partition are written with the next checkpoint: each names its
+   rules, and ranges may be others where scores are not. */
+static bool apply_rules(struct ampel_shard *shard, struct partition *partition) {
+    const struct rule_set *set = &shard->set;
+    if (partition->rules_number >= set->number) return true;
+    if (ampel_engine_rules_set(partition->engine, &set->rules) != AMPEL_ENGINE_OK ||
+        ampel_engine_variants_set(partition->engine, set->variants, set->variants_count) !=
+            AMPEL_ENGINE_OK ||
+        !ampel_gathered_wait_all(&partition->gathered,
+                                 ampel_engine_accounts_count(partition->engine))) {
+        return no_memory(partition);
+    }
+    partition->rules_number = set->number;
+    partition->rules_recoloured = recoloured(partition->engine);
+    partition->orders_rows_ns = INT64_MIN / 2;
+    partition->told = true;
+    return tell(shard, partition, NULL) || no_memory(partition);
+}
+
 static bool apply(struct ampel_shard *shard, struct partition *partition) {
     const struct ampel_frame *frame = &shard->frame;
+    if (shard->rules_open) return apply_rules(shard, partition);
     if (frame->producer.size == 0) return true; /* a tick */
     struct ampel_apply_counts counts;
     if (ampel_engine_apply(partition->engine, frame, &counts) != AMPEL_ENGINE_OK)
@@ -447,10 +508,26 @@ static bool step_frame(struct ampel_shard *shard) {
     return true;
 }
 
+/* Reads the rules that the record may bring; not before all partitions are imported, which need other sets. */
+static bool record_rules(struct ampel_shard *shard) {
+    if (!shard->rules_due) return true;
+    shard->rules_due = false;
+    uint64_t number;
+    struct ampel_text text;
+    struct ampel_error error = {0};
+    shard->rules_open = ampel_record_rules(shard->record->bytes, &number, &text, &error);
+    if (shard->rules_open) return rules_read(shard, number, text);
+    if (error.reason[0] == 0) return true;
+    ampel_log(AMPEL_LOG_ERROR, "shard", "a record of the log cannot be read", "field", "%s",
+              error.field, "reason", "%s", error.reason, NULL);
+    return false;
+}
+
 /* Opens the next frame of the record that is ours and new to its partition; without one the record
  * is done. */
 static bool next_frame(struct ampel_shard *shard) {
     struct ampel_error error = {0};
+    if (!record_rules(shard)) return false;
     while (ampel_record_frame_next(shard->reader, shard->record->bytes, &shard->cursor,
                                    &shard->frame, &error)) {
         const struct partition *partition = partition_of(shard, shard->frame.partition);
@@ -488,6 +565,8 @@ static bool take_parcel(struct ampel_shard *shard, bool *more) {
     if (parcel->kind == AMPEL_PARCEL_RECORD) {
         shard->record = (struct ampel_parcel_record *)parcel;
         shard->cursor = 0;
+        shard->rules_open = false;
+        shard->rules_due = true;
         return true;
     }
     bool fine = true;
@@ -566,6 +645,8 @@ static bool store(struct ampel_shard *shard, struct partition *partition, int64_
         .epoch = partition->epoch,
         .position_old = partition->stored,
         .position_new = partition->position,
+        .rules_number = partition->rules_number,
+        .rules_recoloured = partition->rules_recoloured,
         .orders_rows = orders_rows,
         .last = last,
     };

@@ -91,6 +91,7 @@ bool ampel_shard_tell(const struct ampel_engine *engine, uint32_t partition,
     if (made == NULL) return false;
     made->parcel.kind = AMPEL_PARCEL_OUT;
     made->partition = partition;
+    ampel_rules_face_set(&made->rules, ampel_engine_rules(engine));
     made->told = calloc(told_count, sizeof(made->told[0]));
     made->texts = malloc(texts_size == 0 ? 1 : texts_size);
     if (made->told == NULL || made->texts == NULL) {

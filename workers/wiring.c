@@ -110,7 +110,6 @@ static bool open_publisher(struct ampel_wiring *wiring) {
     struct ampel_publisher_options publisher = {
         .network = options->watchers.network,
         .clock = options->clock,
-        .rules = options->rules,
         .partitions = options->partitions,
         .shards_count = options->shards_count,
         .in = wiring->publisher_in,

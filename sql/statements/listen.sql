@@ -1,1 +1,1 @@
-listen ampel_tenants;
+listen ampel_tenants; listen ampel_rules;

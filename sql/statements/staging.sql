@@ -28,12 +28,13 @@ create temporary table staging_gone (
 create temporary table staging_alert (
     tenant text collate "C", number bigint, id uuid, at timestamptz, kind text, seller text, marketplace text,
     status_before text, status_after text, score_before integer, score_after integer, risk_before text,
-    risk_after text, cap_group text, change jsonb, deadline timestamptz, message bytea
+    risk_after text, cap_group text, change jsonb, deadline timestamptz, rules_version text, message bytea
 ) on commit delete rows;
 create temporary table staging_history (
     tenant text collate "C", number bigint, id uuid, at timestamptz, seller text, marketplace text,
     score integer, status text, risk text, orders bigint, order_points integer, deducted bigint,
-    score_before integer, status_before text, risk_before text, cause text, cause_id text, message bytea
+    score_before integer, status_before text, risk_before text, cause text, cause_id text,
+    rules_version text, message bytea
 ) on commit delete rows;
 create temporary table staging_refusal (
     tenant text, seller text, marketplace text, producer text, sequence bigint, event_index bigint, verdict text,

@@ -76,7 +76,7 @@ int fresh(void **state) {
 enum ampel_database_status tell(struct worker *worker, const struct ampel_parcel_loaded *loaded,
                                 uint64_t position, struct ampel_told *told, uint32_t told_count) {
     struct ampel_parcel_out out = {
-        .parcel = {AMPEL_PARCEL_OUT}, .told_count = told_count, .told = told};
+        .parcel = {AMPEL_PARCEL_OUT}, .told_count = told_count, .told = told, .rules = sample_face()};
     struct ampel_parcel_out *outs[] = {&out};
     struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, position + 1);
     checkpoint.position_old = position;

@@ -29,6 +29,11 @@ struct ampel_checkpoint sample_checkpoint(const struct ampel_parcel_loaded *load
     return checkpoint;
 }
 
+struct ampel_rules_face sample_face(void) {
+    return (struct ampel_rules_face){
+        .version = "amazon-1", .caps_count = 2, .caps_names = {"infringement", "restricted"}};
+}
+
 struct ampel_numbers sample_numbers(int32_t score) {
     return (struct ampel_numbers){.deducted = INT64_C(5000000000),
                                   .score = score,

@@ -14,6 +14,9 @@ struct ampel_text sample_text(const char *text);
 struct ampel_checkpoint sample_checkpoint(const struct ampel_parcel_loaded *loaded,
                                           uint64_t position_new);
 
+/* The rules that it names. */
+struct ampel_rules_face sample_face(void);
+
 /* Rows with unlike values in all members. */
 struct ampel_numbers sample_numbers(int32_t score);
 struct ampel_rating_row sample_rating(const char *tenant, const char *seller, int32_t score);

@@ -562,7 +562,7 @@ static void a_large_checkpoint_passes(void **state) {
         told[i].seller = ratings[i].seller;
     }
     struct ampel_parcel_out out = {
-        .parcel = {AMPEL_PARCEL_OUT}, .told_count = ACCOUNTS, .told = told};
+        .parcel = {AMPEL_PARCEL_OUT}, .told_count = ACCOUNTS, .told = told, .rules = sample_face()};
     struct ampel_parcel_out *outs[] = {&out};
     struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 0);
     checkpoint.ratings = ratings;

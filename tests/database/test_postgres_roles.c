@@ -26,7 +26,7 @@ static void fill(struct worker *worker) {
                                 sample_told("bravo", AMPEL_CHANGE_SCORE, 1, SAMPLE_AT_MS),
                                 sample_told("acme", AMPEL_CHANGE_RISK, 1, SAMPLE_AT_MS),
                                 sample_told("bravo", AMPEL_CHANGE_RISK, 1, SAMPLE_AT_MS)};
-    struct ampel_parcel_out out = {.parcel = {AMPEL_PARCEL_OUT}, .told_count = 4, .told = told};
+    struct ampel_parcel_out out = {.parcel = {AMPEL_PARCEL_OUT}, .told_count = 4, .told = told, .rules = sample_face()};
     struct ampel_parcel_out *outs[] = {&out};
     struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 5);
     checkpoint.ratings_count = checkpoint.violations_count = checkpoint.refusals_count = 2;

@@ -154,7 +154,7 @@ static size_t mend(uint8_t *bytes, size_t size) {
     size_t whole = size & ~(size_t)7;
     if (whole < AMPEL_RECORD_HEADER_BYTES) return size;
     ampel_store_u32(bytes, RECORD_MAGIC);
-    ampel_store_u16(bytes + 4, AMPEL_RECORD_VERSION);
+    ampel_store_u16(bytes + 4, ampel_load_u16(bytes + 6) == AMPEL_RECORD_RULES ? 2 : 1);
     ampel_store_u32(bytes + 8, (uint32_t)whole);
     ampel_store_u64(bytes + RECORD_CHECKSUM_OFFSET,
                     ampel_hash_around(bytes, whole, RECORD_CHECKSUM_OFFSET));

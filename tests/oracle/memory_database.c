@@ -6,6 +6,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "proto/rules_file.h"
+
 #define MESSAGE_CAPACITY AMPEL_MESSAGE_BYTES_MAX
 
 struct stored_page {
@@ -19,6 +21,12 @@ struct stored_partition {
     uint8_t *meta;
     uint32_t pages_count;
     struct stored_page *pages;
+    uint64_t rules_number;
+};
+
+struct stored_rules {
+    uint32_t size;
+    char *text;
 };
 
 struct ampel_memory_database {
@@ -37,6 +45,8 @@ struct ampel_memory_database {
     struct ampel_stored_refusal *refusals;
     enum ampel_memory_fault fault;
     uint32_t fault_calls;
+    uint32_t rules_count; /* the number of a set is its place, from 1 on */
+    struct stored_rules *rules;
     bool away, connected, keys_changed;
     int notice_fd;
     struct ampel_memory_watch watch;
@@ -111,6 +121,9 @@ void ampel_memory_database_close(struct ampel_memory_database *database) {
     }
     for (uint32_t i = 0; i < database->told_count; i++)
         free(database->told[i].bytes);
+    for (uint32_t i = 0; i < database->rules_count; i++)
+        free(database->rules[i].text);
+    free(database->rules);
     free(database->partitions);
     free(database->keys);
     free(database->ratings);
@@ -287,6 +300,12 @@ static enum ampel_database_status face_claim(void *context, uint32_t number,
         loaded->meta = copy(partition->meta, partition->meta_size);
         loaded->meta_size = partition->meta_size;
     }
+    loaded->rules_number = partition->rules_number;
+    if (loaded->rules_number > 0) {
+        const struct stored_rules *rules = &database->rules[loaded->rules_number - 1];
+        loaded->rules_text = (char *)copy(rules->text, rules->size);
+        loaded->rules_size = rules->size;
+    }
     loaded->pages = make((partition->pages_count + 1) * sizeof(loaded->pages[0]));
     for (uint32_t page = 0; page < partition->pages_count; page++) {
         const struct stored_page *stored = &partition->pages[page];
@@ -295,6 +314,24 @@ static enum ampel_database_status face_claim(void *context, uint32_t number,
             .page = page, .size = stored->size, .bytes = copy(stored->bytes, stored->size)};
     }
     *out = loaded;
+    return AMPEL_DATABASE_OK;
+}
+
+static enum ampel_database_status face_rules(void *context, uint64_t number,
+                                             struct ampel_parcel_rules **out,
+                                             struct ampel_error *error) {
+    struct ampel_memory_database *database = context;
+    enum ampel_database_status status = reading(database, error);
+    if (status != AMPEL_DATABASE_OK) return status;
+    *out = NULL;
+    if (database->rules_count <= number) return AMPEL_DATABASE_OK;
+    const struct stored_rules *newest = &database->rules[database->rules_count - 1];
+    struct ampel_parcel_rules *rules = make(sizeof(*rules));
+    *rules = (struct ampel_parcel_rules){.parcel.kind = AMPEL_PARCEL_RULES,
+                                         .number = database->rules_count,
+                                         .size = newest->size,
+                                         .text = (char *)copy(newest->text, newest->size)};
+    *out = rules;
     return AMPEL_DATABASE_OK;
 }
 
@@ -435,7 +472,8 @@ static void store_refusal(struct ampel_memory_database *database,
 }
 
 static void encode_told(struct ampel_memory_database *database,
-                        const struct ampel_checkpoint *checkpoint, const struct ampel_told *told,
+                        const struct ampel_checkpoint *checkpoint,
+                        const struct ampel_rules_face *rules, const struct ampel_told *told,
                         struct ampel_stored_told *stored) {
     struct ampel_message *message = database->message;
     memset(message, 0, sizeof(*message));
@@ -450,12 +488,12 @@ static void encode_told(struct ampel_memory_database *database,
     change->marketplace = told->marketplace;
     change->change = told->change;
     change->rules_version =
-        (struct ampel_text){checkpoint->rules_version, (uint32_t)strlen(checkpoint->rules_version)};
-    change->caps_count = checkpoint->caps_count;
-    for (uint32_t i = 0; i < checkpoint->caps_count; i++)
-        change->caps_names[i] = (struct ampel_text){checkpoint->caps_names[i],
-                                                    (uint32_t)strlen(checkpoint->caps_names[i])};
-    if (told->change.cap_group < checkpoint->caps_count)
+        (struct ampel_text){rules->version, (uint32_t)strlen(rules->version)};
+    change->caps_count = rules->caps_count;
+    for (uint32_t i = 0; i < rules->caps_count; i++)
+        change->caps_names[i] =
+            (struct ampel_text){rules->caps_names[i], (uint32_t)strlen(rules->caps_names[i])};
+    if (told->change.cap_group < rules->caps_count)
         change->cap_group = change->caps_names[told->change.cap_group];
     stored->size = ampel_message_encode(message, database->message_bytes, MESSAGE_CAPACITY);
     AMPEL_ASSERT(stored->size > 0);
@@ -463,7 +501,8 @@ static void encode_told(struct ampel_memory_database *database,
 }
 
 static void store_told(struct ampel_memory_database *database,
-                       const struct ampel_checkpoint *checkpoint, const struct ampel_told *told) {
+                       const struct ampel_checkpoint *checkpoint,
+                       const struct ampel_rules_face *rules, const struct ampel_told *told) {
     struct ampel_stored_told made = {.stream = told->stream,
                                      .epoch = checkpoint->stream_epoch,
                                      .number = told->number,
@@ -481,7 +520,7 @@ static void store_told(struct ampel_memory_database *database,
         AMPEL_ASSERT(other->number != made.number || other->stream != made.stream ||
                      strcmp(other->tenant, made.tenant) != 0);
     }
-    encode_told(database, checkpoint, told, &made);
+    encode_told(database, checkpoint, rules, told, &made);
     struct ampel_stored_told *stored = PUSH(database->told, database->told_count);
     *stored = made;
 }
@@ -490,6 +529,7 @@ static void store(struct ampel_memory_database *database,
                   const struct ampel_checkpoint *checkpoint) {
     struct stored_partition *partition = &database->partitions[checkpoint->partition];
     partition->position = checkpoint->position_new;
+    partition->rules_number = checkpoint->rules_number;
     store_pages(partition, checkpoint);
     for (uint32_t i = 0; i < checkpoint->ratings_count; i++)
         store_rating(database, checkpoint->partition, &checkpoint->ratings[i]);
@@ -503,7 +543,7 @@ static void store(struct ampel_memory_database *database,
         const struct ampel_parcel_out *out = checkpoint->outs[i];
         AMPEL_ASSERT(out->partition == checkpoint->partition);
         for (uint32_t j = 0; j < out->told_count; j++)
-            store_told(database, checkpoint, &out->told[j]);
+            store_told(database, checkpoint, &out->rules, &out->told[j]);
     }
     database->commits++;
 }
@@ -549,6 +589,7 @@ void ampel_memory_database_face(struct ampel_memory_database *database,
         .commit = face_commit,
         .position = face_position,
         .tenants = face_tenants,
+        .rules = face_rules,
         .outbox = face_outbox,
         .notice_fd = face_notice_fd,
         .noticed = face_noticed,
@@ -564,6 +605,19 @@ void ampel_memory_database_tenant_add(struct ampel_memory_database *database, co
     (void)snprintf(key->tenant, sizeof(key->tenant), "%s", tenant);
     (void)snprintf(key->public_key, sizeof(key->public_key), "%s", public_key);
     ampel_memory_database_notify(database);
+}
+
+void ampel_memory_database_rules_set(struct ampel_memory_database *database,
+                                     const struct ampel_rules *rules) {
+    char *text = make(256 * 1024);
+    struct stored_rules *stored = PUSH(database->rules, database->rules_count);
+    stored->size = ampel_rules_file_encode(rules, text, 256 * 1024);
+    AMPEL_ASSERT(stored->size > 0);
+    stored->text = text;
+    database->keys_changed = true;
+    const uint64_t one = 1;
+    ssize_t written = write(database->notice_fd, &one, sizeof(one));
+    AMPEL_ASSERT(written == (ssize_t)sizeof(one));
 }
 
 uint32_t ampel_memory_database_ratings(const struct ampel_memory_database *database,

@@ -67,6 +67,10 @@ void ampel_memory_database_plant(struct ampel_memory_database *database, enum am
 
 /* ---- what is stored. Borrowed until the next commit. -------------------------------------------- */
 
+/* As `ampel rules set`: newer rules, of which listeners hear. */
+void ampel_memory_database_rules_set(struct ampel_memory_database *database,
+                                     const struct ampel_rules *rules);
+
 struct ampel_stored_rating {
     char account[3 * (AMPEL_ID_BYTES_MAX + 1)]; /* tenant/seller/marketplace */
     struct ampel_numbers numbers;

@@ -80,7 +80,6 @@ static int bench_open_cold(void **state) {
     bench->decoder = ampel_message_decoder_open();
     struct ampel_publisher_options options = {
         .clock = {.context = bench, .now_ms = bench_now_ms, .monotonic_ns = bench_now_ns},
-        .rules = &bench->rules,
         .partitions = PARTITIONS,
         .shards_count = SHARDS,
         .in = bench->in,
@@ -123,6 +122,7 @@ static int bench_close(void **state) {
 static void give_out(struct bench *bench, uint32_t partition, const char *tenant, uint32_t count, int32_t mark) {
     struct ampel_parcel_out *out = calloc(1, sizeof(*out));
     out->parcel.kind = AMPEL_PARCEL_OUT;
+    ampel_rules_face_set(&out->rules, &bench->rules);
     out->partition = partition;
     out->told_count = count;
     out->told = calloc(count, sizeof(*out->told));

@@ -309,6 +309,52 @@ static void a_tick_names_its_partitions(void **state) {
     ampel_record_builder_close(builder);
 }
 
+static void rules_are_carried_to_all_partitions_and_cuts_are_noticed(void **state) {
+    (void)state;
+    struct ampel_record_builder *builder = ampel_record_builder_open(5);
+    for (uint32_t text_size = 0; text_size < 20; text_size++) {
+        const char *text = "version: amazon-1 # x";
+        uint32_t size, cursor = 0, seen = 0, partition;
+        struct ampel_record_header record;
+        struct ampel_frame frame;
+        struct ampel_error error;
+        struct ampel_text back;
+        uint64_t number;
+        const uint8_t *bytes;
+        assert_true(ampel_record_encode_rules(builder, STAMP_MS, 7,
+                                              (struct ampel_text){text, text_size}, &bytes, &size));
+        uint8_t *copy = malloc(size);
+        memcpy(copy, bytes, size);
+        ampel_record_seal(copy, 8, STAMP_MS);
+        assert_int_equal(ampel_record_check(copy, size, &record), AMPEL_RECORD_OK);
+        assert_int_equal(record.kind, AMPEL_RECORD_RULES);
+        assert_true(ampel_record_rules(copy, &number, &back, &error));
+        assert_int_equal(number, 7);
+        assert_int_equal(back.size, text_size);
+        assert_memory_equal(back.bytes, text, text_size);
+        while (ampel_record_frame_next(tools.reader, copy, &cursor, &frame, &error)) {
+            assert_int_equal(frame.partition, seen++);
+            assert_int_equal(frame.stamp_ms, STAMP_MS);
+            assert_int_equal(frame.producer.size, 0);
+        }
+        assert_string_equal(error.reason, "");
+        assert_int_equal(seen, 5);
+        for (cursor = 0, seen = 0; ampel_record_partition_next(copy, &cursor, &partition, &error);)
+            assert_int_equal(partition, seen++);
+        assert_int_equal(seen, 5);
+        assert_string_equal(error.reason, "");
+        /* A text that claims more than the record has. */
+        copy[AMPEL_RECORD_HEADER_BYTES + 9] = 0xff;
+        cursor = 0;
+        assert_false(ampel_record_rules(copy, &number, &back, &error));
+        assert_string_equal(error.field, "rules");
+        assert_false(ampel_record_frame_next(tools.reader, copy, &cursor, &frame, &error));
+        assert_string_equal(error.field, "rules");
+        free(copy);
+    }
+    ampel_record_builder_close(builder);
+}
+
 /* ---- damage --------------------------------------------------------------------------------- */
 
 static uint8_t *small_record(struct ampel_maker *maker, uint32_t *size) {
@@ -409,6 +455,7 @@ int main(void) {
         cmocka_unit_test(refused_events_are_remembered_where_the_producer_lives),
         cmocka_unit_test(a_batch_without_an_accepted_event_still_leaves_its_sequence),
         cmocka_unit_test(a_tick_names_its_partitions),
+        cmocka_unit_test(rules_are_carried_to_all_partitions_and_cuts_are_noticed),
         cmocka_unit_test(every_flipped_bit_and_every_cut_is_noticed),
         cmocka_unit_test(a_newer_version_is_told_from_damage),
         cmocka_unit_test(a_frame_that_is_not_as_written_is_refused_or_safe),

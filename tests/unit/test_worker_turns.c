@@ -298,6 +298,38 @@ static void an_orderly_stop_leaves_nothing_to_do(void **state) {
     scene_close(&scene);
 }
 
+/* The worker starts with rules of its own each time; those of the database count once they are set. */
+static void rules_set_while_running_hold_for_all_and_after_every_death(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_open(&scene, 17);
+    struct ampel_rules own = scene.rules;
+    ampel_world_rules(scene.world, &own);
+    start(&scene);
+    batches(&scene, 60, 0);
+    deliver(&scene);
+    scene.rules.start = 150;
+    ampel_memory_database_rules_set(ampel_world_database(scene.world), &scene.rules);
+    ampel_world_pass(scene.world, 100);
+    batches(&scene, 60, 0);
+    deliver(&scene);
+    come_to_rest(&scene);
+    check_all(&scene);
+    scene.rules.start = 260;
+    ampel_memory_database_rules_set(ampel_world_database(scene.world), &scene.rules);
+    ampel_world_pass(scene.world, 1);
+    kill_worker(&scene, false);
+    start(&scene);
+    come_to_rest(&scene);
+    check_all(&scene);
+    stop(&scene);
+    own.start = 300;
+    start(&scene);
+    come_to_rest(&scene);
+    check_all(&scene);
+    scene_close(&scene);
+}
+
 static void a_resent_batch_is_a_duplicate_before_and_after_a_crash(void **state) {
     (void)state;
     struct scene scene;
@@ -388,6 +420,15 @@ static void the_journal_is_recycled_as_checkpoints_pass(void **state) {
 }
 
 /* One story of lives and deaths. Returns how many lives it took. */
+/* Rules are set while the worker is alive, dead or on its way; the last ones are those of the check. */
+static void other_rules(struct scene *scene) {
+    scene->rules.start = (int32_t)ampel_random_between(&scene->random, 100, 300);
+    scene->rules.severity_points[3] = (int32_t)ampel_random_between(&scene->random, 8, 60);
+    scene->rules.anchor = ampel_random_chance(&scene->random, 50) ? AMPEL_ANCHOR_RERANK
+                                                                 : AMPEL_ANCHOR_ANCHORED;
+    ampel_memory_database_rules_set(ampel_world_database(scene->world), &scene->rules);
+}
+
 static uint32_t story(uint64_t seed, bool power) {
     struct scene scene;
     struct ampel_world_options options;
@@ -408,6 +449,8 @@ static uint32_t story(uint64_t seed, bool power) {
                         (uint32_t)ampel_random_below(&scene.random, 3));
                 fed++;
             }
+            if (ampel_random_chance(&scene.random, 1) && ampel_random_chance(&scene.random, 40))
+                other_rules(&scene);
             if (ampel_random_chance(&scene.random, 20)) pump(&scene);
             if (ampel_random_chance(&scene.random, 3))
                 ampel_world_pass(scene.world, ampel_random_between(&scene.random, 1, 400));
@@ -452,6 +495,7 @@ int main(void) {
         cmocka_unit_test(what_is_fed_is_stored_as_the_oracle_says),
         cmocka_unit_test(batches_before_the_start_is_over_come_back_and_are_taken_later),
         cmocka_unit_test(an_orderly_stop_leaves_nothing_to_do),
+        cmocka_unit_test(rules_set_while_running_hold_for_all_and_after_every_death),
         cmocka_unit_test(a_resent_batch_is_a_duplicate_before_and_after_a_crash),
         cmocka_unit_test(ratings_go_on_while_the_database_is_away_and_are_stored_after_it),
         cmocka_unit_test(a_stolen_partition_stops_the_worker),

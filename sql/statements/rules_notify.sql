@@ -1,0 +1,2 @@
+-- Carries no data: whoever listens reads the tables.
+notify ampel_rules;
