@@ -24,6 +24,7 @@ int ampel_command_import(int argc, char **argv);
 int ampel_command_export(int argc, char **argv);
 int ampel_command_feed(int argc, char **argv);
 int ampel_command_replay(int argc, char **argv);
+int ampel_command_drift(int argc, char **argv);
 int ampel_command_watch(int argc, char **argv);
 int ampel_command_top(int argc, char **argv);
 int ampel_command_tenant(int argc, char **argv);

@@ -9,6 +9,7 @@ static const struct ampel_command commands[] = {
     {"score", "ratings of all accounts in files at one time, without a server", ampel_command_score},
     {"explain", "every point of one account accounted for", ampel_command_explain},
     {"replay", "events in the order of time, changes and alerts as they happen", ampel_command_replay},
+    {"drift", "what reports showed against what the model says", ampel_command_drift},
     {"forecast", "what the score will be if nothing new happens", ampel_command_forecast},
     {"fix", "what to fix first, of one account or of all", ampel_command_fix},
     {"rules", "who changes colour under other rules", ampel_command_rules},
