@@ -314,6 +314,23 @@ static void write_rules(void) {
     write_text("rules", "edits", "+\x04\x01window_days: 90\n\x08\x02# a remark");
 }
 
+static void write_encoded_file(void) {
+    static const char *const tenants[] = {"agency", "a"};
+    uint8_t file[128];
+    size_t size = AMPEL_BATCH_FILE_MAGIC_BYTES;
+    memcpy(file, AMPEL_BATCH_FILE_MAGIC, size);
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(tenants); i++) {
+        static const uint8_t batch[] = {0x81, 0xa1, 'v'};
+        struct ampel_batch_file_wrap wrap;
+        ampel_batch_file_wrap(text_of(tenants[i]), batch, sizeof batch, &wrap);
+        memcpy(file + size, wrap.head, wrap.head_size);
+        memcpy(file + size + wrap.head_size, batch, sizeof batch);
+        memcpy(file + size + wrap.head_size + sizeof batch, wrap.tail, sizeof wrap.tail);
+        size += wrap.head_size + sizeof batch + sizeof wrap.tail;
+    }
+    write_seed("batch_file", "two", file, size);
+}
+
 static void write_texts(void) {
     static const char *const times[] = {"2026-10-01T12:34:56.789Z", "2026-10-01t12:34:56+02:00",
                                         "2020-11-18T23:59Z", "1790000000000",
@@ -371,6 +388,7 @@ int main(int argc, char **argv) {
     }
     directory = argv[1];
     write_batches();
+    write_encoded_file();
     write_lines();
     write_messages();
     write_pages();
