@@ -20,6 +20,7 @@ struct ampel_world {
     int64_t ns; /* monotonic, and UTC with start_ms added */
     struct ampel_journal *journal;
     struct ampel_wiring *wiring; /* NULL: no worker lives */
+    struct ampel_disk real; /* where the options bring one */
     struct ampel_journal *asleep_journal;
     struct ampel_wiring *asleep; /* a worker that stands still; NULL: none */
     bool ended[AMPEL_STAGES_MAX], again[AMPEL_STAGES_MAX];
@@ -128,14 +129,21 @@ void ampel_world_rules(struct ampel_world *world, const struct ampel_rules *rule
 
 bool ampel_world_start(struct ampel_world *world, struct ampel_error *error) {
     AMPEL_ASSERT(world->wiring == NULL);
+    if (world->options.disk_open != NULL &&
+        !world->options.disk_open(world->options.disk_context, &world->real)) {
+        return ampel_error_set(error, "", "the disk does not open");
+    }
     struct ampel_journal_options journal = {
-        .disk = memory_disk_process(world->disk),
+        .disk = world->options.disk_open == NULL ? memory_disk_process(world->disk) : world->real,
         .system_id = SYSTEM_ID,
         .segment_bytes = world->options.segment_bytes,
         .bytes_max = world->options.journal_bytes_max,
         .group_bytes_max = 64 * 1024,
     };
-    if (ampel_journal_open(&journal, &world->journal, error) != AMPEL_JOURNAL_OK) return false;
+    if (ampel_journal_open(&journal, &world->journal, error) != AMPEL_JOURNAL_OK) {
+        if (world->options.disk_close != NULL) world->options.disk_close(&world->real);
+        return false;
+    }
     struct ampel_wiring_options options = {
         .clock = {.context = world, .now_ms = world_ms, .monotonic_ns = world_ns},
         .rules = world->options.rules,
@@ -173,6 +181,7 @@ static void bury(struct ampel_world *world) {
     world->wiring = NULL;
     ampel_journal_close(world->journal);
     world->journal = NULL;
+    if (world->options.disk_close != NULL) world->options.disk_close(&world->real);
     ampel_loopback_reset(world->feeders);
     ampel_loopback_reset(world->watchers);
     struct ampel_database face;

@@ -27,6 +27,10 @@ struct ampel_world_options {
     uint32_t accounts_per_tenant_max;
     uint64_t segment_bytes, journal_bytes_max;
     bool clock_is_right;               /* of the next start */
+    /* Another disk than the one in memory: opened for each life, closed after it. NULL: in memory. */
+    bool (*disk_open)(void *context, struct ampel_disk *out);
+    void (*disk_close)(struct ampel_disk *disk);
+    void *disk_context;
     const struct ampel_memory *memory; /* of the engines; NULL: the C library's */
     void (*turned)(void *context);     /* called after each turn of a stage, where it is given */
     void *turned_context;

@@ -1,0 +1,18 @@
+/* System calls of the real disk, counted, and one of them failing. Thread: one. */
+#ifndef AMPEL_TESTS_EVERYPOINT_CALLS_H
+#define AMPEL_TESTS_EVERYPOINT_CALLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct calls {
+    bool counted;       /* calls are those of the worker's disk now */
+    uint64_t count;     /* so far */
+    uint64_t fail_at;   /* the call with this number fails; UINT64_MAX: none */
+    int fail_with;      /* errno */
+    bool part;          /* a write or read of more than a byte takes a part and succeeds, instead */
+    const char *failed; /* the name of the one that did, NULL: none yet */
+};
+extern struct calls calls;
+
+#endif

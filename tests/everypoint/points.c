@@ -1,0 +1,468 @@
+/* tests/points: a script of a thousand events, and a fault at every single place of it: every change of the disk, every
+   call of the database, every allocation of the engines, every system call of the real disk. After each the worker
+   recovers and ends with the same state, by digest. Thread: one. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/hash.h"
+#include "proto/page.h"
+#include "tests/everypoint/calls.h"
+#include "tests/oracle/agency.h"
+#include "tests/oracle/world.h"
+#include "workers/disk.h"
+#include "workers/logline.h"
+
+#define AGENCIES               2
+#define ACCOUNTS               10
+#define PARTITIONS             3
+#define BATCHES                42
+#define EVENTS                 24
+#define BAD_EVERY              6
+#define MINUTE_MS              INT64_C(60000)
+#define START_MS               (INT64_C(1790000000000) / MINUTE_MS * MINUTE_MS)
+#define END_MS                 (START_MS + 30 * MINUTE_MS + MINUTE_MS / 2)
+#define STARTS_MAX             20
+#define KEY                    "0123456789012345678901234567890123456789"
+#define SYSTEM_CALLS_DIRECTORY "/tmp/ampel-points-XXXXXX"
+
+static const char *const tenants[AGENCIES] = {"nord", "sued"};
+
+/* What goes wrong in a run: at most one thing. */
+struct plan {
+    enum { NOTHING, DISK, DATABASE, MEMORY, CALLS } where;
+    uint64_t at;
+    enum ampel_disk_status disk; /* OK: the power fails within the operation */
+    bool power;                  /* the power fails when the process has died */
+    enum ampel_memory_fault database;
+    bool kill; /* the process dies with the database's answer */
+    int error; /* of a system call */
+    bool part;
+};
+
+struct counts {
+    uint64_t disk, database, takes, calls, starts;
+};
+
+struct script {
+    struct plan plan;
+    struct ampel_world *world;
+    struct ampel_world_options options;
+    struct ampel_rules rules;
+    struct ampel_agency *agencies[AGENCIES];
+    struct ampel_memory memory;
+    uint64_t takes, bytes_out, starts;
+    char directory[64];
+    char reason[400];
+};
+
+static const char *doing = "the plain run";
+static uint64_t doing_at;
+
+static void on_abort(int number) {
+    (void)number;
+    char line[160];
+    int size = snprintf(line, sizeof(line), "an assert failed in %s at %llu\n", doing,
+                        (unsigned long long)doing_at);
+    ssize_t written = write(STDOUT_FILENO, line, size > 0 ? (size_t)size : 0);
+    (void)written;
+}
+
+/* ---- memory and disk -------------------------------------------------------------------------- */
+
+static void *take(void *context, size_t size, size_t alignment) {
+    struct script *script = context;
+    if (script->takes++ == script->plan.at && script->plan.where == MEMORY) return NULL;
+    size_t least = alignment < sizeof(void *) ? sizeof(void *) : alignment;
+    void *block = aligned_alloc(least, (size + least - 1) / least * least);
+    AMPEL_ASSERT(block != NULL);
+    script->bytes_out += size;
+    return block;
+}
+
+static void give(void *context, void *block, size_t size) {
+    ((struct script *)context)->bytes_out -= size;
+    free(block);
+}
+
+static bool real_open(void *context, struct ampel_disk *out) {
+    const struct script *script = context;
+    calls.counted = true;
+    if (ampel_disk_posix(script->directory, out)) return true;
+    calls.counted = false;
+    return false;
+}
+
+static void real_close(struct ampel_disk *disk) {
+    calls.counted = false;
+    ampel_disk_posix_close(disk);
+}
+
+/* ---- the script ------------------------------------------------------------------------------- */
+
+static void script_open(struct script *script, const struct plan *plan) {
+    *script = (struct script){.plan = *plan};
+    ampel_oracle_rules(&script->rules);
+    ampel_world_options_init(&script->options);
+    struct ampel_world_options *options = &script->options;
+    options->rules = &script->rules;
+    options->seed = 7;
+    options->start_ms = START_MS;
+    options->shards_count = 2;
+    options->partitions = PARTITIONS;
+    options->checkpoint_every_ms = 400;
+    options->segment_bytes = 16384;
+    script->memory = (struct ampel_memory){.context = script, .take = take, .give = give};
+    options->memory = &script->memory;
+    calls = (struct calls){.fail_at = UINT64_MAX};
+    if (plan->where == CALLS) {
+        (void)snprintf(script->directory, sizeof(script->directory), SYSTEM_CALLS_DIRECTORY);
+        AMPEL_ASSERT(mkdtemp(script->directory) != NULL);
+        options->disk_open = real_open;
+        options->disk_close = real_close;
+        options->disk_context = script;
+        calls.fail_at = plan->at;
+        calls.fail_with = plan->error;
+        calls.part = plan->part;
+    }
+    script->world = ampel_world_open(options);
+    struct ampel_memory_database *database = ampel_world_database(script->world);
+    if (plan->where == DISK)
+        memory_disk_fail_at(ampel_world_disk(script->world), plan->at, plan->disk);
+    if (plan->where == DATABASE) ampel_memory_database_fault_at(database, plan->at, plan->database);
+    for (uint32_t i = 0; i < AGENCIES; i++) {
+        ampel_memory_database_tenant_add(database, tenants[i], KEY);
+        script->agencies[i] = ampel_agency_open(ampel_world_feeders(script->world), tenants[i],
+                                                "erp", ACCOUNTS, 77 + i);
+        ampel_feeder_patience(ampel_agency_feeder(script->agencies[i]), 3000);
+    }
+}
+
+static void remove_file(void *context, const char *name) {
+    const struct ampel_disk *disk = context;
+    (void)disk->remove(disk->context, name);
+}
+
+static void script_close(struct script *script) {
+    for (uint32_t i = 0; i < AGENCIES; i++)
+        ampel_agency_close(script->agencies[i]);
+    ampel_world_close(script->world);
+    calls.counted = false;
+    if (script->bytes_out != 0 && script->reason[0] == '\0')
+        (void)snprintf(script->reason, sizeof(script->reason),
+                       "memory of engines was not given back");
+    if (script->directory[0] == '\0') return;
+    struct ampel_disk disk;
+    if (!ampel_disk_posix(script->directory, &disk)) return;
+    (void)disk.list(disk.context, remove_file, &disk);
+    ampel_disk_posix_close(&disk);
+    AMPEL_ASSERT(rmdir(script->directory) == 0);
+}
+
+/* A worker lives, unless the script has failed. */
+static void keep_alive(struct script *script) {
+    struct ampel_world *world = script->world;
+    bool fatal = ampel_world_fatal(world) != NULL;
+    bool struck = script->plan.where == DATABASE && script->plan.kill &&
+                  ampel_memory_database_calls(ampel_world_database(world)) > script->plan.at;
+    if (ampel_world_lives(world) && (fatal || struck)) {
+        ampel_world_kill(world, script->plan.power);
+        script->plan.kill = false;
+    }
+    while (!ampel_world_lives(world) && script->reason[0] == '\0') {
+        struct ampel_error error = {0};
+        if (++script->starts > STARTS_MAX) {
+            (void)snprintf(script->reason, sizeof(script->reason),
+                           "the worker does not stay alive");
+            return;
+        }
+        if (ampel_world_start(world, &error)) return;
+        calls.counted = false;
+        if (script->plan.power)
+            memory_disk_crash(ampel_world_disk(world), script->plan.at);
+        else
+            memory_disk_restart(ampel_world_disk(world));
+    }
+}
+
+/* Time passes; whatever dies is started again. */
+static void pass(struct script *script, int64_t span_ms) {
+    for (uint32_t i = 0; i < AGENCIES; i++)
+        ampel_feeder_pump(ampel_agency_feeder(script->agencies[i]),
+                          ampel_world_monotonic_ms(script->world));
+    ampel_world_pass(script->world, span_ms);
+    keep_alive(script);
+}
+
+static bool all_acked(const struct script *script) {
+    for (uint32_t i = 0; i < AGENCIES; i++)
+        if (!ampel_feeder_done(ampel_agency_feeder(script->agencies[i]))) return false;
+    return true;
+}
+
+static void play(struct script *script) {
+    keep_alive(script);
+    for (uint32_t i = 0; i < BATCHES && script->reason[0] == '\0'; i++) {
+        ampel_agency_batch(script->agencies[i % AGENCIES], START_MS + i * 500, EVENTS,
+                           i % BAD_EVERY == 0 ? 1 : 0, i % 10 == 9);
+        pass(script, 150);
+    }
+    for (uint32_t i = 0; i < 600 && script->reason[0] == '\0' && !all_acked(script); i++)
+        pass(script, 200);
+    if (!all_acked(script) && script->reason[0] == '\0')
+        (void)snprintf(script->reason, sizeof(script->reason), "not all batches were acked");
+    if (script->reason[0] != '\0') return;
+    ampel_world_clock_jump(script->world, END_MS - ampel_world_now_ms(script->world));
+    /* Stops that a fault meets are tried again. The clock stands at the end for all of them. */
+    for (uint32_t i = 0; i < 5; i++) {
+        uint64_t starts;
+        do { /* a partition that was busy in one second gets no tick for the next */
+            starts = script->starts;
+            pass(script, 4000);
+        } while (script->starts != starts && script->reason[0] == '\0');
+        if (script->reason[0] != '\0') return;
+        if (ampel_world_stop(script->world)) return;
+        keep_alive(script);
+    }
+    (void)snprintf(script->reason, sizeof(script->reason), "the worker does not stop");
+}
+
+/* ---- the digest ------------------------------------------------------------------------------- */
+
+static uint64_t digest_engine(const struct ampel_engine *engine) {
+    static uint8_t bytes[1 << 20];
+    uint64_t sum = 0;
+    for (uint32_t slot = 0; slot < ampel_engine_accounts_count(engine); slot++) {
+        struct ampel_text name[3];
+        ampel_engine_account_identity(engine, slot, &name[0], &name[1], &name[2]);
+        uint32_t size = ampel_engine_account_export(engine, slot, bytes, sizeof(bytes));
+        AMPEL_ASSERT(size <= sizeof(bytes));
+        sum += ampel_hash_bytes(bytes, size) ^ ampel_hash_account(name[0], name[1], name[2]) * 31;
+    }
+    return sum;
+}
+
+static bool import(struct ampel_engine *engine, struct ampel_page_codec *codec,
+                   const struct ampel_parcel_loaded *loaded) {
+    const uint8_t *raw;
+    uint32_t size;
+    struct ampel_error error = {0};
+    if (!ampel_page_decode(codec, loaded->meta, loaded->meta_size, &raw, &size, &error) ||
+        ampel_engine_meta_import(engine, raw, size) != AMPEL_ENGINE_OK) {
+        return false;
+    }
+    for (uint32_t i = 0; i < loaded->pages_count; i++) {
+        const struct ampel_loaded_page *page = &loaded->pages[i];
+        if (!ampel_page_decode(codec, page->bytes, page->size, &raw, &size, &error) ||
+            ampel_engine_page_import(engine, page->page, raw, size) != AMPEL_ENGINE_OK) {
+            return false;
+        }
+    }
+    return ampel_engine_import_finish(engine) == AMPEL_ENGINE_OK;
+}
+
+/* The stored pages as an engine reads them. */
+static uint64_t digest_pages(struct script *script) {
+    struct ampel_database face;
+    ampel_memory_database_face(ampel_world_database(script->world), &face);
+    ampel_memory_database_fault(ampel_world_database(script->world), AMPEL_FAULT_NONE, 0);
+    ampel_memory_database_fault_at(ampel_world_database(script->world), UINT64_MAX,
+                                   AMPEL_FAULT_NONE);
+    script->plan.where = NOTHING;
+    struct ampel_database_system system;
+    struct ampel_error error = {0};
+    AMPEL_ASSERT(face.connect(face.context, &system, &error) == AMPEL_DATABASE_OK);
+    struct ampel_page_codec *codec = ampel_page_codec_open();
+    AMPEL_ASSERT(codec != NULL);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < PARTITIONS; i++) {
+        struct ampel_parcel_loaded *loaded;
+        AMPEL_ASSERT(face.claim(face.context, i, &loaded, &error) == AMPEL_DATABASE_OK);
+        struct ampel_engine *engine;
+        struct ampel_engine_options options = {.memory = script->memory,
+                                               .rules = &script->rules,
+                                               .accounts_per_tenant_max = 1000000,
+                                               .violations_per_account_max =
+                                                   AMPEL_ACCOUNT_VIOLATIONS_MAX};
+        AMPEL_ASSERT(ampel_engine_open(&options, &engine) == AMPEL_ENGINE_OK);
+        if (import(engine, codec, loaded))
+            sum += digest_engine(engine);
+        else
+            (void)snprintf(script->reason, sizeof(script->reason), "stored pages cannot be read");
+        ampel_engine_close(engine);
+        ampel_parcel_loaded_free(loaded);
+    }
+    ampel_page_codec_close(codec);
+    return sum;
+}
+
+/* Rows for people, by name. */
+static uint64_t digest_rows(const struct script *script) {
+    const struct ampel_memory_database *database = ampel_world_database(script->world);
+    const struct ampel_stored_rating *ratings;
+    const struct ampel_stored_violation *violations;
+    const struct ampel_stored_refusal *refusals;
+    uint64_t sum = 0;
+    uint32_t count = ampel_memory_database_ratings(database, &ratings);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ampel_numbers *numbers = &ratings[i].numbers;
+        uint64_t values[] = {(uint64_t)numbers->score,
+                             (uint64_t)numbers->orders,
+                             (uint64_t)numbers->deducted,
+                             numbers->colour,
+                             numbers->risk,
+                             numbers->criticals,
+                             numbers->caps[0],
+                             numbers->caps[1]};
+        sum += ampel_hash_bytes(values, sizeof(values)) ^
+               ampel_hash_bytes(ratings[i].account, strlen(ratings[i].account)) * 31;
+    }
+    count = ampel_memory_database_violations(database, &violations);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t values[] = {violations[i].state, violations[i].rank,
+                             (uint64_t)violations[i].points};
+        sum += ampel_hash_bytes(values, sizeof(values)) ^
+               ampel_hash_bytes(violations[i].account, strlen(violations[i].account)) * 31 ^
+               ampel_hash_bytes(violations[i].id, strlen(violations[i].id)) * 37;
+    }
+    count = ampel_memory_database_refusals(database, &refusals);
+    for (uint32_t i = 0; i < count; i++)
+        sum += ampel_hash_bytes(refusals[i].producer, strlen(refusals[i].producer)) ^
+               (refusals[i].sequence * 41 + refusals[i].event_index);
+    return sum;
+}
+
+static uint64_t run(const struct plan *plan, struct counts *counts, char reason[400]) {
+    struct script script;
+    script_open(&script, plan);
+    play(&script);
+    *counts = (struct counts){
+        .disk = memory_disk_operations(ampel_world_disk(script.world)),
+        .database = ampel_memory_database_calls(ampel_world_database(script.world)),
+        .takes = script.takes,
+        .calls = calls.count,
+        .starts = script.starts,
+    };
+    uint64_t digest = 0;
+    if (script.reason[0] == '\0') {
+        digest = digest_rows(&script) * 3;
+        digest += digest_pages(&script);
+    }
+    script_close(&script);
+    (void)snprintf(reason, 400, "%s", script.reason);
+    return digest;
+}
+
+/* ---- every point ------------------------------------------------------------------------------ */
+
+struct totals {
+    uint64_t expected, points, recoveries, failures;
+    uint64_t every; /* only each so many-th point */
+};
+
+static void sweep(struct totals *totals, const char *name, struct plan plan, uint64_t points) {
+    uint64_t done = 0, recoveries = 0, failures = 0;
+    doing = name;
+    for (plan.at = 0; plan.at < points; plan.at += totals->every) {
+        doing_at = plan.at;
+        struct counts counts;
+        char reason[400];
+        uint64_t digest = run(&plan, &counts, reason);
+        done++;
+        recoveries += counts.starts - 1;
+        if (digest == totals->expected && reason[0] == '\0') continue;
+        failures++;
+        printf("  %s at %" PRIu64 ": %s\n", name, plan.at,
+               reason[0] != '\0' ? reason : "another state than without a fault");
+    }
+    printf("%7" PRIu64 " points, %7" PRIu64 " recoveries, %4" PRIu64 " failures  %s\n", done,
+           recoveries, failures, name);
+    (void)fflush(stdout);
+    totals->points += done;
+    totals->recoveries += recoveries;
+    totals->failures += failures;
+}
+
+static void sweep_disk(struct totals *totals, uint64_t points) {
+    sweep(totals, "the power fails within a change of the disk",
+          (struct plan){.where = DISK, .disk = AMPEL_DISK_OK, .power = true}, points);
+    sweep(totals, "a change of the disk fails",
+          (struct plan){.where = DISK, .disk = AMPEL_DISK_FAILED}, points);
+    sweep(totals, "a change of the disk fails, then the power does",
+          (struct plan){.where = DISK, .disk = AMPEL_DISK_FAILED, .power = true}, points);
+    sweep(totals, "a change of the disk finds it full",
+          (struct plan){.where = DISK, .disk = AMPEL_DISK_FULL}, points);
+}
+
+static void sweep_database(struct totals *totals, uint64_t points) {
+    static const struct {
+        const char *name;
+        enum ampel_memory_fault fault;
+        bool kill;
+    } faults[] = {
+        {"the database is away at a call", AMPEL_FAULT_AWAY, false},
+        {"the database cannot serialize", AMPEL_FAULT_RETRY, false},
+        {"a commit of unknown outcome is done", AMPEL_FAULT_UNKNOWN_DONE, false},
+        {"a commit of unknown outcome is not done", AMPEL_FAULT_UNKNOWN_UNDONE, false},
+        {"the database refuses for good", AMPEL_FAULT_BROKEN, false},
+        {"the process dies right after a commit", AMPEL_FAULT_UNKNOWN_DONE, true},
+        {"the process dies right before a commit", AMPEL_FAULT_UNKNOWN_UNDONE, true},
+    };
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(faults); i++)
+        sweep(totals, faults[i].name,
+              (struct plan){.where = DATABASE, .database = faults[i].fault, .kill = faults[i].kill},
+              points);
+}
+
+static void sweep_calls(struct totals *totals) {
+    struct counts counts;
+    char reason[400];
+    uint64_t digest = run(&(struct plan){.where = CALLS, .at = UINT64_MAX}, &counts, reason);
+    if (digest != totals->expected) {
+        printf("  on a real disk: %s\n",
+               reason[0] != '\0' ? reason : "another state than in memory");
+        totals->failures++;
+    }
+    sweep(totals, "a system call fails with EIO", (struct plan){.where = CALLS, .error = EIO},
+          counts.calls);
+    sweep(totals, "a system call fails with ENOSPC", (struct plan){.where = CALLS, .error = ENOSPC},
+          counts.calls);
+    sweep(totals, "a read or write takes a part",
+          (struct plan){.where = CALLS, .error = EINTR, .part = true}, counts.calls);
+}
+
+int main(int argc, char **argv) {
+    struct totals totals = {.every = 1};
+    if (argc == 3 && strcmp(argv[1], "--every") == 0) totals.every = strtoull(argv[2], NULL, 10);
+    if (argc != 1 && (argc != 3 || totals.every == 0)) {
+        (void)fputs("usage: tests/points [--every N]   only each N-th point\n", stderr);
+        return 2;
+    }
+    ampel_log_configure(AMPEL_LOG_ERROR, AMPEL_LOG_JSON);
+    /* The worker tells each fault there, thousands of times. */
+    if (freopen("/dev/null", "w", stderr) == NULL) return 2;
+    (void)signal(SIGABRT, on_abort);
+    struct counts counts, again;
+    char reason[400];
+    totals.expected = run(&(struct plan){0}, &counts, reason);
+    if (reason[0] != '\0' || run(&(struct plan){0}, &again, reason) != totals.expected) {
+        printf("the plain run is not the same twice: %s\n", reason);
+        return 1;
+    }
+    printf("the script: %u events, %" PRIu64 " changes of the disk, %" PRIu64
+           " database calls, %" PRIu64 " allocations\n",
+           (unsigned)(BATCHES * EVENTS + BATCHES / BAD_EVERY), counts.disk, counts.database,
+           counts.takes);
+    sweep_disk(&totals, counts.disk);
+    sweep_database(&totals, counts.database);
+    sweep(&totals, "an allocation of an engine fails", (struct plan){.where = MEMORY},
+          counts.takes);
+    sweep_calls(&totals);
+    printf("%" PRIu64 " points, %" PRIu64 " recoveries, %" PRIu64 " failures\n", totals.points,
+           totals.recoveries, totals.failures);
+    return totals.failures == 0 ? 0 : 1;
+}
