@@ -107,6 +107,7 @@ static bool event_apply(const struct frame_work *work, uint32_t index) {
     if (waits) {
         struct ampel_touched *touched = ampel_step_touch(engine, slot, account, false);
         if (touched == NULL) return false;
+        if (event.type != AMPEL_EVENT_DAY_MARK) touched->shows = true;
         outcome = ampel_account_defer(engine, slot, account, &event, &work->source);
         if (outcome <= AMPEL_OUTCOME_MOVED && touched->any_mover == AMPEL_MOVER_NONE) {
             touched->any_mover = AMPEL_MOVER_EVENT + index;

@@ -48,15 +48,16 @@ static bool days_settle(struct ampel_engine *engine, struct ampel_account *accou
 void ampel_assurance_begin(const struct ampel_engine *engine, struct ampel_account *account,
                            int32_t score) {
     account->first_day = account->settled_day = (uint32_t)engine->now_day;
-    account->assured = 0;
+    account->assured |= AMPEL_ASSURED_BEGUN;
     if (score < engine->rules.assurance_score) {
-        account->assured = AMPEL_ASSURED_TODAY_BELOW | AMPEL_ASSURED_NOW_BELOW;
+        account->assured |= AMPEL_ASSURED_TODAY_BELOW | AMPEL_ASSURED_NOW_BELOW;
     }
 }
 
 bool ampel_assurance_show(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
                           int32_t score) {
     bool below = score < engine->rules.assurance_score;
+    if ((account->assured & AMPEL_ASSURED_BEGUN) == 0) return true;
     if (below == ((account->assured & AMPEL_ASSURED_NOW_BELOW) != 0)) return true;
     if (account->settled_day < engine->now_day && !days_settle(engine, account)) return false;
     account->assured = (uint8_t)(account->assured & ~AMPEL_ASSURED_NOW_BELOW);
@@ -82,13 +83,14 @@ static bool profile_flag(const struct ampel_facts *facts, enum ampel_extra_tag t
 static void days_count(const struct ampel_engine *engine, const struct ampel_account *account,
                        struct ampel_assurance *out) {
     const struct ampel_facts *facts = account->rare != NULL ? account->rare->facts : NULL;
+    bool begun = (account->assured & AMPEL_ASSURED_BEGUN) != 0;
     int64_t day = engine->now_day - engine->rules.assurance_window_days;
     if (day < 0) day = 0;
     uint32_t mark =
         facts != NULL ? ampel_facts_first(facts, AMPEL_EVENT_DAY_MARK, day * AMPEL_DAY_MS) : 0;
     uint32_t marks = facts != NULL ? facts->count : 0;
     for (; day < engine->now_day; day++) {
-        bool marked = day >= account->first_day, below = marked && day_below(account, day);
+        bool marked = begun && day >= account->first_day, below = marked && day_below(account, day);
         if (mark < marks && facts->sorted[mark]->type == AMPEL_EVENT_DAY_MARK &&
             facts->sorted[mark]->at_ms == day * AMPEL_DAY_MS) {
             marked = true;

@@ -7,7 +7,9 @@
    crosses the rule: then the days since settled_day, all of them alike, get their bits. So closed
    days before settled_day have bits, settled_day has its flag, and every day behind it is as the
    score shown now. A midnight therefore changes no byte of an account that shows the same score,
-   and its page stays clean. Marks taken over (day_mark) stay facts and are joined when asked.
+   and its page stays clean. Marks taken over (day_mark) stay facts and are joined when asked; an
+   account of which they alone are known shows no score yet, so its days begin with the first other
+   event.
 
    The bits are what was seen under the rules of their day: another rule assurance.score tells of
    days from now on (marks taken over are kept as scores and judged by the rule of now). */
@@ -30,7 +32,8 @@ enum {
     AMPEL_ASSURED_ELIGIBLE = 4,    /* as told last */
     AMPEL_ASSURED_NEAR = 8,        /* as told last */
     AMPEL_ASSURED_MOVED = 16,      /* violations moved since a drift was computed (drift.c) */
-    AMPEL_ASSURED_FLAGS = 31
+    AMPEL_ASSURED_BEGUN = 32,      /* something but day marks was told: it shows a score */
+    AMPEL_ASSURED_FLAGS = 63
 };
 
 /* Three more days below lose it: "three days from lost". */

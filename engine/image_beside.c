@@ -62,6 +62,11 @@ enum ampel_engine_status ampel_image_beside_read(struct ampel_engine *engine,
         account->first_day > account->settled_day || account->settled_day > engine->now_day) {
         return AMPEL_ENGINE_BAD_BYTES;
     }
+    uint8_t showing = AMPEL_ASSURED_TODAY_BELOW | AMPEL_ASSURED_NOW_BELOW;
+    bool begun = (account->assured & AMPEL_ASSURED_BEGUN) != 0;
+    if (!begun && (account->settled_day != 0 || bits != 0 || (account->assured & showing) != 0)) {
+        return AMPEL_ENGINE_BAD_BYTES;
+    }
     if (bits == 1) {
         const uint8_t *bytes = ampel_image_get(reader, sizeof(struct ampel_below));
         if (bytes == NULL) return AMPEL_ENGINE_BAD_BYTES;

@@ -117,6 +117,7 @@ enum ampel_outcome ampel_account_merge(struct ampel_engine *engine, uint32_t slo
                                        const struct ampel_event *event, uint32_t mover) {
     struct ampel_touched *touched = ampel_step_touch(engine, slot, account, false);
     if (touched == NULL) return AMPEL_OUTCOME_NO_MEMORY;
+    if (event->type != AMPEL_EVENT_DAY_MARK) touched->shows = true;
     enum ampel_outcome outcome;
     if (event->type <= AMPEL_EVENT_ORDERS_DAY) {
         outcome = orders_merge(engine, slot, account, event);

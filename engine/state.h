@@ -35,6 +35,7 @@ struct ampel_touched {
     uint32_t any_mover, orders_mover, violations_mover;
     uint32_t assurance_mover; /* a profile or a day mark */
     bool observed;            /* a report came */
+    bool shows;               /* anything but a day mark came */
     bool is_new;
     bool whole; /* before is complete; else only its orders are, as nothing else has changed yet */
     struct ampel_numbers before;

@@ -44,7 +44,7 @@ void ampel_touched_complete(const struct ampel_engine *engine, const struct ampe
 
 bool ampel_touched_settle(struct ampel_engine *engine, struct ampel_account *account,
                           const struct ampel_touched *touched) {
-    if (touched->whole) return false;
+    if (touched->whole || (account->assured & AMPEL_ASSURED_BEGUN) == 0) return false;
     if (account->orders == touched->before.orders) return true;
     if (ampel_rating_order_points(&engine->rules, account->orders) !=
         ampel_rating_order_points(&engine->rules, touched->before.orders)) {
@@ -79,7 +79,10 @@ void ampel_account_row_mark(struct ampel_engine *engine, uint32_t slot,
 
 bool ampel_account_show(struct ampel_engine *engine, struct ampel_account *account,
                         const struct ampel_touched *touched, const struct ampel_numbers *after) {
-    if (touched->is_new) ampel_assurance_begin(engine, account, after->score);
+    if (touched->shows && (account->assured & AMPEL_ASSURED_BEGUN) == 0) {
+        ampel_assurance_begin(engine, account, after->score);
+        ampel_account_dirty(&engine->accounts, touched->slot, account, AMPEL_ROW_FACTS);
+    }
     if (touched->violations_mover != AMPEL_MOVER_NONE) account->assured |= AMPEL_ASSURED_MOVED;
     return ampel_assurance_show(engine, touched->slot, account, after->score);
 }

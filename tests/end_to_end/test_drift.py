@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from system import BIN
+from system import AS_OF_MS, BIN
 
 DAY_MS = 86400000
 NOON_MS = 20728 * DAY_MS + DAY_MS // 2
@@ -80,3 +80,53 @@ def test_files_without_reports_say_so(tmp_path):
     assert "no report" in ampel("drift", written(tmp_path, [event("S1", "order", 0)]))
     ampel("drift", status=2)
     ampel("drift", "-", "--fit", status=2)
+
+
+def test_explain_tells_assurance_and_metrics_beside_the_score(tmp_path):
+    marks = [event("S1", "day_mark", day, lowest=200 if day < -177 else 300) for day in range(-180, 0)]
+    path = written(tmp_path, marks + [
+        event("S1", "orders_day", 0, total=12000),
+        event("S1", "profile", 0, professional=True, emergency_phone=True),
+        event("S1", "metric", 0, name="late_shipment_rate", value_ppm=41000, target_ppm=40000, condition="less_than"),
+        event("S1", "metric", 0, name="order_defect_rate", state="none"),
+    ])
+    words = ("explain", "demo/S1/M1", path, "--as-of", NOON_MS + DAY_MS)
+    told = json.loads(ampel(*words, "--format", "jsonl"))
+    assert told["score"] == 440
+    assert told["assurance"] == {
+        "eligible": True, "near": False, "days_marked": 180, "days_below": 2, "days_to_lost": 9, "professional": True,
+        "emergency_phone": True, "today_below": False}
+    assert told["metrics_banner"] == "bad"
+    assert [(metric["name"], metric["banner"]) for metric in told["metrics"]] == [
+        ("late_shipment_rate", "bad"), ("order_defect_rate", "no_data")]
+    table = ampel(*words)
+    assert "lost with 9 more days below" in table and "no data" in table and "4.10%" in table
+
+
+def test_what_stands_beside_the_score_is_stored_and_alerted(system):
+    def at(type, ago_ms, **fields):
+        return {"tenant": "demo", "seller": "S1", "marketplace": "M1", "type": type, "at": AS_OF_MS - ago_ms} | fields
+
+    path = system.folder / "events.jsonl"
+    events = [at("day_mark", day * DAY_MS, lowest=300) for day in range(1, 181)] + [
+        at("orders_day", 0, total=12000),
+        at("profile", 0, professional=True, emergency_phone=True),
+        at("observed", 5000, score=440),
+        at("observed", 1000, score=424, counts={"suspected_ip": 2}),
+        at("metric", 0, name="late_shipment_rate", value_ppm=41000, target_ppm=40000, condition="less_than"),
+    ]
+    path.write_text("".join(json.dumps(one) + "\n" for one in events))
+    system.start("--clock-at", AS_OF_MS, "--clock-speed", 0)
+    system.ampel("feed", path, "--sent-at", AS_OF_MS)
+    system.stop()
+    assert system.rows("select eligible, days_marked, days_below from ampel.assurance") == [
+        {"eligible": True, "days_marked": 180, "days_below": 0}]
+    assert system.rows("select drift, drift_before, unexplained from ampel.drift order by at") == [
+        {"drift": 0, "drift_before": None, "unexplained": False}, {"drift": -16, "drift_before": 0, "unexplained": True}]
+    assert system.rows("select policy, missing from ampel.missing") == [{"policy": "suspected_ip", "missing": 2}]
+    assert system.rows("select name, banner, account_banner from ampel.metric") == [
+        {"name": "late_shipment_rate", "banner": "bad", "account_banner": "bad"}]
+    assert [row["kind"] for row in system.rows("select kind from ampel.alert order by kind")] == [
+        "assurance_gained", "drift_changed", "violations_missing"]
+    told = json.loads(system.ampel("explain", "demo/S1/M1", "--format", "jsonl").stdout)
+    assert told["assurance"]["eligible"] and told["metrics_banner"] == "bad"

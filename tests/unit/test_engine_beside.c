@@ -207,6 +207,23 @@ static void marks_join_by_the_least_with_each_other_and_with_what_was_seen(void 
     fixture_close(&f);
 }
 
+static void an_account_known_by_marks_alone_shows_no_score_yet(void **state) {
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, NOON);
+    marks_of(&f, 20700, 20728, 300);
+    fixture_advance(&f, NOON + 5 * DAY);
+    assert_int_equal(assurance(&f).days_marked, 28);
+    assert_int_equal(assurance(&f).days_below, 0);
+    assert_false(assurance(&f).today_below);
+    SEND(&f, .type = AMPEL_EVENT_ORDER, .at_ms = NOON + 5 * DAY);
+    assert_true(assurance(&f).today_below);
+    fixture_advance(&f, NOON + 7 * DAY);
+    assert_int_equal(assurance(&f).days_marked, 30);
+    assert_int_equal(assurance(&f).days_below, 2);
+    fixture_close(&f);
+}
+
 static void days_leave_after_180_of_them(void **state) {
     (void)state;
     struct fixture f;
@@ -565,6 +582,7 @@ int main(void) {
         cmocka_unit_test(the_eleventh_day_below_loses_it_and_three_before_that_warn),
         cmocka_unit_test(a_profile_without_a_phone_is_not_eligible_and_takes_it_away),
         cmocka_unit_test(marks_join_by_the_least_with_each_other_and_with_what_was_seen),
+        cmocka_unit_test(an_account_known_by_marks_alone_shows_no_score_yet),
         cmocka_unit_test(days_leave_after_180_of_them),
         cmocka_unit_test(many_midnights_at_once_close_as_many_days),
         cmocka_unit_test(an_account_that_shows_the_same_score_leaves_its_page_clean_at_midnight),

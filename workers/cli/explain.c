@@ -11,6 +11,7 @@
 #include "workers/cli/environment.h"
 #include "workers/cli/explanation.h"
 #include "workers/cli/format.h"
+#include "workers/cli/replay.h"
 #include "workers/cli/table.h"
 
 static const struct ampel_usage usage = {
@@ -144,6 +145,7 @@ static void people_print(const struct ampel_explanation *explanation, const stru
         violations_print(explanation, rules);
     else
         printf("  no violations\n");
+    ampel_explained_beside_print(&explanation->beside);
 }
 
 static void violation_json(struct ampel_print *print, const struct ampel_explanation *explanation,
@@ -223,7 +225,9 @@ static void programs_print(const struct ampel_explanation *explanation, const st
         AMPEL_ASSERT(!print.full);
         fwrite(bytes, 1, print.size, stdout);
     }
-    printf("]}\n");
+    printf("]");
+    ampel_explained_beside_json(&explanation->beside);
+    printf("}\n");
 }
 
 static int show(const struct ampel_explanation *explanation, const struct ampel_rules *rules,
@@ -242,17 +246,28 @@ static int show(const struct ampel_explanation *explanation, const struct ampel_
     return AMPEL_EXIT_OK;
 }
 
+static bool ignore(void *context, const struct ampel_engine *engine, const struct ampel_change *change) {
+    (void)context;
+    (void)engine;
+    (void)change;
+    return true;
+}
+
 static int from_files(char **files, int files_count, const char *account, int64_t as_of_ms,
                       const struct ampel_rules *rules, enum ampel_format format) {
-    struct ampel_portfolio portfolio;
+    /* Assurance needs every day as it went, so time passes as it did. */
+    const struct ampel_replay_options options = {.rules = rules, .until_ms = as_of_ms, .account = account};
+    const struct ampel_replay_sink sink = {.change = ignore};
+    struct ampel_replay replay;
     struct ampel_explanation explanation = {0};
     int status = AMPEL_EXIT_FAILED;
-    if (ampel_portfolio_open(&portfolio, files, files_count, as_of_ms, rules)) {
+    if (ampel_replay_open(&replay, files, files_count, &options) && ampel_replay_run(&replay, &sink)) {
+        struct ampel_portfolio portfolio = {.engine = replay.engine};
         bool found = ampel_explanation_files(&portfolio, account, as_of_ms, &explanation);
         status = show(&explanation, rules, format, found, account);
         ampel_explanation_close(&explanation);
     }
-    ampel_portfolio_close(&portfolio);
+    ampel_replay_close(&replay);
     return status;
 }
 

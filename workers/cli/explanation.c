@@ -31,6 +31,7 @@ bool ampel_explanation_files(const struct ampel_portfolio *portfolio, const char
     snprintf(out->rules_version, sizeof out->rules_version, "%s",
              ampel_engine_rules(portfolio->engine)->version);
     ampel_engine_numbers(portfolio->engine, slot, &out->numbers);
+    ampel_explained_beside_engine(portfolio->engine, slot, &out->beside);
     struct ampel_violation violation;
     while (ampel_engine_violation_next(portfolio->engine, slot, &cursor, &violation)) {
         struct ampel_explained *explained = explained_push(out, &capacity);
@@ -122,8 +123,9 @@ enum ampel_database_status ampel_explanation_database(struct ampel_pq *pq, const
     *found = true;
     rating_read(pq, rules, out);
     status = ampel_pq_run(pq, AMPEL_SQL_READ_VIOLATIONS, key, 3, error);
-    if (status == AMPEL_DATABASE_OK) violations_read(pq, out);
-    return status;
+    if (status != AMPEL_DATABASE_OK) return status;
+    violations_read(pq, out);
+    return ampel_explained_beside_database(pq, key, rules, &out->beside, error);
 }
 
 void ampel_explanation_close(struct ampel_explanation *explanation) { free(explanation->violations); }

@@ -3,6 +3,7 @@
 #define AMPEL_WORKERS_CLI_EXPLANATION_H
 
 #include "engine/engine.h"
+#include "workers/cli/explained_beside.h"
 #include "workers/cli/portfolio.h"
 #include "workers/pq.h"
 
@@ -23,6 +24,7 @@ struct ampel_explanation {
     struct ampel_numbers numbers;
     uint32_t count;
     struct ampel_explained *violations; /* by id */
+    struct ampel_explained_beside beside;
 };
 
 /* From a portfolio in memory. False: there is no such account. */
