@@ -24,6 +24,26 @@ struct ampel_beside_row {
     uint8_t banner;
 };
 
+/* How much of an account's outlook is stored; more is counted. */
+#define AMPEL_OUTLOOK_FIXES_STORED 32
+#define AMPEL_OUTLOOK_STEPS_STORED 64
+/* The smallest set that brings green is looked for among so many deducting violations at most: 4 096 sets. */
+#define AMPEL_OUTLOOK_GREEN_STORED 12
+
+/* What to fix first and what time alone brings (rating-model 3.12, 3.13), for accounts whose numbers or violations changed. */
+struct ampel_outlook_row {
+    struct ampel_text tenant, seller, marketplace;
+    int64_t as_of_ms;
+    uint32_t fixes_total, steps_total; /* with those that are not stored */
+    uint32_t fixes_count, steps_count;
+    struct ampel_outlook_fix *fixes;   /* texts in the arena */
+    struct ampel_outlook_step *steps;
+    bool green_known;                  /* to_green was looked for */
+    bool green_found;
+    uint32_t green_count;
+    struct ampel_text *green;          /* sorted ids */
+};
+
 struct ampel_violation_row {
     struct ampel_text tenant, seller, marketplace;
     struct ampel_violation violation; /* texts in the arena */
@@ -61,6 +81,8 @@ struct ampel_checkpoint {
     struct ampel_loaded_page *pages;  /* encoded, ascending */
     uint32_t ratings_count;
     struct ampel_rating_row *ratings; /* sorted by account */
+    uint32_t outlooks_count;
+    struct ampel_outlook_row *outlooks; /* sorted by account */
     uint32_t violations_count;
     struct ampel_violation_row *violations;
     uint32_t beside_count;

@@ -119,6 +119,8 @@ struct ampel_checkpoint_builder {
     uint32_t raw_capacity;
     uint32_t *slots; /* whose rating row is written */
     uint32_t slots_count, slots_capacity;
+    uint32_t *looked; /* whose outlook is written */
+    uint32_t looked_count, looked_capacity;
     uint32_t *violated; /* whose violation rows changed */
     uint32_t violated_count, violated_capacity;
     uint32_t *beside; /* whose assurance, metrics or drift changed */
@@ -141,6 +143,7 @@ void ampel_checkpoint_builder_close(struct ampel_checkpoint_builder *builder) {
     ampel_page_codec_close(builder->codec);
     free(builder->raw);
     free(builder->slots);
+    free(builder->looked);
     free(builder->violated);
     free(builder->beside);
     free(builder);
@@ -234,6 +237,10 @@ static bool choose_rows(struct building *building, uint32_t page) {
                 return false;
         } else if (orders) {
             waiting_set(gathered, slot);
+        }
+        if ((changed & (AMPEL_ROW_NUMBERS | AMPEL_ROW_VIOLATIONS)) != 0 &&
+            !push_slot(&builder->looked, &builder->looked_count, &builder->looked_capacity, slot)) {
+            return false;
         }
         if ((changed & AMPEL_ROW_VIOLATIONS) != 0 &&
             !push_slot(&builder->violated, &builder->violated_count, &builder->violated_capacity,
@@ -332,6 +339,102 @@ static bool build_ratings(struct building *building) {
     checkpoint->ratings_count = builder->slots_count;
     qsort(checkpoint->ratings, checkpoint->ratings_count, sizeof(checkpoint->ratings[0]),
           compare_ratings);
+    return true;
+}
+
+/* ---- outlooks ---------------------------------------------------------------------------------
+ */
+
+static void *arena_copy(struct building *building, const void *from, size_t size) {
+    void *to = ampel_arena_take(building->checkpoint->arena, size);
+    if (to != NULL && size > 0) memcpy(to, from, size);
+    building->size_bytes += size;
+    return to;
+}
+
+static bool copy_fixes(struct building *building, uint32_t slot, struct ampel_outlook_row *row) {
+    const struct ampel_outlook_fix *fixes;
+    if (ampel_outlook_fixes(building->source->engine, slot, &fixes, &row->fixes_total) !=
+        AMPEL_ENGINE_OK) {
+        return false;
+    }
+    row->fixes_count = row->fixes_total < AMPEL_OUTLOOK_FIXES_STORED ? row->fixes_total
+                                                                     : AMPEL_OUTLOOK_FIXES_STORED;
+    if (row->fixes_count == 0) return true;
+    row->fixes = arena_copy(building, fixes, row->fixes_count * sizeof(*fixes));
+    if (row->fixes == NULL) return false;
+    for (uint32_t i = 0; i < row->fixes_count; i++) {
+        if (!ampel_arena_text(building->checkpoint->arena, fixes[i].id, &row->fixes[i].id))
+            return false;
+    }
+    return true;
+}
+
+static bool copy_steps(struct building *building, uint32_t slot, struct ampel_outlook_row *row) {
+    const struct ampel_outlook_step *steps;
+    if (ampel_outlook_forecast(building->source->engine, slot, false, &steps, &row->steps_total) !=
+        AMPEL_ENGINE_OK) {
+        return false;
+    }
+    row->steps_count = row->steps_total < AMPEL_OUTLOOK_STEPS_STORED ? row->steps_total
+                                                                     : AMPEL_OUTLOOK_STEPS_STORED;
+    if (row->steps_count == 0) return true;
+    row->steps = arena_copy(building, steps, row->steps_count * sizeof(*steps));
+    if (row->steps == NULL) return false;
+    for (uint32_t i = 0; i < row->steps_count; i++) {
+        if (!ampel_arena_text(building->checkpoint->arena, steps[i].id, &row->steps[i].id))
+            return false;
+    }
+    return true;
+}
+
+static bool copy_green(struct building *building, uint32_t slot, struct ampel_outlook_row *row) {
+    row->green_known = row->fixes_total <= AMPEL_OUTLOOK_GREEN_STORED;
+    if (!row->green_known) return true;
+    struct ampel_outlook_green green;
+    if (ampel_outlook_to_green(building->source->engine, slot, &green) != AMPEL_ENGINE_OK)
+        return false;
+    row->green_found = green.found;
+    if (!green.found || green.count == 0) return true;
+    row->green = arena_copy(building, green.ids, green.count * sizeof(*green.ids));
+    if (row->green == NULL) return false;
+    row->green_count = green.count;
+    for (uint32_t i = 0; i < green.count; i++) {
+        if (!ampel_arena_text(building->checkpoint->arena, green.ids[i], &row->green[i]))
+            return false;
+    }
+    return true;
+}
+
+static int compare_outlooks(const void *left_row, const void *right_row) {
+    const struct ampel_outlook_row *left = left_row, *right = right_row;
+    int order = compare_texts(left->tenant, right->tenant);
+    if (order == 0) order = compare_texts(left->seller, right->seller);
+    if (order == 0) order = compare_texts(left->marketplace, right->marketplace);
+    return order;
+}
+
+static bool build_outlooks(struct building *building) {
+    const struct ampel_checkpoint_builder *builder = building->builder;
+    struct ampel_checkpoint *checkpoint = building->checkpoint;
+    if (builder->looked_count == 0) return true;
+    size_t size = builder->looked_count * sizeof(checkpoint->outlooks[0]);
+    checkpoint->outlooks = ampel_arena_take(checkpoint->arena, size);
+    if (checkpoint->outlooks == NULL) return false;
+    building->size_bytes += size;
+    for (uint32_t i = 0; i < builder->looked_count; i++) {
+        struct ampel_outlook_row *row = &checkpoint->outlooks[i];
+        uint32_t slot = builder->looked[i];
+        *row = (struct ampel_outlook_row){.as_of_ms = ampel_engine_now(building->source->engine)};
+        if (!copy_identity(building, slot, &row->tenant, &row->seller, &row->marketplace) ||
+            !copy_fixes(building, slot, row) || !copy_steps(building, slot, row) ||
+            !copy_green(building, slot, row)) {
+            return false;
+        }
+    }
+    checkpoint->outlooks_count = builder->looked_count;
+    qsort(checkpoint->outlooks, checkpoint->outlooks_count, sizeof(checkpoint->outlooks[0]),
+          compare_outlooks);
     return true;
 }
 
@@ -452,13 +555,14 @@ static void name_rules(struct ampel_checkpoint *checkpoint, const struct ampel_r
 static bool build_all(struct building *building) {
     const struct ampel_checkpoint_source *source = building->source;
     building->builder->slots_count = 0;
+    building->builder->looked_count = 0;
     building->builder->violated_count = 0;
     building->builder->beside_count = 0;
     if (!waiting_reserve(source->gathered, ampel_engine_accounts_count(source->engine)))
         return false;
     return build_meta(building) && build_pages(building) &&
            (!source->orders_rows || choose_waiting(building)) && build_ratings(building) &&
-           build_violations(building) && build_beside(building) && take_gathered(building);
+           build_outlooks(building) && build_violations(building) && build_beside(building) && take_gathered(building);
 }
 
 static void clean_pages(const struct building *building) {

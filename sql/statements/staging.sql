@@ -40,3 +40,7 @@ create temporary table staging_refusal (
     tenant text, seller text, marketplace text, producer text, sequence bigint, event_index bigint, verdict text,
     type text, field text, id text, at timestamptz, stamp timestamptz, position bigint
 ) on commit delete rows;
+create temporary table staging_outlook (
+    tenant text collate "C", seller text collate "C", marketplace text collate "C", fixes jsonb, steps jsonb,
+    to_green jsonb, green_known boolean, fixes_total integer, steps_total integer, as_of timestamptz
+) on commit delete rows;
