@@ -186,6 +186,20 @@ def test_other_rules_are_refused_by_name_and_the_same_name_with_other_rules_is_n
     assert status == 1 and any("its page shows score" in one for one in problems)
 
 
+def test_rules_that_were_set_while_running_are_those_it_verifies_with(system):
+    system.start(*FLAGS)
+    system.ampel("feed", GOLDEN / "basics.events.jsonl", "--sent-at", AS_OF_MS, "--state", "basics.state")
+    text = (GOLDEN.parents[1] / "deploy/rules/amazon.yaml").read_text()
+    (system.folder / "set.yaml").write_text(text.replace("amazon-1", "set-1").replace("start: 200", "start: 150"))
+    system.ampel("rules", "set", system.folder / "set.yaml")
+    system.stop()
+    status, problems, said = verify(system, "--exact")
+    assert (status, problems) == (0, []), said
+    system.sql("update ampel.rules set text = replace(text, 'start: 150', 'start: 151')")
+    status, problems, _ = verify(system)
+    assert status == 1 and any("its page shows score" in one for one in problems)
+
+
 def test_while_a_worker_runs_the_database_alone_is_checked_and_stays_whole(stored):
     stored.start(*FLAGS)
     status, problems, said = verify(stored)

@@ -112,7 +112,7 @@ int ampel_command_verify(int argc, char **argv) {
         {"exact", 'e', AMPEL_OPTION_FLAG, &exact, NULL,
          "order counts, too, must be those of the pages: after an orderly stop they are"},
         {"journal", 'j', AMPEL_OPTION_TEXT, &journal, "DIR", "default: AMPEL_JOURNAL; without either it is left out"},
-        {"rules", 'r', AMPEL_OPTION_TEXT, &rules_path, "FILE", "default: AMPEL_RULES, else the built-in rules"},
+        {"rules", 'r', AMPEL_OPTION_TEXT, &rules_path, "FILE", "of partitions under no rules that were set; default: AMPEL_RULES, else the built-in ones"},
         {"database", 'd', AMPEL_OPTION_TEXT, &url, "URL", "default: AMPEL_DATABASE_URL"},
     };
     int words;
@@ -123,7 +123,7 @@ int ampel_command_verify(int argc, char **argv) {
     struct ampel_rules rules;
     if (!ampel_portfolio_rules(ampel_environment_or(rules_path, "AMPEL_RULES"), &sets, &rules))
         return AMPEL_EXIT_USAGE;
-    struct ampel_verify verify = {.rules = &rules, .exact = exact};
+    struct ampel_verify verify = {.started = &rules, .exact = exact};
     verify.pq = ampel_connect("verify", url);
     if (verify.pq == NULL) return AMPEL_EXIT_FAILED;
     verify.codec = ampel_page_codec_open();

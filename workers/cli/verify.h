@@ -14,7 +14,9 @@ struct ampel_verify {
     struct ampel_pq *pq; /* in one read-only transaction */
     struct ampel_page_codec *codec;
     struct ampel_memory memory;
-    const struct ampel_rules *rules;
+    const struct ampel_rules *started; /* what a worker is started with: for partitions under no others */
+    const struct ampel_rules *rules;   /* of the partition at hand: started, or stored */
+    struct ampel_rules stored;
     struct ampel_database_system system;
     bool exact;      /* order counts in rows must be those of now, too */
     /* The journal. Its lock is kept to the end. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/hash.h"
+#include "proto/rules_file.h"
 #include "workers/cli/verify.h"
 
 static const char *reason_of(enum ampel_engine_status status) {
@@ -180,6 +181,27 @@ static void engine_drop(struct ampel_verify_partition *partition) {
     partition->engine = NULL;
 }
 
+/* The rules that the partition stands under; false: told. */
+static bool rules_take(struct ampel_verify *verify, const struct ampel_verify_partition *partition) {
+    verify->rules = verify->started;
+    if (!ampel_pq_is_null(verify->pq, 0, 4)) {
+        struct ampel_error error = {0};
+        if (!ampel_rules_file_decode(ampel_pq_get_text(verify->pq, 0, 4), &verify->stored, &error)) {
+            ampel_verify_problem(verify, "partition %u: its rules cannot be read: %s: %s", partition->number,
+                                 error.field, error.reason);
+            return false;
+        }
+        verify->rules = &verify->stored;
+    }
+    struct ampel_text version = ampel_pq_get_text(verify->pq, 0, 2);
+    if (version.size == strlen(verify->rules->version) &&
+        memcmp(version.bytes, verify->rules->version, version.size) == 0)
+        return true;
+    ampel_verify_problem(verify, "partition %u: stored with the rules %.*s, verified with %s; give --rules FILE",
+                         partition->number, (int)version.size, version.bytes, verify->rules->version);
+    return false;
+}
+
 /* Row of verify_partition: a partition without meta was never stored. */
 static bool meta_take(struct ampel_verify *verify, struct ampel_verify_partition *partition, int64_t *as_of_ms) {
     partition->position = (uint64_t)ampel_pq_get_int64(verify->pq, 0, 0);
@@ -191,13 +213,7 @@ static bool meta_take(struct ampel_verify *verify, struct ampel_verify_partition
                                  partition->number, partition->position);
         return false;
     }
-    struct ampel_text rules = ampel_pq_get_text(verify->pq, 0, 2);
-    if (rules.size != strlen(verify->rules->version) ||
-        memcmp(rules.bytes, verify->rules->version, rules.size) != 0) {
-        ampel_verify_problem(verify, "partition %u: stored with the rules %.*s, verified with %s; give --rules FILE",
-                             partition->number, (int)rules.size, rules.bytes, verify->rules->version);
-        return false;
-    }
+    if (!rules_take(verify, partition)) return false;
     if (!engine_open(verify, partition)) return false;
     if (meta_import(verify, partition, ampel_pq_get_text(verify->pq, 0, 3))) return true;
     engine_drop(partition);
