@@ -9,6 +9,7 @@
 #include "proto/hash.h"
 #include "proto/record.h"
 #include "proto/record_layout.h"
+#include "proto/rules_file.h"
 #include "proto/text.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -60,10 +61,37 @@ static struct ampel_engine *engine_open(int64_t start_ms) {
     return engine;
 }
 
+/* Who looks at the partitions alone sees those of the frames. */
+static void check_partitions(const uint8_t *bytes, const uint32_t *partitions, uint32_t count) {
+    struct ampel_error error = {0};
+    uint32_t cursor = 0, partition, seen = 0;
+    while (ampel_record_partition_next(bytes, &cursor, &partition, &error)) {
+        AMPEL_ASSERT(seen < count && partitions[seen] == partition);
+        seen++;
+    }
+    AMPEL_ASSERT(error.reason[0] == 0 && seen == count);
+}
+
+static void check_rules(const uint8_t *bytes, const struct ampel_record_header *header) {
+    static struct ampel_rules found;
+    struct ampel_text text;
+    struct ampel_error error = {0};
+    uint64_t number;
+    if (!ampel_record_rules(bytes, &number, &text, &error)) {
+        AMPEL_ASSERT(header->kind != AMPEL_RECORD_RULES || error.reason[0] != 0);
+        return;
+    }
+    AMPEL_ASSERT(header->kind == AMPEL_RECORD_RULES && number != 0);
+    AMPEL_ASSERT((const uint8_t *)text.bytes >= bytes + AMPEL_RECORD_HEADER_BYTES);
+    AMPEL_ASSERT((const uint8_t *)text.bytes + text.size <= bytes + header->size);
+    (void)!ampel_rules_file_decode(text, &found, &error);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct ampel_record_header header;
     struct ampel_frame frame;
     struct ampel_error error = {0};
+    static uint32_t partitions[AMPEL_PARTITIONS_MAX];
     uint32_t cursor = 0, frames = 0;
     if (reader == NULL) {
         reader = ampel_record_reader_open();
@@ -74,7 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     AMPEL_ASSERT(header.size <= size);
     struct ampel_engine *engine = engine_open(header.stamp_ms);
     while (ampel_record_frame_next(reader, bytes, &cursor, &frame, &error)) {
-        AMPEL_ASSERT(cursor <= header.size && ++frames <= header.frames_count);
+        AMPEL_ASSERT(cursor <= header.size && frames < header.frames_count);
+        partitions[frames++] = frame.partition;
         AMPEL_ASSERT(frame.stamp_ms == header.stamp_ms && frame.position == header.position);
         FUZZ_CANARY(frame.events_count > 1 && frame.rev != NULL && frame.backfill);
         check_events(&frame);
@@ -84,6 +113,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
             apply(engine, &frame);
     }
     AMPEL_ASSERT(error.reason[0] != 0 || frames == header.frames_count);
+    if (error.reason[0] == 0) check_partitions(bytes, partitions, frames);
+    check_rules(bytes, &header);
     ampel_engine_close(engine);
     return 0;
 }

@@ -120,6 +120,12 @@ static void write_batches(void) {
     memcpy(tick, bytes, size);
     ampel_record_seal(tick, 4096, SENT_AT_MS);
     write_seed("record", "tick", tick, size);
+    AMPEL_ASSERT(
+        ampel_record_encode_rules(records, SENT_AT_MS, 1, text_of("version: a\n"), &bytes, &size));
+    AMPEL_ASSERT(size <= sizeof tick);
+    memcpy(tick, bytes, size);
+    ampel_record_seal(tick, 4096, SENT_AT_MS);
+    write_seed("record", "rules", tick, size);
     ampel_batch_builder_close(builder);
     ampel_batch_decoder_close(decoder);
     ampel_record_builder_close(records);
@@ -345,11 +351,14 @@ static void write_texts(void) {
                "clock_at = 2026-10-01T00:00:00Z\nclock_speed = 0\nlog_format = json\n"
                "database-url = postgresql://u:p@h/d\n");
     write_text("settings", "empty", "\n \n# nothing\n");
-    write_text("list", "all",
-               "ASIN,Product Title,Issue Type,At Risk Sales,Impact,Status,Date Opened,Date Resolved,Notes\n"
-               "B1,\"Lamp, brass\",Other Policy Violations,\"$1,234.56\",High - Repeat violation,Submitted,"
-               "2026-08-01,,\"a\nb\"\nB2,,Restricted Product,-,No impact,Resolved,1.9.2026,3 Sep 2026,\n"
-               "B2,,Restricted Product,,Low,Acknowledged,1. September 2026,2026-09-05T18:00:00+02:00,\n");
+    write_text(
+        "list", "all",
+        "ASIN,Product Title,Issue Type,At Risk Sales,Impact,Status,Date Opened,Date "
+        "Resolved,Notes\n"
+        "B1,\"Lamp, brass\",Other Policy Violations,\"$1,234.56\",High - Repeat "
+        "violation,Submitted,"
+        "2026-08-01,,\"a\nb\"\nB2,,Restricted Product,-,No impact,Resolved,1.9.2026,3 Sep 2026,\n"
+        "B2,,Restricted Product,,Low,Acknowledged,1. September 2026,2026-09-05T18:00:00+02:00,\n");
     write_text("list", "own",
                "Issue Type;Date Opened;Account;Violation ID;Points;Revision\r\n"
                "listing_policy;25/4/2026;agency/A2/M2;V1;12;3\r\n");
