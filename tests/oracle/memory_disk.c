@@ -126,7 +126,11 @@ disk_list(void *context, void (*sink)(void *sink_context, const char *name), voi
 }
 
 static void pending_add(struct memory_disk *disk, struct pending pending) {
-    AMPEL_ASSERT(disk->pending_count < PENDING_MAX);
+    if (disk->pending_count == PENDING_MAX) { /* the oldest have become durable by themselves */
+        disk->pending_count -= PENDING_MAX / 2;
+        memmove(disk->pending, disk->pending + PENDING_MAX / 2,
+                disk->pending_count * sizeof(disk->pending[0]));
+    }
     disk->pending[disk->pending_count++] = pending;
 }
 

@@ -15,6 +15,7 @@
 #define HOUR_MS           INT64_C(3600000)
 #define PATIENCE_MS       3000
 #define ACTS_MAX          20000
+#define LATE_RELEASES_MAX 40
 #define STARTS_MAX        400
 #define DRAIN_ROUNDS_MAX  4000
 #define JUMPS_MAX_MS      (12 * AMPEL_DAY_MS)
@@ -38,7 +39,8 @@ struct life {
     bool suspended[SIM_AGENCIES];
     uint32_t full_acts, away_acts; /* acts until it is over */
     int64_t jumped_ms;
-    uint64_t memory_bytes; /* of engines */
+    uint32_t late_releases; /* groups since the journal could have been shorter */
+    uint64_t memory_bytes;  /* of engines */
     struct ampel_memory memory;
     uint32_t batches_wanted;
 };
@@ -110,7 +112,10 @@ static void check_bounds(struct life *life) {
     uint64_t least = UINT64_MAX;
     for (uint32_t i = 0; i < life->model.partitions; i++)
         if (life->model.of[i].position < least) least = life->model.of[i].position;
-    if (least > ampel_journal_first(journal) + 6 * life->options.segment_bytes)
+    /* A full disk may put it off for a while. */
+    bool late = least > ampel_journal_first(journal) + 6 * life->options.segment_bytes;
+    life->late_releases = late ? life->late_releases + 1 : 0;
+    if (life->late_releases > LATE_RELEASES_MAX)
         sim_model_fail(&life->model,
                        "the journal begins at %llu and everything before %llu is stored",
                        (unsigned long long)ampel_journal_first(journal), (unsigned long long)least);
@@ -673,9 +678,13 @@ static void drain(struct life *life) {
 
 static void finish(struct life *life) {
     if (wrong(life)) return;
-    /* A claim that was stolen stops the worker when it stores; by now it has. */
-    if (!ampel_world_lives(life->world)) start(life);
-    ampel_world_pass(life->world, 10000);
+    /* A start may be refused by the clock, and a claim that was stolen stops the worker when it stores. */
+    for (uint32_t i = 0; i < 10 && !wrong(life); i++) {
+        if (!ampel_world_lives(life->world)) start(life);
+        ampel_world_pass(life->world, 10000);
+        bury(life);
+        if (ampel_world_lives(life->world)) break;
+    }
     if (!wrong(life) && !ampel_world_stop(life->world))
         sim_model_fail(&life->model, "the worker does not stop: %s", sim_hooks.named);
     if (wrong(life)) return;
