@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -82,3 +83,23 @@ SIMPLE(mkdir, (const char *path, mode_t mode), (path, mode))
 SIMPLE(renameat, (int from_fd, const char *from, int to_fd, const char *to),
        (from_fd, from, to_fd, to))
 SIMPLE(unlinkat, (int fd, const char *name, int flags), (fd, name, flags))
+
+/* ---- allocations -------------------------------------------------------------------------------- */
+
+struct allocations allocations = {.fail_at = UINT64_MAX};
+
+static bool starves(void) {
+    return allocations.counted && allocations.count++ == allocations.fail_at;
+}
+
+void *points_malloc(size_t size) {
+    return starves() ? NULL : malloc(size);
+}
+
+void *points_calloc(size_t count, size_t size) {
+    return starves() ? NULL : calloc(count, size);
+}
+
+void *points_realloc(void *block, size_t size) {
+    return starves() ? NULL : realloc(block, size);
+}

@@ -1,8 +1,9 @@
-/* System calls of the real disk, counted, and one of them failing. Thread: one. */
+/* System calls of the real disk and allocations of the worker's own code, counted, and one of them failing. Thread: one. */
 #ifndef AMPEL_TESTS_EVERYPOINT_CALLS_H
 #define AMPEL_TESTS_EVERYPOINT_CALLS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct calls {
@@ -14,5 +15,17 @@ struct calls {
     const char *failed; /* the name of the one that did, NULL: none yet */
 };
 extern struct calls calls;
+
+struct allocations {
+    bool counted; /* the worker is at work, and not those around it */
+    uint64_t count;
+    uint64_t fail_at; /* UINT64_MAX: none */
+};
+extern struct allocations allocations;
+
+/* What malloc and the others are called in the archives that points links (CMakeLists.txt). */
+void *points_malloc(size_t size);
+void *points_calloc(size_t count, size_t size);
+void *points_realloc(void *block, size_t size);
 
 #endif

@@ -34,7 +34,7 @@ static const char *const tenants[AGENCIES] = {"nord", "sued"};
 
 /* What goes wrong in a run: at most one thing. */
 struct plan {
-    enum { NOTHING, DISK, DATABASE, MEMORY, CALLS } where;
+    enum { NOTHING, DISK, DATABASE, MEMORY, HEAP, CALLS } where;
     uint64_t at;
     enum ampel_disk_status disk; /* OK: the power fails within the operation */
     bool power;                  /* the power fails when the process has died */
@@ -45,7 +45,7 @@ struct plan {
 };
 
 struct counts {
-    uint64_t disk, database, takes, calls, starts;
+    uint64_t disk, database, takes, heap, calls, starts;
 };
 
 struct script {
@@ -59,6 +59,9 @@ struct script {
     char directory[64];
     char reason[400];
 };
+
+/* A planted bug: the disk says that it synced, and did not. */
+static bool disk_lies;
 
 static const char *doing = "the plain run";
 static uint64_t doing_at;
@@ -119,6 +122,7 @@ static void script_open(struct script *script, const struct plan *plan) {
     script->memory = (struct ampel_memory){.context = script, .take = take, .give = give};
     options->memory = &script->memory;
     calls = (struct calls){.fail_at = UINT64_MAX};
+    allocations = (struct allocations){.fail_at = plan->where == HEAP ? plan->at : UINT64_MAX};
     if (plan->where == CALLS) {
         (void)snprintf(script->directory, sizeof(script->directory), SYSTEM_CALLS_DIRECTORY);
         AMPEL_ASSERT(mkdtemp(script->directory) != NULL);
@@ -130,6 +134,7 @@ static void script_open(struct script *script, const struct plan *plan) {
         calls.part = plan->part;
     }
     script->world = ampel_world_open(options);
+    memory_disk_lie(ampel_world_disk(script->world), disk_lies);
     struct ampel_memory_database *database = ampel_world_database(script->world);
     if (plan->where == DISK)
         memory_disk_fail_at(ampel_world_disk(script->world), plan->at, plan->disk);
@@ -180,7 +185,10 @@ static void keep_alive(struct script *script) {
                            "the worker does not stay alive");
             return;
         }
-        if (ampel_world_start(world, &error)) return;
+        allocations.counted = true;
+        bool started = ampel_world_start(world, &error);
+        allocations.counted = false;
+        if (started) return;
         calls.counted = false;
         if (script->plan.power)
             memory_disk_crash(ampel_world_disk(world), script->plan.at);
@@ -194,7 +202,9 @@ static void pass(struct script *script, int64_t span_ms) {
     for (uint32_t i = 0; i < AGENCIES; i++)
         ampel_feeder_pump(ampel_agency_feeder(script->agencies[i]),
                           ampel_world_monotonic_ms(script->world));
+    allocations.counted = true;
     ampel_world_pass(script->world, span_ms);
+    allocations.counted = false;
     keep_alive(script);
 }
 
@@ -225,7 +235,10 @@ static void play(struct script *script) {
             pass(script, 4000);
         } while (script->starts != starts && script->reason[0] == '\0');
         if (script->reason[0] != '\0') return;
-        if (ampel_world_stop(script->world)) return;
+        allocations.counted = true;
+        bool stopped = ampel_world_stop(script->world);
+        allocations.counted = false;
+        if (stopped) return;
         keep_alive(script);
     }
     (void)snprintf(script->reason, sizeof(script->reason), "the worker does not stop");
@@ -344,6 +357,7 @@ static uint64_t run(const struct plan *plan, struct counts *counts, char reason[
         .disk = memory_disk_operations(ampel_world_disk(script.world)),
         .database = ampel_memory_database_calls(ampel_world_database(script.world)),
         .takes = script.takes,
+        .heap = allocations.count,
         .calls = calls.count,
         .starts = script.starts,
     };
@@ -438,8 +452,11 @@ static void sweep_calls(struct totals *totals) {
 int main(int argc, char **argv) {
     struct totals totals = {.every = 1};
     if (argc == 3 && strcmp(argv[1], "--every") == 0) totals.every = strtoull(argv[2], NULL, 10);
-    if (argc != 1 && (argc != 3 || totals.every == 0)) {
-        (void)fputs("usage: tests/points [--every N]   only each N-th point\n", stderr);
+    disk_lies = argc == 2 && strcmp(argv[1], "--canary") == 0;
+    if (argc != 1 && !disk_lies && (argc != 3 || totals.every == 0)) {
+        (void)fputs("usage: tests/points [--every N]   only each N-th point\n"
+                    "       tests/points --canary      a disk that lies must be found\n",
+                    stderr);
         return 2;
     }
     ampel_log_configure(AMPEL_LOG_ERROR, AMPEL_LOG_JSON);
@@ -454,13 +471,21 @@ int main(int argc, char **argv) {
         return 1;
     }
     printf("the script: %u events, %" PRIu64 " changes of the disk, %" PRIu64
-           " database calls, %" PRIu64 " allocations\n",
+           " database calls, %" PRIu64 " allocations of engines, %" PRIu64
+           " of the worker around them\n",
            (unsigned)(BATCHES * EVENTS + BATCHES / BAD_EVERY), counts.disk, counts.database,
-           counts.takes);
+           counts.takes, counts.heap);
+    if (disk_lies) {
+        totals.every = 9;
+        sweep_disk(&totals, counts.disk);
+        printf("the disk that lies was %s\n", totals.failures > 0 ? "found" : "NOT FOUND");
+        return totals.failures > 0 ? 0 : 1;
+    }
     sweep_disk(&totals, counts.disk);
     sweep_database(&totals, counts.database);
     sweep(&totals, "an allocation of an engine fails", (struct plan){.where = MEMORY},
           counts.takes);
+    sweep(&totals, "an allocation of the worker fails", (struct plan){.where = HEAP}, counts.heap);
     sweep_calls(&totals);
     printf("%" PRIu64 " points, %" PRIu64 " recoveries, %" PRIu64 " failures\n", totals.points,
            totals.recoveries, totals.failures);

@@ -20,7 +20,7 @@ struct ampel_world {
     int64_t ns; /* monotonic, and UTC with start_ms added */
     struct ampel_journal *journal;
     struct ampel_wiring *wiring; /* NULL: no worker lives */
-    struct ampel_disk real; /* where the options bring one */
+    struct ampel_disk real;      /* where the options bring one */
     struct ampel_journal *asleep_journal;
     struct ampel_wiring *asleep; /* a worker that stands still; NULL: none */
     bool ended[AMPEL_STAGES_MAX], again[AMPEL_STAGES_MAX];
@@ -165,7 +165,12 @@ bool ampel_world_start(struct ampel_world *world, struct ampel_error *error) {
     ampel_memory_database_face(world->database, &options.database);
     ampel_loopback_face(world->feeders, &options.feeders.network);
     ampel_loopback_face(world->watchers, &options.watchers.network);
-    AMPEL_ASSERT(ampel_wiring_open(&options, &world->wiring));
+    if (!ampel_wiring_open(&options, &world->wiring)) {
+        ampel_journal_close(world->journal);
+        world->journal = NULL;
+        if (world->options.disk_close != NULL) world->options.disk_close(&world->real);
+        return ampel_error_set(error, "", "no memory");
+    }
     world->fatal = NULL;
     for (uint32_t i = 0; i < AMPEL_STAGES_MAX; i++) {
         world->ended[i] = false;
