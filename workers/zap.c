@@ -168,8 +168,9 @@ static void reply_send(void *socket, const struct zap_request *request, const ch
 
 static void refuse(struct ampel_zap *zap, const struct zap_request *request, const char *status,
                    const char *why) {
-    reply_send(zap->requests, request, status, why, "", "");
+    /* Counted before it is said: who hears of it may look at once. */
     ampel_metric_add(AMPEL_METRIC_GATEWAY_PEERS_REFUSED, 1);
+    reply_send(zap->requests, request, status, why, "", "");
     uint64_t held;
     if (!ampel_rate_pass(&zap->refused_rate, zap->clock.monotonic_ns(zap->clock.context), &held))
         return;
