@@ -1,11 +1,14 @@
 """Files in, files out, without a worker: replay, pictures, the agency's own lists."""
 
 import csv
+import datetime
 import io
 import json
 import os
+import re
 import subprocess
 import time
+import xml.etree.ElementTree
 
 import pytest
 
@@ -20,7 +23,7 @@ def ampel(tmp_path):
     def run(*words, status=0, stdin=None, **environment):
         done = subprocess.run([str(BIN / "ampel"), *map(str, words)], input=stdin, text=True, cwd=tmp_path,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
-                              env=dict(os.environ, AMPEL_ENV="/dev/null", LC_ALL="C", **environment))
+                              env={**os.environ, "AMPEL_ENV": "/dev/null", "LC_ALL": "C", "TZ": "UTC", **environment})
         assert done.returncode == status, f"ampel {words} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
     return run
@@ -283,3 +286,87 @@ def test_a_listings_issue_becomes_a_hint_once(ampel):
 def test_a_broken_listings_issue_is_named(ampel, payload, named):
     done = ampel("import", "notification", "-", "--account", "nordlicht/", stdin=listing_issue(**payload), status=1)
     assert named in done.stderr and done.stdout == ""
+
+
+# ---- pictures
+
+def picture(text):
+    root = xml.etree.ElementTree.fromstring(text)
+    return ["".join(element.itertext()).strip() for element in root.iter() if element.tag.endswith(("text", "title"))], text
+
+
+def test_a_picture_tells_score_violations_and_forecast(ampel):
+    events = "\n".join([violation("v<1>&", "2026-09-01T10:00:00Z", policy="received_ip_complaint", severity="high"),
+                        violation("v2", "2026-06-01T10:00:00Z")])
+    words, text = picture(ampel("plot", "t/s/m", "-", "--as-of", "2026-10-01T12:00:00Z", stdin=events).stdout)
+    assert words[0] == "t/s/m"
+    assert "190 yellow, risk at_risk, as of 2026-10-01 12:00Z, rules amazon-1" in words
+    assert "v<1>&: received_ip_complaint, high, open, 2026-09-01" in words
+    assert {"received_ip_complaint", "listing_policy", "2026-07-01", "now", "if nothing new happens"} <= set(words)
+    dashed = re.search(r'stroke-dasharray="5 4" d="(M[^"]*)"', text).group(1)
+    assert dashed.count("H") == 3, "two steps back up, and on to the edge"
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", ""), "nothing from elsewhere"
+
+
+def test_a_portfolio_is_a_picture_for_each_account(ampel, tmp_path):
+    done = ampel("plot", "--portfolio", "pictures", GOLDEN / "mixed.events.jsonl", "--as-of", AS_OF)
+    scores = lines(ampel("score", GOLDEN / "mixed.events.jsonl", "--as-of", AS_OF, "--format", "jsonl").stdout)
+    assert f"{len(scores)} pictures in pictures" in done.stderr
+    for line in scores:
+        words, _ = picture((tmp_path / "pictures" / ("_".join(account_of(line)) + ".svg")).read_text())
+        assert words[0] == "/".join(account_of(line))
+        assert any(text.startswith(f"{line['score']} {line['status']}, risk {line['risk']}") for text in words)
+
+
+def test_a_picture_of_nobody_is_said(ampel):
+    done = ampel("plot", "t/s/x", "-", stdin=violation("v", "2026-09-01T10:00:00Z"), status=1)
+    assert "there is no account t/s/x" in done.stderr and done.stdout == ""
+
+
+def test_the_database_draws_what_files_draw(system, ampel, tmp_path):
+    at = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) - datetime.timedelta(days=3)
+    events = "\n".join(line.replace('"t"', '"demo"') for line in
+                       [violation("v1", at.isoformat(), severity="high"), violation("v2", at.isoformat())])
+    (tmp_path / "events.jsonl").write_text(events + "\n")
+    system.start()
+    system.ampel("feed", tmp_path / "events.jsonl", "--producer", "t")
+    wait_until(lambda: len(system.rows("select id from ampel.violation")) == 2, what="two violations")
+    words, text = picture(system.ampel("plot", "demo/s/m").stdout)
+    assert any(word.startswith("188 yellow") for word in words)
+    assert text.count("<circle cy") == 2 and 'stroke-width="1.8" d="M' in text
+
+
+# ---- words for people
+
+def test_german_words_are_for_people_alone(ampel):
+    events = violation("v1", "2026-09-01T10:00:00Z", policy="received_ip_complaint", severity="high")
+    asked = ["-", "--as-of", "2026-10-01T12:00:00Z", "--lang", "de"]
+    for command, wanted in [(["score"], ["KONTO", "gelb", "gefährdet"]),
+                            (["explain", "t/s/m"], ["Beschwerde geistiges Eigentum", "0 Bestellungen in 180 Tagen"]),
+                            (["fix", "t/s/m"], ["Risiko gefährdet", "zurück zu Grün", "RICHTLINIE"]),
+                            (["forecast", "t/s/m"], ["wird grün", "verfällt"]),
+                            (["plot", "t/s/m"], ["192 gelb", "Risiko gefährdet", "jetzt", "Beschwerde geistiges Eigentum"])]:
+        shown = ampel(*command, *asked, stdin=events).stdout
+        for word in wanted:
+            assert word in shown, f"{word} is not in\n{shown}"
+        if command[0] != "plot":
+            german = ampel(*command, *asked, "--format", "jsonl", stdin=events).stdout
+            assert german == ampel(*command, *asked[:-2], "--format", "jsonl", stdin=events).stdout
+    replayed = ampel("replay", *asked, "--alerts", stdin=events).stdout
+    assert "Farbe gewechselt" in replayed and "wegen Verstoß v1 (Beschwerde geistiges Eigentum) vom" in replayed
+
+
+def test_the_language_comes_from_the_locale_and_is_one_of_two(ampel):
+    events = violation("v1", "2026-09-01T10:00:00Z")
+    asked = ["score", "-", "--as-of", "2026-10-01T12:00:00Z"]
+    assert "KONTO" in ampel(*asked, stdin=events, LC_ALL="de_DE.UTF-8").stdout
+    assert "ACCOUNT" in ampel(*asked, "--lang", "en", stdin=events, LC_ALL="de_DE.UTF-8").stdout
+    assert "--lang is de or en" in ampel(*asked, "--lang", "fr", stdin=events, status=2).stderr
+
+
+def test_people_read_times_of_their_own_zone_and_programs_do_not(ampel):
+    events = violation("v1", "2026-09-01T23:30:00Z")
+    zone = {"TZ": "CET-1CEST,M3.5.0,M10.5.0/3"}
+    asked = ["replay", "-", "--until", "2026-10-01T12:00:00Z"]
+    assert "2026-09-02 01:30:00 CEST" in ampel(*asked, stdin=events, **zone).stdout
+    assert "2026-09-01T23:30:00.000Z" in ampel(*asked, "--format", "jsonl", stdin=events, **zone).stdout

@@ -22,6 +22,7 @@ int ampel_command_rules(int argc, char **argv);
 int ampel_command_encode(int argc, char **argv);
 int ampel_command_import(int argc, char **argv);
 int ampel_command_export(int argc, char **argv);
+int ampel_command_plot(int argc, char **argv);
 int ampel_command_feed(int argc, char **argv);
 int ampel_command_replay(int argc, char **argv);
 int ampel_command_drift(int argc, char **argv);

@@ -11,6 +11,7 @@
 #include "workers/cli/environment.h"
 #include "workers/cli/explanation.h"
 #include "workers/cli/format.h"
+#include "workers/cli/labels.h"
 #include "workers/cli/replay.h"
 #include "workers/cli/table.h"
 
@@ -64,23 +65,23 @@ static void violations_print(const struct ampel_explanation *explanation, const 
     ampel_table_column(table, "RETURNS", AMPEL_LEFT, false);
     for (uint32_t i = 0; i < explanation->count; i++) {
         const struct ampel_explained *violation = &explanation->violations[i];
-        char how[32], expires[AMPEL_TIME_SIZE];
-        const char *policy = ampel_registry_name(AMPEL_REGISTRY_POLICY, violation->policy);
-        const char *severity = ampel_registry_name(AMPEL_REGISTRY_SEVERITY, (uint32_t)violation->severity);
-        const char *state = ampel_registry_name(AMPEL_REGISTRY_VIOLATION_STATE, violation->state);
+        char how[32], expires[AMPEL_LABEL_TIME_SIZE];
+        const char *policy = ampel_label_name(AMPEL_REGISTRY_POLICY, violation->policy);
+        const char *severity = ampel_label_name(AMPEL_REGISTRY_SEVERITY, (uint32_t)violation->severity);
+        const char *state = ampel_label_name(AMPEL_REGISTRY_VIOLATION_STATE, violation->state);
         sum_write(rules, violation, how, sizeof how);
-        ampel_time_encode(violation->expires_at_ms, expires);
+        ampel_label_day(violation->expires_at_ms, expires);
         ampel_table_cell(table, AMPEL_PLAIN, "%s", violation->id);
         ampel_table_cell(table, AMPEL_PLAIN, "%s", policy != NULL ? policy : "?");
         ampel_table_cell(table, AMPEL_PLAIN, "%s", severity != NULL ? severity : "?");
         ampel_table_cell(table, AMPEL_PLAIN, "%s", state != NULL ? state : "?");
         ampel_table_cell(table, AMPEL_PLAIN, "%u", violation->rank);
-        ampel_table_cell(table, AMPEL_DIM, "%s", how);
+        ampel_table_cell(table, AMPEL_DIM, "%s", ampel_label(how));
         if (violation->deducting && !violation->critical)
             ampel_table_cell(table, AMPEL_PAINT_RED, "-%" PRId64, violation->points);
         else
             ampel_table_cell(table, violation->deducting ? AMPEL_PAINT_RED : AMPEL_DIM, "%s",
-                             standing_of(explanation, violation));
+                             ampel_label(standing_of(explanation, violation)));
         ampel_table_cell(table, AMPEL_DIM, "%.10s", violation->deducting ? expires : "");
     }
     (void)ampel_table_print(table, 0);
@@ -103,48 +104,50 @@ static bool cap_reached(const struct ampel_rules *rules, const struct ampel_numb
 static void effects_print(const struct ampel_rules *rules, const struct ampel_numbers *numbers) {
     int64_t raw = raw_of(rules, numbers);
     if (raw < rules->clamp_min)
-        printf("  %-44s %8d\n", "not below", rules->clamp_min);
+        printf("  %-*s %8d\n", ampel_label_width(ampel_label("not below"), 44), ampel_label("not below"), rules->clamp_min);
     else if (raw > rules->clamp_max)
-        printf("  %-44s %8d\n", "not above", rules->clamp_max);
+        printf("  %-*s %8d\n", ampel_label_width(ampel_label("not above"), 44), ampel_label("not above"), rules->clamp_max);
     if (numbers->criticals > 0 && rules->critical_mode == AMPEL_CRITICAL_ZERO)
-        printf("  %u critical violation%-22s %8s\n", numbers->criticals, numbers->criticals == 1 ? ": zero" : "s: zero",
+        printf(ampel_label("  %u critical violation%-22s %8s\n"), numbers->criticals, numbers->criticals == 1 ? ampel_label(": zero") : ampel_label("s: zero"),
                "0");
     if (numbers->criticals > 0 && rules->critical_mode == AMPEL_CRITICAL_CAP)
-        printf("  %u critical violation%-22s %8d\n", numbers->criticals,
-               numbers->criticals == 1 ? ": at most" : "s: at most", rules->critical_value);
+        printf(ampel_label("  %u critical violation%-22s %8d\n"), numbers->criticals,
+               numbers->criticals == 1 ? ampel_label(": at most") : ampel_label("s: at most"), rules->critical_value);
     if (cap_reached(rules, numbers) && rules->cap_effect == AMPEL_CAP_ZERO)
-        printf("  %-44s %8s\n", "a repeat cap is reached: zero", "0");
+        printf("  %-*s %8s\n", ampel_label_width(ampel_label("a repeat cap is reached: zero"), 44), ampel_label("a repeat cap is reached: zero"), "0");
 }
 
 static void people_print(const struct ampel_explanation *explanation, const struct ampel_rules *rules) {
     const struct ampel_numbers *numbers = &explanation->numbers;
-    char as_of[AMPEL_TIME_SIZE];
-    ampel_time_encode(explanation->as_of_ms, as_of);
+    char as_of[AMPEL_LABEL_TIME_SIZE];
+    ampel_label_time(explanation->as_of_ms, as_of);
     const char *paint = ampel_paint_start(ampel_paint_of_colour(numbers->colour));
-    printf("%s%s%s  %s%d %s%s, risk %s\n  as of %s, rules %s\n\n", ampel_paint_start(AMPEL_BOLD),
+    printf(ampel_label("%s%s%s  %s%d %s%s, risk %s\n  as of %s, rules %s\n\n"), ampel_paint_start(AMPEL_BOLD),
            explanation->account, ampel_paint_end(), paint, numbers->score,
-           ampel_registry_name(AMPEL_REGISTRY_COLOUR, numbers->colour), ampel_paint_end(),
-           ampel_registry_name(AMPEL_REGISTRY_RISK, numbers->risk), as_of, explanation->rules_version);
-    printf("  %-44s %8d\n", "start", rules->start);
+           ampel_label_name(AMPEL_REGISTRY_COLOUR, numbers->colour), ampel_paint_end(),
+           ampel_label_name(AMPEL_REGISTRY_RISK, numbers->risk), as_of, explanation->rules_version);
+    printf("  %-*s %8d\n", ampel_label_width(ampel_label("start"), 44), ampel_label("start"), rules->start);
     char orders[64];
-    snprintf(orders, sizeof orders, "%u orders in %d days, %d for each %d", numbers->orders, rules->window_days,
+    snprintf(orders, sizeof orders, ampel_label("%u orders in %d days, %d for each %d"), numbers->orders, rules->window_days,
              rules->orders_points, rules->orders_block);
-    printf("  %-44s %+8d\n", orders, numbers->order_points);
-    printf("  %-44s %+8" PRId64 "\n", "violations", -numbers->deducted);
+    printf("  %-*s %+8d\n", ampel_label_width(orders, 44), orders, numbers->order_points);
+    printf("  %-*s %+8" PRId64 "\n", ampel_label_width(ampel_label("violations"), 44), ampel_label("violations"), -numbers->deducted);
     effects_print(rules, numbers);
-    printf("  %s%-44s %8d%s\n\n", paint, "score", numbers->score, ampel_paint_end());
+    printf("  %s%-*s %8d%s\n\n", paint, ampel_label_width(ampel_label("score"), 44), ampel_label("score"), numbers->score, ampel_paint_end());
     for (uint32_t i = 0; i < rules->cap_groups_count; i++) {
         bool reached = numbers->caps[i] >= rules->cap_groups[i].limit;
-        printf("  repeats, %-35s %s%5u of %u%s\n", rules->cap_groups[i].name,
+        const char *group = ampel_label(rules->cap_groups[i].name);
+        printf(ampel_label("  repeats, %-*s %s%5u of %u%s\n"),
+               ampel_label_width(group, ampel_language_is_german() ? 28 : 35), group,
                reached ? ampel_paint_start(AMPEL_PAINT_RED) : "", numbers->caps[i], rules->cap_groups[i].limit,
-               reached ? " reached" : "");
+               reached ? ampel_label(" reached") : "");
         if (reached) fputs(ampel_paint_end(), stdout);
     }
     printf("\n");
     if (explanation->count > 0)
         violations_print(explanation, rules);
     else
-        printf("  no violations\n");
+        fputs(ampel_label("  no violations\n"), stdout);
     ampel_explained_beside_print(&explanation->beside);
 }
 

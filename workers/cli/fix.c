@@ -8,6 +8,7 @@
 #include "proto/text.h"
 #include "proto/time.h"
 #include "workers/cli/command.h"
+#include "workers/cli/labels.h"
 #include "workers/cli/outlook_json.h"
 #include "workers/cli/question.h"
 #include "workers/cli/table.h"
@@ -58,8 +59,8 @@ static void outcome_cell(struct ampel_table *table, const struct ampel_outlook_f
 static void risks_cell(struct ampel_table *table, const struct ampel_outlook_fix *fix) {
     bool same = fix->now.risk == fix->approved.risk;
     ampel_table_cell(table, ampel_paint_of_risk(fix->now.risk), "%s%s%s",
-                     ampel_registry_name(AMPEL_REGISTRY_RISK, fix->now.risk), same ? "" : ">",
-                     same ? "" : ampel_registry_name(AMPEL_REGISTRY_RISK, fix->approved.risk));
+                     ampel_label_name(AMPEL_REGISTRY_RISK, fix->now.risk), same ? "" : ">",
+                     same ? "" : ampel_label_name(AMPEL_REGISTRY_RISK, fix->approved.risk));
 }
 
 /* Euro and cents are the marketplace's matter; the number is shown whole. */
@@ -142,15 +143,15 @@ static void fixes_table(const struct ampel_outlook_fix *fixes, uint32_t count, c
     for (uint32_t i = 0; i < count; i++) {
         const struct ampel_outlook_fix *fix = &fixes[i];
         ampel_table_cell(table, AMPEL_PLAIN, "%.*s", (int)fix->id.size, fix->id.bytes);
-        ampel_table_cell(table, AMPEL_PLAIN, "%s", policy_of(fix));
+        ampel_table_cell(table, AMPEL_PLAIN, "%s", ampel_label(policy_of(fix)));
         if (fix->critical && rules->critical_mode != AMPEL_CRITICAL_POINTS)
-            ampel_table_cell(table, AMPEL_PAINT_RED, "crit");
+            ampel_table_cell(table, AMPEL_PAINT_RED, "%s", ampel_label("crit"));
         else
             ampel_table_cell(table, AMPEL_PLAIN, "%" PRId64, fix->points);
         outcome_cell(table, fix, &fix->approved);
         outcome_cell(table, fix, &fix->acknowledged);
         ampel_table_cell(table, ampel_paint_of_risk(fix->approved.risk), "%s%s",
-                         ampel_registry_name(AMPEL_REGISTRY_RISK, fix->approved.risk),
+                         ampel_label_name(AMPEL_REGISTRY_RISK, fix->approved.risk),
                          fix->acknowledged.risk == fix->approved.risk ? "" : "*");
         ampel_table_cell(table, AMPEL_DIM, "%u>%u", fix->now.next_rank, fix->approved.next_rank);
         if (fix->cap_group == AMPEL_CAP_GROUP_NONE)
@@ -168,25 +169,26 @@ static void fixes_table(const struct ampel_outlook_fix *fixes, uint32_t count, c
 }
 
 static void legend_print(void) {
-    printf("%sAPPROVED, ACKN.: score, gain. RISK: once approved (* acknowledged, another).\n"
+    printf(ampel_label("%sAPPROVED, ACKN.: score, gain. RISK: once approved (* acknowledged, another).\n"
            "NEXT: the rank of one more violation of the policy, now>once this is approved.\n"
            "CAP: repeats now>approved/limit. Acknowledging changes neither NEXT nor CAP.\n"
-           "SALES: at risk, as reported. DAYS: until it leaves the window by itself.%s\n",
+           "SALES: at risk, as reported. DAYS: until it leaves the window by itself.%s\n"),
            ampel_paint_start(AMPEL_DIM), ampel_paint_end());
 }
 
 static void green_print(const struct ampel_outlook_green *green) {
     if (!green->found) {
-        printf("back to green: %s\n", green->exact ? "no set of approvals does it" : "no greedy choice of approvals does it");
+        printf(ampel_label("back to green: %s\n"),
+               ampel_label(green->exact ? "no set of approvals does it" : "no greedy choice of approvals does it"));
         return;
     }
     if (green->count == 0) {
-        printf("back to green: it is green\n");
+        fputs(ampel_label("back to green: it is green\n"), stdout);
         return;
     }
-    printf("back to green (%s%d%s) with %u approval%s%s:\n", ampel_paint_start(AMPEL_PAINT_GREEN), green->then.score,
-           ampel_paint_end(), green->count, green->count == 1 ? "" : "s",
-           green->exact ? ", and with no fewer" : ", found by a greedy choice");
+    printf(ampel_label("back to green (%s%d%s) with %u approval%s%s:\n"), ampel_paint_start(AMPEL_PAINT_GREEN), green->then.score,
+           ampel_paint_end(), green->count, green->count == 1 || ampel_language_is_german() ? "" : "s",
+           ampel_label(green->exact ? ", and with no fewer" : ", found by a greedy choice"));
     uint32_t columns, rows, used = 0;
     ampel_terminal_size(&columns, &rows);
     for (uint32_t i = 0; i < green->count; i++) {
@@ -213,7 +215,7 @@ static bool account_show(struct ampel_portfolio *portfolio, uint32_t slot, enum 
         printf("\n");
         if (count > 0) fixes_table(fixes, count, rules, ampel_engine_now(portfolio->engine));
         if (count > 0) legend_print();
-        printf("%s", count > 0 ? "\n" : "nothing costs points\n");
+        fputs(count > 0 ? "\n" : ampel_label("nothing costs points\n"), stdout);
         green_print(&green);
         return true;
     }
@@ -362,13 +364,13 @@ static int portfolio_fix(const struct ampel_question *question, char *const *fil
     if (question->format == AMPEL_FORMAT_JSONL)
         rows_json(&rows, shown, &question->rules);
     else if (rows.count == 0)
-        printf("%u accounts, nothing costs points\n", rows.accounts);
+        printf(ampel_label("%u accounts, nothing costs points\n"), rows.accounts);
     else {
         rows_table(&rows, shown, tenant == NULL ? 0 : strlen(tenant) + 1);
-        printf("%s%u violations of %u accounts cost points%s\n"
-               "RISK: now>approved. * acknowledged, another: repeats and caps stay.%s\n",
+        printf(ampel_label("%s%u violations of %u accounts cost points%s\n"
+                           "RISK: now>approved. * acknowledged, another: repeats and caps stay.%s\n"),
                ampel_paint_start(AMPEL_DIM), rows.count, rows.accounts,
-               shown < rows.count ? "; --limit 0 shows all" : "", ampel_paint_end());
+               shown < rows.count ? ampel_label("; --limit 0 shows all") : "", ampel_paint_end());
     }
     free(rows.list);
     return status;

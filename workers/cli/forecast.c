@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include "proto/text.h"
-#include "proto/time.h"
 #include "workers/cli/chart.h"
 #include "workers/cli/command.h"
+#include "workers/cli/labels.h"
 #include "workers/cli/outlook_json.h"
 #include "workers/cli/question.h"
 #include "workers/cli/table.h"
@@ -51,19 +51,20 @@ static int64_t days_until(const struct forecast *forecast, int64_t at_ms) {
 }
 
 static void turn_print(const struct forecast *forecast, enum ampel_paint paint, const char *what, int64_t at_ms) {
-    char at[AMPEL_TIME_SIZE];
+    char at[AMPEL_LABEL_TIME_SIZE];
     if (at_ms == INT64_MAX) return;
-    ampel_time_encode(at_ms, at);
+    ampel_label_minute(at_ms, at);
     int64_t days = days_until(forecast, at_ms);
-    printf("  %s%-26s%s %.10s %.5sZ, in %" PRId64 " day%s\n", ampel_paint_start(paint), what, ampel_paint_end(), at,
-           at + 11, days, days == 1 ? "" : "s");
+    what = ampel_label(what);
+    printf("  %s%-*s%s ", ampel_paint_start(paint), ampel_label_width(what, 26), what, ampel_paint_end());
+    printf(days == 1 ? ampel_label("%s, in %lld day\n") : ampel_label("%s, in %lld days\n"), at, (long long)days);
 }
 
 static void turns_print(const struct forecast *forecast) {
     static const char *const names[] = {"turns green", "turns yellow", "turns red"};
     const struct ampel_outlook_turns *turns = &forecast->turns;
     if (turns->next_change_at_ms == INT64_MAX)
-        printf("  nothing changes by itself in %d days\n", ampel_engine_rules(forecast->portfolio->engine)->window_days);
+        printf(ampel_label("  nothing changes by itself in %d days\n"), ampel_engine_rules(forecast->portfolio->engine)->window_days);
     turn_print(forecast, AMPEL_PLAIN, "changes next", turns->next_change_at_ms);
     turn_print(forecast, AMPEL_PAINT_RED, "orders alone end its green", turns->leaves_green_at_ms);
     for (uint8_t colour = 0; colour < AMPEL_ARRAY_COUNT(names); colour++)
@@ -71,16 +72,16 @@ static void turns_print(const struct forecast *forecast) {
 }
 
 static void cause_write(const struct ampel_outlook_step *step, char *out, size_t size) {
-    const char *policy = ampel_registry_name(AMPEL_REGISTRY_POLICY, step->policy);
-    const char *orders = (step->causes & AMPEL_STEP_ORDERS) != 0 ? "orders age out" : "";
+    const char *policy = ampel_label_name(AMPEL_REGISTRY_POLICY, step->policy);
+    const char *orders = (step->causes & AMPEL_STEP_ORDERS) != 0 ? ampel_label("orders age out") : "";
     const char *joint = step->causes == (AMPEL_STEP_ORDERS | AMPEL_STEP_VIOLATION) ? "; " : "";
     if ((step->causes & AMPEL_STEP_VIOLATION) == 0)
         snprintf(out, size, "%s", orders);
     else if (step->violations_count == 1)
-        snprintf(out, size, "%s%s%.*s leaves (%s)", orders, joint, (int)step->id.size, step->id.bytes,
+        snprintf(out, size, ampel_label("%s%s%.*s leaves (%s)"), orders, joint, (int)step->id.size, step->id.bytes,
                  policy != NULL ? policy : "?");
     else
-        snprintf(out, size, "%s%s%u violations leave, %.*s first", orders, joint, step->violations_count,
+        snprintf(out, size, ampel_label("%s%s%u violations leave, %.*s first"), orders, joint, step->violations_count,
                  (int)step->id.size, step->id.bytes);
 }
 
@@ -89,7 +90,7 @@ static void cause_told(const struct forecast *forecast, uint32_t index, int32_t 
                        size_t size) {
     const struct ampel_outlook_step *step = &forecast->steps[index];
     if (step->causes == AMPEL_STEP_ORDERS && step->order_points > order_points_before)
-        snprintf(out, size, "more orders than leave");
+        snprintf(out, size, "%s", ampel_label("more orders than leave"));
     else
         cause_write(step, out, size);
 }
@@ -109,14 +110,14 @@ static void steps_print(const struct forecast *forecast, uint32_t shown) {
     for (uint32_t i = 0; i < shown; i++) {
         const struct ampel_outlook_step *step = &forecast->steps[i];
         enum ampel_paint paint = ampel_paint_of_colour(step->colour);
-        char at[AMPEL_TIME_SIZE], cause[512];
-        ampel_time_encode(step->at_ms, at);
+        char at[AMPEL_LABEL_TIME_SIZE], cause[512];
+        ampel_label_minute(step->at_ms, at);
         cause_told(forecast, i, order_points, cause, sizeof cause);
-        ampel_table_cell(table, AMPEL_PLAIN, "%.10s %.5sZ", at, at + 11);
+        ampel_table_cell(table, AMPEL_PLAIN, "%s", at);
         ampel_table_cell(table, AMPEL_DIM, "%" PRId64, days_until(forecast, step->at_ms));
         ampel_table_cell(table, paint, "%d", step->score);
         ampel_table_cell(table, step->score < score ? AMPEL_PAINT_RED : AMPEL_PAINT_GREEN, "%+d", step->score - score);
-        ampel_table_cell(table, paint, "%s", ampel_registry_name(AMPEL_REGISTRY_COLOUR, step->colour));
+        ampel_table_cell(table, paint, "%s", ampel_label_name(AMPEL_REGISTRY_COLOUR, step->colour));
         ampel_table_cell(table, AMPEL_PLAIN, "%s", cause);
         score = step->score;
         order_points = step->order_points;
@@ -124,7 +125,7 @@ static void steps_print(const struct forecast *forecast, uint32_t shown) {
     (void)ampel_table_print(table, 0);
     ampel_table_close(table);
     if (shown < forecast->count)
-        printf("%s%u more; --limit 0 shows all%s\n", ampel_paint_start(AMPEL_DIM), forecast->count - shown,
+        printf(ampel_label("%s%u more; --limit 0 shows all%s\n"), ampel_paint_start(AMPEL_DIM), forecast->count - shown,
                ampel_paint_end());
 }
 
@@ -146,7 +147,7 @@ static bool people_print(const struct forecast *forecast) {
     printf("\n");
     ampel_chart_print(&chart, columns);
     printf("\n");
-    if (forecast->keep_orders) printf("  drawn and listed with orders as in the last 28 days; without any more it\n");
+    if (forecast->keep_orders) fputs(ampel_label("  drawn and listed with orders as in the last 28 days; without any more it\n"), stdout);
     turns_print(forecast);
     int64_t limit = forecast->limit;
     if (limit < 0) limit = isatty(STDOUT_FILENO) == 1 ? STEPS_SHOWN : 0;

@@ -12,6 +12,7 @@ static const struct ampel_command commands[] = {
     {"drift", "what reports showed against what the model says", ampel_command_drift},
     {"forecast", "what the score will be if nothing new happens", ampel_command_forecast},
     {"fix", "what to fix first, of one account or of all", ampel_command_fix},
+    {"plot", "a year of an account as a picture", ampel_command_plot},
     {"rules", "who changes colour under other rules", ampel_command_rules},
     {"encode", "events as batches in a file, for fast feeding and scoring", ampel_command_encode},
     {"import", "reports, notifications and violation lists become events", ampel_command_import},

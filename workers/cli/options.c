@@ -1,3 +1,4 @@
+#include "workers/cli/labels.h"
 #include "workers/cli/options.h"
 
 #include <errno.h>
@@ -58,6 +59,7 @@ static void print_help(const struct ampel_usage *usage, const struct ampel_optio
         int printed = printf("  %-26s ", left);
         print_wrapped(option->help, (size_t)printed, HELP_INDENT);
     }
+    printf("  %-26s %s\n", "    --lang de|en", "words for people; default: LC_ALL, LC_MESSAGES or LANG");
     printf("  %-26s %s\n", "-h, --help", "this text");
     if (usage->examples != NULL) printf("\nexamples:\n%s", usage->examples);
 }
@@ -151,6 +153,8 @@ enum ampel_options_result ampel_options_read(const struct ampel_usage *usage,
                                              const struct ampel_option *options,
                                              uint32_t options_count, int argc, char **argv,
                                              int *arguments_count) {
+    const char *language = NULL;
+    const struct ampel_option common = {"lang", 0, AMPEL_OPTION_TEXT, &language, "de|en", ""};
     int kept = 0;
     bool ended = false;
     for (int i = 1; i < argc; i++) {
@@ -173,6 +177,7 @@ enum ampel_options_result ampel_options_read(const struct ampel_usage *usage,
             const char *equals = strchr(word, '=');
             size_t size = equals != NULL ? (size_t)(equals - word) - 2 : strlen(word + 2);
             option = option_by_name(options, options_count, word + 2, size);
+            if (option == NULL) option = option_by_name(&common, 1, word + 2, size);
             if (equals != NULL) value = equals + 1;
         } else {
             option = option_by_letter(options, options_count, word[1]);
@@ -194,6 +199,10 @@ enum ampel_options_result ampel_options_read(const struct ampel_usage *usage,
             value = argv[++i];
         }
         if (!option_take(usage, option, value)) return AMPEL_OPTIONS_WRONG;
+    }
+    if (!ampel_language_set(language)) {
+        ampel_usage_wrong(usage, "--lang is de or en, not '%s'", language);
+        return AMPEL_OPTIONS_WRONG;
     }
     *arguments_count = kept;
     return AMPEL_OPTIONS_OK;

@@ -1,9 +1,9 @@
+#include "workers/cli/labels.h"
 #include "workers/cli/question.h"
 
 #include <stdio.h>
 
 #include "proto/text.h"
-#include "proto/time.h"
 #include "workers/cli/environment.h"
 #include "workers/cli/outlook_json.h"
 #include "workers/cli/table.h"
@@ -40,18 +40,18 @@ static bool range_read(struct ampel_portfolio *portfolio, uint32_t slot, int32_t
 }
 
 bool ampel_headline_print(struct ampel_portfolio *portfolio, uint32_t slot) {
-    char name[AMPEL_PORTFOLIO_NAME_SIZE], as_of[AMPEL_TIME_SIZE];
+    char name[AMPEL_PORTFOLIO_NAME_SIZE], as_of[AMPEL_LABEL_TIME_SIZE];
     struct ampel_numbers numbers;
     int32_t least, greatest;
     if (!range_read(portfolio, slot, &least, &greatest)) return false;
     ampel_portfolio_name(portfolio, slot, name);
     ampel_engine_numbers(portfolio->engine, slot, &numbers);
-    ampel_time_encode(ampel_engine_now(portfolio->engine), as_of);
-    printf("%s%s%s  %s%d %s%s, risk %s\n", ampel_paint_start(AMPEL_BOLD), name, ampel_paint_end(),
+    ampel_label_minute(ampel_engine_now(portfolio->engine), as_of);
+    printf(ampel_label("%s%s%s  %s%d %s%s, risk %s\n"), ampel_paint_start(AMPEL_BOLD), name, ampel_paint_end(),
            ampel_paint_start(ampel_paint_of_colour(numbers.colour)), numbers.score,
-           ampel_registry_name(AMPEL_REGISTRY_COLOUR, numbers.colour), ampel_paint_end(),
-           ampel_registry_name(AMPEL_REGISTRY_RISK, numbers.risk));
-    printf("%sas of %.19sZ, rules %s, %d to %d over their variants%s\n", ampel_paint_start(AMPEL_DIM), as_of,
+           ampel_label_name(AMPEL_REGISTRY_COLOUR, numbers.colour), ampel_paint_end(),
+           ampel_label_name(AMPEL_REGISTRY_RISK, numbers.risk));
+    printf(ampel_label("%sas of %s, rules %s, %d to %d over their variants%s\n"), ampel_paint_start(AMPEL_DIM), as_of,
            ampel_engine_rules(portfolio->engine)->version, least, greatest, ampel_paint_end());
     return true;
 }

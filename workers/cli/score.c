@@ -8,6 +8,7 @@
 #include "proto/time.h"
 #include "workers/cli/command.h"
 #include "workers/cli/format.h"
+#include "workers/cli/labels.h"
 #include "workers/cli/outlook_json.h"
 #include "workers/cli/portfolio.h"
 #include "workers/cli/table.h"
@@ -150,9 +151,9 @@ static void table_print(const struct ampel_portfolio *portfolio) {
                          (int)seller.size, seller.bytes, (int)marketplace.size, marketplace.bytes);
         enum ampel_paint paint = ampel_paint_of_colour(numbers.colour);
         ampel_table_cell(table, paint, "%d", numbers.score);
-        ampel_table_cell(table, paint, "%s", ampel_registry_name(AMPEL_REGISTRY_COLOUR, numbers.colour));
+        ampel_table_cell(table, paint, "%s", ampel_label_name(AMPEL_REGISTRY_COLOUR, numbers.colour));
         ampel_table_cell(table, ampel_paint_of_risk(numbers.risk), "%s",
-                         ampel_registry_name(AMPEL_REGISTRY_RISK, numbers.risk));
+                         ampel_label_name(AMPEL_REGISTRY_RISK, numbers.risk));
         ampel_table_cell(table, AMPEL_PLAIN, "%u", numbers.orders);
         ampel_table_cell(table, AMPEL_PLAIN, "+%d", numbers.order_points);
         ampel_table_cell(table, AMPEL_PLAIN, "-%lld", (long long)numbers.deducted);

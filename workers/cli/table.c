@@ -1,3 +1,4 @@
+#include "workers/cli/labels.h"
 #include "workers/cli/table.h"
 
 #include <stdarg.h>
@@ -91,7 +92,7 @@ void ampel_table_close(struct ampel_table *table) {
 void ampel_table_column(struct ampel_table *table, const char *title, enum ampel_align align,
                         bool shrink) {
     AMPEL_ASSERT(table->columns_count < COLUMNS_MAX);
-    table->columns[table->columns_count++] = (struct column){title, align, shrink};
+    table->columns[table->columns_count++] = (struct column){ampel_label(title), align, shrink};
 }
 
 void ampel_table_cell(struct ampel_table *table, enum ampel_paint paint, const char *format, ...) {

@@ -1,3 +1,4 @@
+#include "workers/cli/labels.h"
 #include "workers/cli/told.h"
 
 #include <inttypes.h>
@@ -6,7 +7,6 @@
 
 #include "proto/hash.h"
 #include "proto/text.h"
-#include "proto/time.h"
 #include "workers/cli/table.h"
 
 bool ampel_told_is(const struct ampel_change *change) {
@@ -31,50 +31,51 @@ void ampel_told_fill(const struct ampel_engine *engine, const struct ampel_chang
 }
 
 static void cause_print(const struct ampel_cause *cause) {
-    char at[AMPEL_TIME_SIZE];
-    ampel_time_encode(cause->at_ms, at);
-    const char *policy = cause->policy == 255 ? NULL : ampel_registry_name(AMPEL_REGISTRY_POLICY, cause->policy);
+    char at[AMPEL_LABEL_TIME_SIZE];
+    ampel_label_time(cause->at_ms, at);
+    const char *policy = cause->policy == 255 ? NULL : ampel_label_name(AMPEL_REGISTRY_POLICY, cause->policy);
     switch (cause->kind) {
     case AMPEL_CAUSE_EVENT:
-        printf("because of %s", ampel_registry_name(AMPEL_REGISTRY_EVENT_TYPE, cause->event_type));
+        printf(ampel_label("because of %s"), ampel_label_name(AMPEL_REGISTRY_EVENT_TYPE, cause->event_type));
         break;
     case AMPEL_CAUSE_EXPIRY:
-        printf("because a violation left the window:");
+        fputs(ampel_label("because a violation left the window:"), stdout);
         break;
     case AMPEL_CAUSE_MIDNIGHT:
-        printf("because orders left the window");
+        fputs(ampel_label("because orders left the window"), stdout);
         break;
     case AMPEL_CAUSE_BACKFILL:
-        printf("after a backfill");
+        fputs(ampel_label("after a backfill"), stdout);
         break;
     default:
-        printf("because the rules changed");
+        fputs(ampel_label("because the rules changed"), stdout);
     }
     if (cause->id_size > 0) printf(" %.*s", (int)cause->id_size, cause->id);
     if (policy != NULL) printf(" (%s)", policy);
-    printf(" of %s\n", at);
+    printf(ampel_label(" of %s\n"), at);
 }
 
 static void change_show(const struct ampel_message_change *told) {
     const struct ampel_change *change = &told->change;
     const struct ampel_numbers *before = &change->before, *after = &change->after;
-    char at[AMPEL_TIME_SIZE], deadline[AMPEL_TIME_SIZE];
-    ampel_time_encode(change->at_ms, at);
-    printf("%s  %s%-18s%s  %.*s/%.*s", at, ampel_paint_start(AMPEL_BOLD), ampel_change_name(change->kind),
+    char at[AMPEL_LABEL_TIME_SIZE], deadline[AMPEL_LABEL_TIME_SIZE];
+    ampel_label_time(change->at_ms, at);
+    const char *kind = ampel_label(ampel_change_name(change->kind));
+    printf("%s  %s%-*s%s  %.*s/%.*s", at, ampel_paint_start(AMPEL_BOLD), ampel_label_width(kind, 18), kind,
            ampel_paint_end(), (int)told->seller.size, told->seller.bytes, (int)told->marketplace.size,
            told->marketplace.bytes);
     if (told->cap_group.size > 0) printf("  %.*s", (int)told->cap_group.size, told->cap_group.bytes);
     if (!change->is_new)
         printf("  %s%d %s%s ->", ampel_paint_start(ampel_paint_of_colour(before->colour)), before->score,
-               ampel_registry_name(AMPEL_REGISTRY_COLOUR, before->colour), ampel_paint_end());
-    printf("  %s%d %s%s, risk %s\n", ampel_paint_start(ampel_paint_of_colour(after->colour)), after->score,
-           ampel_registry_name(AMPEL_REGISTRY_COLOUR, after->colour), ampel_paint_end(),
-           ampel_registry_name(AMPEL_REGISTRY_RISK, after->risk));
+               ampel_label_name(AMPEL_REGISTRY_COLOUR, before->colour), ampel_paint_end());
+    printf(ampel_label("  %s%d %s%s, risk %s\n"), ampel_paint_start(ampel_paint_of_colour(after->colour)), after->score,
+           ampel_label_name(AMPEL_REGISTRY_COLOUR, after->colour), ampel_paint_end(),
+           ampel_label_name(AMPEL_REGISTRY_RISK, after->risk));
     printf("  #%" PRIu64 " ", told->number);
     cause_print(&change->cause);
     if (change->deadline_ms != 0) {
-        ampel_time_encode(change->deadline_ms, deadline);
-        printf("  resolve before %s%s%s\n", ampel_paint_start(AMPEL_PAINT_RED), deadline, ampel_paint_end());
+        ampel_label_time(change->deadline_ms, deadline);
+        printf(ampel_label("  resolve before %s%s%s\n"), ampel_paint_start(AMPEL_PAINT_RED), deadline, ampel_paint_end());
     }
 }
 

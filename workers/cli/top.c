@@ -10,10 +10,10 @@
 #include "proto/json.h"
 #include "proto/print.h"
 #include "proto/text.h"
-#include "proto/time.h"
 #include "workers/cli/command.h"
 #include "workers/cli/connect.h"
 #include "workers/cli/format.h"
+#include "workers/cli/labels.h"
 #include "workers/cli/table.h"
 
 /* Lines around the table: summary, empty line, titles, foot. */
@@ -120,11 +120,11 @@ static void table_print(const struct ampel_pq *pq, bool one_tenant) {
                          ampel_pq_get_text(pq, row, MARKETPLACE).bytes);
         enum ampel_paint paint = paint_of_status(status);
         ampel_table_cell(table, paint, "%" PRId64, ampel_pq_get_int64(pq, row, SCORE));
-        ampel_table_cell(table, paint, "%s", status.bytes);
+        ampel_table_cell(table, paint, "%s", ampel_label(status.bytes));
         ampel_table_cell(table, ampel_text_is(risk, "none") ? AMPEL_PLAIN
                                 : ampel_text_is(risk, "at_risk") ? AMPEL_PAINT_YELLOW
                                                                  : AMPEL_PAINT_RED,
-                         "%s", risk.bytes);
+                         "%s", ampel_label(risk.bytes));
         ampel_table_cell(table, AMPEL_PLAIN, "%" PRId64, ampel_pq_get_int64(pq, row, ORDERS));
         ampel_table_cell(table, AMPEL_PLAIN, "%" PRId64, ampel_pq_get_int64(pq, row, DEDUCTED));
         ampel_table_cell(table, AMPEL_DIM, "%s", caps);
@@ -134,16 +134,16 @@ static void table_print(const struct ampel_pq *pq, bool one_tenant) {
 }
 
 static void summary_print(const struct ampel_pq *pq, const char *tenant) {
-    char now[AMPEL_TIME_SIZE];
-    ampel_time_encode(ampel_option_now(), now);
-    printf("%s%" PRId64 " accounts%s%s%s  %s%" PRId64 " green%s  %s%" PRId64 " yellow%s  %s%" PRId64
-           " red%s  %s%" PRId64 " immediate%s  %.8sZ\n\n",
-           ampel_paint_start(AMPEL_BOLD), ampel_pq_get_int64(pq, 0, 0), tenant[0] != 0 ? " of " : "", tenant,
-           ampel_paint_end(), ampel_paint_start(AMPEL_PAINT_GREEN), ampel_pq_get_int64(pq, 0, 1),
-           ampel_paint_end(), ampel_paint_start(AMPEL_PAINT_YELLOW), ampel_pq_get_int64(pq, 0, 2),
-           ampel_paint_end(), ampel_paint_start(AMPEL_PAINT_RED), ampel_pq_get_int64(pq, 0, 3),
-           ampel_paint_end(), ampel_paint_start(AMPEL_PAINT_RED), ampel_pq_get_int64(pq, 0, 4),
-           ampel_paint_end(), now + 11);
+    char now[AMPEL_LABEL_TIME_SIZE];
+    ampel_label_clock(ampel_option_now(), now);
+    printf("%s%" PRId64 "%s%s%s%s", ampel_paint_start(AMPEL_BOLD), ampel_pq_get_int64(pq, 0, 0), ampel_label(" accounts"),
+           tenant[0] != 0 ? ampel_label(" of ") : "", tenant, ampel_paint_end());
+    static const char *const names[] = {"green", "yellow", "red", "immediate"};
+    static const enum ampel_paint paints[] = {AMPEL_PAINT_GREEN, AMPEL_PAINT_YELLOW, AMPEL_PAINT_RED, AMPEL_PAINT_RED};
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(names); i++)
+        printf("  %s%" PRId64 " %s%s", ampel_paint_start(paints[i]), ampel_pq_get_int64(pq, 0, i + 1),
+               ampel_label(names[i]), ampel_paint_end());
+    printf("  %s\n\n", now);
 }
 
 static bool view_show(struct ampel_pq *pq, const struct view *view, int64_t limit,
@@ -177,7 +177,7 @@ static bool view_follow(struct ampel_pq *pq, const struct view *view, int64_t ev
         printf("\033[H\033[J");
         good = view_show(pq, view, view->limit > 0 && view->limit < fits ? view->limit : fits, error);
         if (good)
-            printf("\n%severy %" PRId64 " s; Ctrl-C ends%s", ampel_paint_start(AMPEL_DIM), every_s,
+            printf(ampel_label("\n%severy %lld s; Ctrl-C ends%s"), ampel_paint_start(AMPEL_DIM), (long long)every_s,
                    ampel_paint_end());
         fflush(stdout);
         if (good && !interrupted) (void)poll(NULL, 0, (int)(every_s * 1000));
