@@ -75,6 +75,9 @@ def test_the_clocks_start_with_red_and_a_cap_and_end_with_them(system):
         [("cap_reached", "restricted", True), ("colour_changed", None, True)]
     assert {row["span"] for row in running if row["kind"] != "expiry"} == {"3 days"}
     assert [row["id"] for row in running if row["kind"] == "expiry"] == ["r1", "r2", "v1"]
+    shown = system.ampel("top", "--once").stdout
+    assert "immediate  72 h " in shown and "0..99" in shown
+    assert json.loads(system.ampel("top", "--once", "--format", "jsonl").stdout)["deadline"] == "2026-10-04T12:34:56.789Z"
     system.start(*FLAGS)
     told("back", *({"type": "violation_state", "id": i, "state": "approved", "at": AS_OF_MS} for i in ("v1", "r1", "r2")))
     system.stop()

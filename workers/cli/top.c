@@ -23,7 +23,8 @@
 static const struct ampel_usage usage = {
     .command = "top",
     .arguments = "",
-    .about = "Shows the stored ratings, worst first: risk, then score. On a terminal it is drawn again in place\n"
+    .about = "Shows the stored ratings, worst first: risk, then score; RANGE is the score under the readings that the\n"
+             "rules leave open, 72 HOURS what is left after red or a cap. On a terminal it is drawn again in place\n"
              "until Ctrl-C; in a pipe, or with --once, it is printed once.",
     .examples = "  ampel top --tenant nordlicht\n"
                 "  ampel top --status red --limit 0 --once --format jsonl\n",
@@ -35,7 +36,8 @@ struct view {
     enum ampel_format format;
 };
 
-enum { TENANT, SELLER, MARKETPLACE, SCORE, STATUS, RISK, ORDERS, ORDER_POINTS, DEDUCTED, CAPS, AS_OF, VERSION };
+enum { TENANT, SELLER, MARKETPLACE, SCORE, STATUS, RISK, ORDERS, ORDER_POINTS, DEDUCTED, CAPS, AS_OF, VERSION,
+       SCORE_MIN, SCORE_MAX, RUNS_OUT, LEFT_MS };
 
 static volatile sig_atomic_t interrupted;
 
@@ -71,6 +73,16 @@ static void line_print(const struct ampel_pq *pq, uint32_t row) {
     ampel_print_key(&print, "as_of");
     ampel_print_time(&print, ampel_pq_get_time(pq, row, AS_OF));
     text_json(&print, "rules_version", ampel_pq_get_text(pq, row, VERSION));
+    if (!ampel_pq_is_null(pq, row, SCORE_MIN)) {
+        ampel_print_key(&print, "score_min");
+        ampel_print_integer(&print, ampel_pq_get_int64(pq, row, SCORE_MIN));
+        ampel_print_key(&print, "score_max");
+        ampel_print_integer(&print, ampel_pq_get_int64(pq, row, SCORE_MAX));
+    }
+    if (!ampel_pq_is_null(pq, row, RUNS_OUT)) {
+        ampel_print_key(&print, "deadline");
+        ampel_print_time(&print, ampel_pq_get_time(pq, row, RUNS_OUT));
+    }
     ampel_print_word(&print, "}\n");
     AMPEL_ASSERT(!print.full);
     fwrite(bytes, 1, print.size, stdout);
@@ -99,15 +111,57 @@ static enum ampel_paint paint_of_status(struct ampel_text status) {
     return ampel_text_is(status, "yellow") ? AMPEL_PAINT_YELLOW : AMPEL_PAINT_RED;
 }
 
+/* "0..99": how far readings of the rules differ; empty where they agree. */
+static void range_cell(struct ampel_table *table, const struct ampel_pq *pq, uint32_t row) {
+    int64_t least = ampel_pq_is_null(pq, row, SCORE_MIN) ? 0 : ampel_pq_get_int64(pq, row, SCORE_MIN);
+    int64_t most = ampel_pq_is_null(pq, row, SCORE_MAX) ? 0 : ampel_pq_get_int64(pq, row, SCORE_MAX);
+    if (least == most)
+        ampel_table_cell(table, AMPEL_DIM, "%s", "");
+    else
+        ampel_table_cell(table, AMPEL_DIM, "%" PRId64 "..%" PRId64, least, most);
+}
+
+/* "13 h" of the 72: whole hours, rounded down; minutes in the last one. */
+static void clock_cell(struct ampel_table *table, const struct ampel_pq *pq, uint32_t row) {
+    if (ampel_pq_is_null(pq, row, LEFT_MS)) {
+        ampel_table_cell(table, AMPEL_PLAIN, "%s", "");
+        return;
+    }
+    int64_t left_ms = ampel_pq_get_int64(pq, row, LEFT_MS);
+    int64_t hours = left_ms / AMPEL_HOUR_MS;
+    enum ampel_paint paint = hours < 24 ? AMPEL_PAINT_RED : AMPEL_PAINT_YELLOW;
+    if (hours > 0)
+        ampel_table_cell(table, paint, "%" PRId64 " h", hours);
+    else
+        ampel_table_cell(table, paint, "%" PRId64 " min", left_ms / 60000);
+}
+
+/* Which columns of the outlook any row fills: they take the place of orders and points, so that a terminal's
+   width is enough. */
+static void outlook_columns(const struct ampel_pq *pq, bool *range, bool *clock) {
+    *range = *clock = false;
+    for (uint32_t row = 0; row < ampel_pq_rows(pq); row++) {
+        if (!ampel_pq_is_null(pq, row, LEFT_MS)) *clock = true;
+        if (!ampel_pq_is_null(pq, row, SCORE_MIN) &&
+            ampel_pq_get_int64(pq, row, SCORE_MIN) != ampel_pq_get_int64(pq, row, SCORE_MAX))
+            *range = true;
+    }
+}
+
 static void table_print(const struct ampel_pq *pq, bool one_tenant) {
+    bool range, clock;
+    outlook_columns(pq, &range, &clock);
+    bool plain = !range && !clock;
     struct ampel_table *table = ampel_table_open();
     AMPEL_ASSERT(table != NULL);
     ampel_table_column(table, "ACCOUNT", AMPEL_LEFT, true);
     ampel_table_column(table, "SCORE", AMPEL_RIGHT, false);
+    if (range) ampel_table_column(table, "RANGE", AMPEL_LEFT, false);
     ampel_table_column(table, "STATUS", AMPEL_LEFT, false);
     ampel_table_column(table, "RISK", AMPEL_LEFT, false);
-    ampel_table_column(table, "ORDERS", AMPEL_RIGHT, false);
-    ampel_table_column(table, "LOST", AMPEL_RIGHT, false);
+    if (clock) ampel_table_column(table, "72 HOURS", AMPEL_LEFT, false);
+    if (plain) ampel_table_column(table, "ORDERS", AMPEL_RIGHT, false);
+    if (plain) ampel_table_column(table, "LOST", AMPEL_RIGHT, false);
     ampel_table_column(table, "REPEATS", AMPEL_LEFT, true);
     for (uint32_t row = 0; row < ampel_pq_rows(pq); row++) {
         struct ampel_text status = ampel_pq_get_text(pq, row, STATUS);
@@ -120,13 +174,17 @@ static void table_print(const struct ampel_pq *pq, bool one_tenant) {
                          ampel_pq_get_text(pq, row, MARKETPLACE).bytes);
         enum ampel_paint paint = paint_of_status(status);
         ampel_table_cell(table, paint, "%" PRId64, ampel_pq_get_int64(pq, row, SCORE));
+        if (range) range_cell(table, pq, row);
         ampel_table_cell(table, paint, "%s", ampel_label(status.bytes));
         ampel_table_cell(table, ampel_text_is(risk, "none") ? AMPEL_PLAIN
                                 : ampel_text_is(risk, "at_risk") ? AMPEL_PAINT_YELLOW
                                                                  : AMPEL_PAINT_RED,
                          "%s", ampel_label(risk.bytes));
-        ampel_table_cell(table, AMPEL_PLAIN, "%" PRId64, ampel_pq_get_int64(pq, row, ORDERS));
-        ampel_table_cell(table, AMPEL_PLAIN, "%" PRId64, ampel_pq_get_int64(pq, row, DEDUCTED));
+        if (clock) clock_cell(table, pq, row);
+        if (plain) {
+            ampel_table_cell(table, AMPEL_PLAIN, "%" PRId64, ampel_pq_get_int64(pq, row, ORDERS));
+            ampel_table_cell(table, AMPEL_PLAIN, "%" PRId64, ampel_pq_get_int64(pq, row, DEDUCTED));
+        }
         ampel_table_cell(table, AMPEL_DIM, "%s", caps);
     }
     (void)ampel_table_print(table, 0);
