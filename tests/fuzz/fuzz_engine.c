@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "engine/outlook.h"
 #include "proto/batch.h"
 #include "proto/draft.h"
 #include "proto/hash.h"
@@ -13,9 +14,10 @@
 #include "tests/oracle/maker.h"
 #include "tests/oracle/oracle.h"
 
-#define ACCOUNTS   3
-#define EVENTS_MAX 96
-#define START_MS   (20000 * AMPEL_DAY_MS)
+#define ACCOUNTS       3
+#define EVENTS_MAX     96
+#define FORECAST_STEPS 6
+#define START_MS       (20000 * AMPEL_DAY_MS)
 /* Below two windows from the first event on, nothing is forgotten: whatever is told late still counts. */
 #define SPAN_MAX_MS (340 * AMPEL_DAY_MS)
 
@@ -269,12 +271,15 @@ static struct ampel_engine *tell_otherwise(struct ampel_random *random) {
     return engine;
 }
 
+static uint32_t slot_of(const struct ampel_engine *engine, uint32_t account) {
+    struct ampel_text tenant = ampel_text_of("agency"), seller = ampel_text_of(sellers[account]);
+    uint64_t hash = ampel_hash_account(tenant, seller, ampel_text_of("DE"));
+    return ampel_engine_account_find(engine, hash, tenant, seller, ampel_text_of("DE"));
+}
+
 static uint32_t export_account(const struct ampel_engine *engine, uint32_t account,
                                uint8_t **bytes) {
-    uint64_t hash = ampel_hash_account(ampel_text_of("agency"), ampel_text_of(sellers[account]),
-                                       ampel_text_of("DE"));
-    uint32_t slot = ampel_engine_account_find(engine, hash, ampel_text_of("agency"),
-                                              ampel_text_of(sellers[account]), ampel_text_of("DE"));
+    uint32_t slot = slot_of(engine, account);
     *bytes = NULL;
     if (slot == AMPEL_SLOT_NONE) return 0;
     uint32_t size = ampel_engine_account_export(engine, slot, NULL, 0);
@@ -333,11 +338,7 @@ static void check_oracle(void) {
         struct ampel_numbers numbers;
         oracle_fill(&oracle, account);
         ampel_oracle_rate(&oracle, &world.rules, world.now_ms, world.now_ms, &rating);
-        uint64_t hash = ampel_hash_account(ampel_text_of("agency"), ampel_text_of(sellers[account]),
-                                           ampel_text_of("DE"));
-        uint32_t slot =
-            ampel_engine_account_find(world.engine, hash, ampel_text_of("agency"),
-                                      ampel_text_of(sellers[account]), ampel_text_of("DE"));
+        uint32_t slot = slot_of(world.engine, account);
         AMPEL_ASSERT((slot != AMPEL_SLOT_NONE) == (oracle.events_count > 0));
         if (slot != AMPEL_SLOT_NONE) {
             ampel_engine_numbers(world.engine, slot, &numbers);
@@ -355,6 +356,62 @@ static void check_oracle(void) {
     }
 }
 
+/* ---- the outlook ---------------------------------------------------------------------------- */
+
+static int32_t score_of(const struct ampel_engine *engine, uint32_t slot) {
+    struct ampel_numbers numbers;
+    ampel_engine_numbers(engine, slot, &numbers);
+    return numbers.score;
+}
+
+/* What was forecast comes to pass, at its instant and not a millisecond before. Spends the engine's
+   time. */
+static void check_forecast(struct ampel_engine *engine, uint32_t slot) {
+    struct ampel_outlook_step steps[FORECAST_STEPS];
+    const struct ampel_outlook_step *told;
+    uint32_t count;
+    int64_t next_ms;
+    int32_t score = score_of(engine, slot);
+    AMPEL_ASSERT(ampel_outlook_forecast(engine, slot, false, &told, &count) == AMPEL_ENGINE_OK);
+    uint32_t kept = count < FORECAST_STEPS ? count : FORECAST_STEPS;
+    if (kept > 0) memcpy(steps, told, kept * sizeof steps[0]);
+    AMPEL_ASSERT(ampel_outlook_next_change(engine, slot, &next_ms) == AMPEL_ENGINE_OK);
+    AMPEL_ASSERT(next_ms == (kept > 0 ? steps[0].at_ms : INT64_MAX));
+    for (uint32_t i = 0; i < kept; i++) {
+        advance(engine, steps[i].at_ms - 1, 1000);
+        AMPEL_ASSERT(score_of(engine, slot) == score);
+        advance(engine, steps[i].at_ms, 1000);
+        AMPEL_ASSERT(score_of(engine, slot) == steps[i].score);
+        AMPEL_ASSERT(steps[i].score != score);
+        score = steps[i].score;
+    }
+}
+
+/* Every answer starts from what the account shows, the better risk comes first, and green needs
+   nothing to be green. */
+static void check_fixes(struct ampel_engine *engine, uint32_t slot) {
+    const struct ampel_outlook_fix *fixes;
+    struct ampel_outlook_green green;
+    struct ampel_numbers numbers;
+    uint32_t count;
+    ampel_engine_numbers(engine, slot, &numbers);
+    AMPEL_ASSERT(ampel_outlook_fixes(engine, slot, &fixes, &count) == AMPEL_ENGINE_OK);
+    for (uint32_t i = 0; i < count; i++) {
+        AMPEL_ASSERT(fixes[i].now.score == numbers.score && fixes[i].now.risk == numbers.risk);
+        AMPEL_ASSERT(i == 0 || fixes[i - 1].approved.risk <= fixes[i].approved.risk);
+    }
+    AMPEL_ASSERT(ampel_outlook_to_green(engine, slot, &green) == AMPEL_ENGINE_OK);
+    AMPEL_ASSERT(!green.found || green.count <= count);
+    AMPEL_ASSERT(numbers.score < world.rules.band_green || (green.found && green.count == 0));
+}
+
+static void check_outlook(struct ampel_engine *engine, uint32_t account) {
+    uint32_t slot = slot_of(engine, account);
+    if (slot == AMPEL_SLOT_NONE) return;
+    check_fixes(engine, slot);
+    check_forecast(engine, slot);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct fuzz_script script = {bytes, size, 0};
     struct ampel_random random = {ampel_hash_bytes(bytes, size)};
@@ -370,6 +427,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct ampel_engine *other = tell_otherwise(&random);
     check_same(other);
     check_oracle();
+    check_outlook(other, (uint32_t)ampel_random_below(&random, ACCOUNTS));
     ampel_engine_close(other);
     ampel_engine_close(world.engine);
     return 0;
