@@ -23,7 +23,8 @@
 #define JUMPS_MAX_MS      (12 * AMPEL_DAY_MS)
 #define JOURNAL_BYTES_MAX (UINT64_C(4) << 20)
 #define SEGMENT_BYTES     (UINT64_C(8) << 10)
-#define UNSTORED_SLACK    (UINT64_C(256) << 10)
+/* One step's changes may pass the bound before a shard stops, in each shard; a sleeper has its own. */
+#define UNSTORED_SLACK (UINT64_C(256) << 10)
 
 extern const char *const sim_life_tenants[SIM_AGENCIES];
 
@@ -38,12 +39,11 @@ struct life {
     bool broken;      /* one of the database's next calls says so */
     bool may_die;     /* a fault is under way that stops a worker rightly */
     bool suspended[SIM_AGENCIES];
-    uint32_t full_acts, away_acts; /* acts until it is over */
+    uint32_t full_acts; /* until the disk has room again */
     int64_t jumped_ms;
     uint32_t late_releases; /* groups since the journal could have been shorter */
     uint64_t memory_bytes;  /* of engines */
     struct ampel_memory memory;
-    uint32_t batches_wanted;
 };
 
 static inline bool wrong(const struct life *life) {
