@@ -15,11 +15,14 @@ static const struct {
 } words[] = {
     /* clang-format off */
     {"\n%severy %lld s; Ctrl-C ends%s", "\n%salle %lld s; Strg-C beendet%s"},
+    {"  %d days below\n", "  %d Tage darunter\n"},
     {"  %s%d %s%s, risk %s\n", "  %s%d %s%s, Risiko %s\n"},
     {"  %u critical violation%-22s %8d\n", "  %u kritische(r) Verstoß%-20s %8d\n"},
     {"  %u critical violation%-22s %8s\n", "  %u kritische(r) Verstoß%-20s %8s\n"},
     {"  drawn and listed with orders as in the last 28 days; without any more it\n",
      "  gezeigt mit Bestellungen wie in den letzten 28 Tagen; ohne weitere\n"},
+    {"  drift %+d, before %+d\n", "  Abweichung %+d, davor %+d\n"},
+    {"  missing %d\n", "  es fehlen %d\n"},
     {"  no violations\n", "  keine Verstöße\n"},
     {"  nothing changes by itself in %d days\n", "  in %d Tagen ändert sich nichts von selbst\n"},
     {"  repeats, %-*s %s%5u of %u%s\n", "  Wiederholungen, %-*s %s%5u von %u%s\n"},
@@ -93,6 +96,7 @@ static const struct {
     {"back to green: it is green\n", "zurück zu Grün: ist grün\n"},
     {"backfill_summary", "Nachtrag"},
     {"bar: takes points", "Balken: kostet Punkte"},
+    {"because a day closed", "weil ein Tag zu Ende ging"},
     {"because a violation left the window:", "weil ein Verstoß verfallen ist:"},
     {"because of %s", "wegen %s"},
     {"because orders left the window", "weil Bestellungen verfallen sind"},

@@ -30,7 +30,21 @@ void ampel_told_fill(const struct ampel_engine *engine, const struct ampel_chang
         out->cap_group = ampel_text_of(rules->cap_groups[change->cap_group].name);
 }
 
-static void cause_print(const struct ampel_cause *cause) {
+static bool of_assurance(uint8_t kind) {
+    return kind == AMPEL_CHANGE_ASSURANCE_GAINED || kind == AMPEL_CHANGE_ASSURANCE_LOST ||
+           kind == AMPEL_CHANGE_ASSURANCE_NEAR;
+}
+
+static void amounts_print(const struct ampel_change *change) {
+    if (change->kind == AMPEL_CHANGE_DRIFT)
+        printf(ampel_label("  drift %+d, before %+d\n"), change->amount, change->amount_before);
+    else if (change->kind == AMPEL_CHANGE_MISSING)
+        printf(ampel_label("  missing %d\n"), change->amount);
+    else if (of_assurance(change->kind))
+        printf(ampel_label("  %d days below\n"), change->amount);
+}
+
+static void cause_print(const struct ampel_cause *cause, uint8_t kind) {
     char at[AMPEL_LABEL_TIME_SIZE];
     ampel_label_time(cause->at_ms, at);
     const char *policy = cause->policy == 255 ? NULL : ampel_label_name(AMPEL_REGISTRY_POLICY, cause->policy);
@@ -42,7 +56,7 @@ static void cause_print(const struct ampel_cause *cause) {
         fputs(ampel_label("because a violation left the window:"), stdout);
         break;
     case AMPEL_CAUSE_MIDNIGHT:
-        fputs(ampel_label("because orders left the window"), stdout);
+        fputs(ampel_label(of_assurance(kind) ? "because a day closed" : "because orders left the window"), stdout);
         break;
     case AMPEL_CAUSE_BACKFILL:
         fputs(ampel_label("after a backfill"), stdout);
@@ -72,7 +86,8 @@ static void change_show(const struct ampel_message_change *told) {
            ampel_label_name(AMPEL_REGISTRY_COLOUR, after->colour), ampel_paint_end(),
            ampel_label_name(AMPEL_REGISTRY_RISK, after->risk));
     printf("  #%" PRIu64 " ", told->number);
-    cause_print(&change->cause);
+    cause_print(&change->cause, change->kind);
+    amounts_print(change);
     if (change->deadline_ms != 0) {
         ampel_label_time(change->deadline_ms, deadline);
         printf(ampel_label("  resolve before %s%s%s\n"), ampel_paint_start(AMPEL_PAINT_RED), deadline, ampel_paint_end());
