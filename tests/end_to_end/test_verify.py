@@ -57,7 +57,7 @@ def verify(system, *words):
 
 def test_what_was_stored_in_order_agrees_exactly(stored):
     status, problems, said = verify(stored, "--exact")
-    assert (status, problems) == (0, [])
+    assert (status, problems) == (0, []) and "not whole" not in said
     counted = re.search(r"(\d+) pages, (\d+) accounts, (\d+) violations, (\d+) windows", said)
     assert all(int(number) > 0 for number in counted.groups()), said
     assert int(counted[2]) == int(stored.sql("select count(*) from ampel.rating"))
@@ -165,6 +165,17 @@ def test_a_damaged_record_is_named_with_file_and_offset(stored, damaged):
     assert "the record is damaged, and more follows it" in problems[0]
     again = stored.ampel("verify", check=False)
     assert again.returncode == 1, "verifying changes nothing"
+
+
+def test_a_last_group_that_is_not_whole_is_told_and_left(stored, damaged):
+    end = int(re.search(r"positions \d+ to (\d+)", verify(stored)[2])[1])
+    path = segments(stored)[-1]
+    damaged.flip(path, end - int(path.stem, 16) - 20)
+    torn = path.read_bytes()
+    status, problems, said = verify(stored)
+    assert "the last group is not whole; a start would cut it" in said
+    assert status == 1 and all("but the journal ends at" in one for one in problems), "it had been stored already"
+    assert path.read_bytes() == torn
 
 
 def test_a_journal_that_ends_before_the_stored_position_is_noticed(stored, damaged):

@@ -12,8 +12,8 @@
 
 struct looking {
     struct ampel_disk real;
-    bool busy;       /* a worker has the directory */
-    bool would_write; /* a start would cut a torn tail */
+    bool busy;      /* a worker has the directory */
+    bool would_cut; /* a start would cut a torn tail */
 };
 
 static enum ampel_disk_status look_lock(void *context) {
@@ -53,8 +53,12 @@ static enum ampel_disk_status look_close(void *context, int handle) {
 static enum ampel_disk_status look_write(void *context, int handle, uint64_t offset, const void *bytes,
                                          size_t size) {
     struct looking *looking = context;
-    (void)handle, (void)offset, (void)bytes, (void)size;
-    looking->would_write = true;
+    (void)handle, (void)offset;
+    /* A start also writes its last group again, as it is; zeroes are what a torn one is overwritten with. */
+    bool zeroes = true;
+    for (size_t i = 0; i < size && zeroes; i++)
+        zeroes = ((const uint8_t *)bytes)[i] == 0;
+    if (zeroes) looking->would_cut = true;
     return AMPEL_DISK_OK;
 }
 
@@ -161,7 +165,7 @@ void ampel_verify_journal(struct ampel_verify *verify, const char *path) {
     verify->journal_first = ampel_journal_first(journal);
     verify->journal_end = ampel_journal_end(journal);
     (void)looking.real.list(looking.real.context, segment_count, verify);
-    if (looking.would_write)
+    if (looking.would_cut)
         printf("journal: the last group is not whole; a start would cut it, nobody was told of it\n");
     records_walk(verify, journal);
     ampel_journal_close(journal);
