@@ -45,6 +45,8 @@ def loaded(own_cluster, tmp_path_factory, request):
         yield system
     finally:
         system.load.kill()
+        if system.worker is not None:
+            system.kill()
         own_cluster.start()
         system.close()
 

@@ -16,16 +16,18 @@ def stored(cluster, tmp_path_factory):
     """Fed, killed, fed again and stopped in order; not written by any test."""
     made = System(cluster, tmp_path_factory.mktemp("verify"), f"verify_{os.getpid()}")
     made.environment["AMPEL_SEGMENT_BYTES"] = str(1 << 20)
-    made.migrate(8).tenants("demo", "agency0", "agency1", "agency2").start(*FLAGS)
-    for case in ("basics", "edges", "mixed"):
-        made.ampel("feed", GOLDEN / f"{case}.events.jsonl", "--sent-at", AS_OF_MS, "--state", f"{case}.state",
-                   "--refused", f"{case}.refused", check=False)  # those of the future are refused
-    made.kill()
-    made.start(*FLAGS)
-    made.ampel("feed", portfolio(made, 60, AS_OF_MS), "--sent-at", AS_OF_MS, "--batch-events", 500)
-    made.stop()
-    yield made
-    made.close()
+    try:
+        made.migrate(8).tenants("demo", "agency0", "agency1", "agency2").start(*FLAGS)
+        for case in ("basics", "edges", "mixed"):
+            made.ampel("feed", GOLDEN / f"{case}.events.jsonl", "--sent-at", AS_OF_MS, "--state", f"{case}.state",
+                       "--refused", f"{case}.refused", check=False)  # those of the future are refused
+        made.kill()
+        made.start(*FLAGS)
+        made.ampel("feed", portfolio(made, 60, AS_OF_MS), "--sent-at", AS_OF_MS, "--batch-events", 500)
+        made.stop()
+        yield made
+    finally:
+        made.close()
 
 
 @pytest.fixture
