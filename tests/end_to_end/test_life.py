@@ -4,7 +4,7 @@ import json
 import subprocess
 import time
 
-from system import AS_OF_MS, GOLDEN, TOP, golden_expected, wait_until
+from system import AS_OF_MS, BIN, GOLDEN, TOP, golden_expected, wait_until
 
 FLAGS = ("--clock-at", AS_OF_MS, "--clock-speed", 0)
 ACCOUNT = {"tenant": "demo", "seller": "S1", "marketplace": "M1"}
@@ -60,6 +60,25 @@ def test_a_watcher_gets_what_comes_and_after_a_kill_nothing_twice(system):
     alerts = watch(system, "--from", 1, "--seconds", 3)
     assert len({alert["id"] for alert in alerts}) == len(alerts) == 3
     wait_until(lambda: system.sql("select count(*) || ' ' || count(distinct id) from ampel.alert") == "3 3")
+
+
+def test_a_watcher_that_outlives_the_worker_is_told_nothing_from_before_it_came(system):
+    system.start(*FLAGS)
+    feed(system, "orders", {**ACCOUNT, "type": "orders_day", "at": AS_OF_MS, "total": 12000})
+    feed(system, "first", violation(1))
+    wait_until(lambda: system.sql("select count(*) from ampel.alert") == "1")
+    watcher = subprocess.Popen([str(BIN / "ampel"), "watch", "--tenant", "demo", "--format", "jsonl", "--seconds", "60",
+                                "--count", "5"], env=system.environment, stdout=subprocess.PIPE, text=True)
+    wait_until(lambda: system.metric("watchers") == 1)
+    feed(system, "second", violation(2))
+    system.stop()
+    system.start(*FLAGS)
+    feed(system, "third", violation(3, severity="critical"))
+    numbers = [json.loads(watcher.stdout.readline())["number"] for _ in range(4)]
+    time.sleep(0.5)  # whatever is asked for again has come by now
+    feed(system, "fourth", violation(4, severity="critical"))
+    numbers += [json.loads(line)["number"] for line in watcher.communicate(timeout=60)[0].splitlines()]
+    assert numbers == [2, 3, 4, 5, 6]
 
 
 def test_a_backfill_raises_one_summary_for_each_account(system):

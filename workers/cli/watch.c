@@ -37,6 +37,7 @@ struct watching {
     enum ampel_format format;
     uint64_t from;        /* the next number wanted; 0: only live ones */
     uint64_t epoch;
+    uint64_t first, first_epoch; /* what was wanted at the start: lower numbers are news in a later epoch only */
     int64_t count_left;   /* 0: no end */
     uint32_t seen_at;
     char seen[OVERLAP][AMPEL_CHANGE_ID_SIZE];
@@ -60,6 +61,7 @@ static bool seen_before(struct watching *watching, const char *id) {
 
 static void change_take(struct watching *watching, const struct ampel_message_change *told) {
     if (told->number >= watching->from) watching->from = told->number + 1;
+    if (told->number < watching->first && told->epoch <= watching->first_epoch) return;
     if (seen_before(watching, told->id)) return;
     ampel_told_print(told, watching->format);
     fflush(stdout);
@@ -78,6 +80,10 @@ static bool message_take(struct watching *watching, const uint8_t *bytes, uint32
         bool restarted = watching->epoch != 0 && message.watching.epoch != watching->epoch;
         watching->epoch = message.watching.epoch;
         if (watching->from == 0) watching->from = message.watching.next;
+        if (watching->first == 0) {
+            watching->first = watching->from;
+            watching->first_epoch = watching->epoch;
+        }
         if (!restarted) return true;
         watching->from = watching->from > OVERLAP ? watching->from - OVERLAP : 1;
         return ask(watching);
@@ -176,7 +182,7 @@ int ampel_command_watch(int argc, char **argv) {
     struct ampel_error error = {0};
     if (!ampel_keyfile_read(path, true, &keyfile, &error) ||
         !ampel_client_open(endpoint, &keyfile, &watching.client, &error)) {
-        fprintf(stderr, "ampel watch: %s: %s\n", error.field, error.reason);
+        fprintf(stderr, "ampel watch: tenant %s: %s\n", tenant, error.reason);
         return AMPEL_EXIT_FAILED;
     }
     watching.decoder = ampel_message_decoder_open();
