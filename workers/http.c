@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "workers/http.h"
 
+#include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -109,6 +110,7 @@ struct ampel_http *ampel_http_open(const char *address, const char *(*ready)(voi
                                    void *context) {
     char host[256];
     const char *port;
+    errno = EINVAL; /* the libraries below set it only where the system said no */
     if (!address_split(address, host, sizeof(host), &port)) return NULL;
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
                              .ai_socktype = SOCK_STREAM,

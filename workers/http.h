@@ -6,7 +6,8 @@
 #include "engine/base.h"
 
 struct ampel_http;
-/* address "127.0.0.1:9464"; port 0 picks one. ready: "" or why not; called on the HTTP thread. NULL: cannot listen. */
+/* address "127.0.0.1:9464"; port 0 picks one. ready: "" or why not; called on the HTTP thread. NULL: cannot listen, errno says
+   why (EINVAL: this is no address). */
 struct ampel_http *ampel_http_open(const char *address, const char *(*ready)(void *context), void *context);
 uint16_t ampel_http_port(const struct ampel_http *http);
 void ampel_http_close(struct ampel_http *http);

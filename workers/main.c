@@ -193,7 +193,8 @@ static bool open_http(void) {
     struct ampel_error error = {0};
     worker.http = ampel_http_open(worker.settings.http_address, ready, NULL);
     if (worker.http != NULL) return true;
-    (void)ampel_error_set(&error, "http_address", "%s", strerror(errno));
+    const char *why = errno == EINVAL ? "must be HOST:PORT, such as 127.0.0.1:9464" : strerror(errno);
+    (void)ampel_error_set(&error, "http_address", "%s", why);
     return fail("metrics and health cannot be served", worker.settings.http_address, &error);
 }
 

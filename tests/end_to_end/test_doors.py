@@ -276,3 +276,17 @@ def test_a_full_disk_sends_batches_back_and_loses_nothing(system):
         if system.worker is not None:
             system.kill()
         subprocess.run(["umount", "-l", str(journal)])
+
+
+def test_a_tenant_nobody_knows_has_no_keys_and_gets_none(system):
+    for words in (("key", "nobody"), ("key", "nobody", "--new")):
+        done = system.ampel("tenant", *words, check=False)
+        assert done.returncode == 3 and "no tenant 'nobody'" in done.stderr, done.stderr
+    assert not (system.folder / "keys" / "nobody.key").exists()
+
+
+def test_a_metrics_address_that_is_none_is_told_as_such(system):
+    system.start("--http-address", "nowhere", ready=False)
+    assert system.worker.wait(20) == 1
+    system.worker = None
+    assert "must be HOST:PORT" in system.log_text()

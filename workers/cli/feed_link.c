@@ -60,7 +60,7 @@ bool ampel_feed_link_open(const char *endpoint, const char *key_path, const char
     struct ampel_keyfile keys;
     struct ampel_error error = {0};
     if (!ampel_keyfile_read(key_path, true, &keys, &error)) {
-        fprintf(stderr, "ampel feed: tenant %s: %s: %s\n", tenant, error.field, error.reason);
+        fprintf(stderr, "ampel feed: tenant %s: %s\n", tenant, error.reason);
         return false;
     }
     struct ampel_feed_link *link = calloc(1, sizeof *link);

@@ -149,14 +149,27 @@ static int tenant_list(const struct tenant_command *command) {
     return AMPEL_EXIT_OK;
 }
 
+/* A tenant without keys is no error, a name that is none is. */
+static bool tenant_known(const struct tenant_command *command, const char *tenant, struct ampel_error *error) {
+    struct ampel_tenant_row *rows;
+    uint32_t rows_count;
+    bool found = false;
+    if (ampel_tenant_list(command->url, &rows, &rows_count, error) != AMPEL_DATABASE_OK) return false;
+    for (uint32_t i = 0; i < rows_count && !found; i++) found = strcmp(rows[i].tenant, tenant) == 0;
+    free(rows);
+    return found || ampel_error_set(error, "tenant", "there is no tenant '%s'", tenant);
+}
+
 static int tenant_key(const struct tenant_command *command, const char *tenant) {
     struct ampel_error error = {0};
     if (command->new_key) {
         struct ampel_keyfile keyfile;
         char path[PATH_BYTES];
         if (!tenant_key_make(command, tenant, false, &keyfile, path)) return AMPEL_EXIT_FAILED;
-        if (ampel_tenant_key(command->url, tenant, keyfile.public_key, false, &error) != AMPEL_DATABASE_OK)
+        if (ampel_tenant_key(command->url, tenant, keyfile.public_key, false, &error) != AMPEL_DATABASE_OK) {
+            unlink(path); /* a key that nobody knows would only be taken for a good one */
             return failed(&error);
+        }
         printf("tenant %s has one more key, %s\n", tenant, path);
         return AMPEL_EXIT_OK;
     }
@@ -164,6 +177,7 @@ static int tenant_key(const struct tenant_command *command, const char *tenant) 
     uint32_t rows_count;
     if (ampel_tenant_key_list(command->url, tenant, &rows, &rows_count, &error) != AMPEL_DATABASE_OK)
         return failed(&error);
+    bool known = rows_count > 0 || tenant_known(command, tenant, &error);
     for (uint32_t i = 0; i < rows_count; i++) {
         char created[AMPEL_TIME_SIZE];
         ampel_time_encode(rows[i].created_at_ms, created);
@@ -173,7 +187,7 @@ static int tenant_key(const struct tenant_command *command, const char *tenant) 
             printf("%s  since %s\n", rows[i].public_key, created);
     }
     free(rows);
-    return AMPEL_EXIT_OK;
+    return known ? AMPEL_EXIT_OK : failed(&error);
 }
 
 static int tenant_revoke(const struct tenant_command *command, const char *tenant, const char *key) {
