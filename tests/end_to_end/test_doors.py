@@ -290,3 +290,10 @@ def test_a_metrics_address_that_is_none_is_told_as_such(system):
     assert system.worker.wait(20) == 1
     system.worker = None
     assert "must be HOST:PORT" in system.log_text()
+
+
+def test_encode_says_why_its_file_is_not_whole(system):
+    path = system.folder / "one.jsonl"
+    path.write_text(json.dumps({**ACCOUNT, "type": "order", "at": AS_OF_MS}) + "\n")
+    done = system.ampel("encode", path, "-o", "/dev/full", check=False)
+    assert done.returncode == 3 and "No space left" in done.stderr, done.stderr

@@ -117,7 +117,10 @@ static int encode_run(struct encoding *encoding, char **files, int files_count, 
         ampel_batch_builder_close(encoding->lanes[i].builder);
     }
     free(encoding->lanes);
-    if (fflush(encoding->out) != 0) good = false;
+    if (fflush(encoding->out) != 0) {
+        if (encoding->out != stdout) perror("ampel encode: the output cannot be written"); /* stdout: told at the end */
+        good = false;
+    }
     fprintf(stderr, "%" PRIu64 " events in %" PRIu64 " batches, %" PRIu64 " lines refused\n", counts.events,
             encoding->batches, counts.refused);
     if (!good) return AMPEL_EXIT_FAILED;
