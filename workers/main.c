@@ -15,6 +15,7 @@
 #include "proto/rules_file.h"
 #include "workers/clock.h"
 #include "workers/database.h"
+#include "workers/environment.h"
 #include "workers/http.h"
 #include "workers/journal.h"
 #include "workers/keyfile.h"
@@ -441,6 +442,7 @@ static bool print_asked(int argc, char **argv, int *status) {
 int main(int argc, char **argv) {
     int status;
     if (print_asked(argc, argv, &status)) return status;
+    if (!ampel_environment_read()) return 2;
     bool help = false, print = false;
     struct ampel_error error = {0};
     if (!ampel_settings_read(&worker.settings, argc, argv, &help, &print, &error)) {

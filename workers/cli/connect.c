@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "workers/cli/command.h"
-#include "workers/cli/environment.h"
+#include "workers/environment.h"
 
 const char *ampel_connect_url(const char *command, const char *url) {
     url = ampel_environment_or(url, "AMPEL_DATABASE_URL");

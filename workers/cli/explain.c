@@ -8,7 +8,7 @@
 #include "proto/time.h"
 #include "workers/cli/command.h"
 #include "workers/cli/connect.h"
-#include "workers/cli/environment.h"
+#include "workers/environment.h"
 #include "workers/cli/explanation.h"
 #include "workers/cli/format.h"
 #include "workers/cli/labels.h"

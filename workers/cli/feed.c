@@ -9,7 +9,7 @@
 #include "proto/print.h"
 #include "proto/text.h"
 #include "workers/cli/command.h"
-#include "workers/cli/environment.h"
+#include "workers/environment.h"
 #include "workers/cli/feed_link.h"
 #include "workers/cli/feed_state.h"
 #include "workers/cli/options.h"
@@ -27,7 +27,8 @@ static const struct ampel_usage usage = {
         "Sends the events of files (JSON Lines, or what `ampel encode` wrote; - is standard input) to a\n"
         "worker and waits until they are durable there. Each tenant's events go with that tenant's key.\n"
         "Producer, sequences and times of sending are kept beside the first file (FILE.feed), so that a\n"
-        "second run changes nothing, and a file that has grown sends only what is new.\n"
+        "second run changes nothing, and a file that has grown sends only what is new. Standard\n"
+        "input is taken as new each time; with --state FILE the same input again changes nothing.\n"
         "Refused events go to a file with the reason.",
     .examples = "  ampel feed events.jsonl\n"
                 "  ampel feed --state feeds.state monday.jsonl tuesday.jsonl     one producer for many files\n"

@@ -8,7 +8,7 @@
 #include "proto/document.h"
 #include "proto/text.h"
 #include "workers/cli/command.h"
-#include "workers/cli/environment.h"
+#include "workers/environment.h"
 #include "workers/cli/file.h"
 #include "workers/cli/import_list.h"
 #include "workers/cli/options.h"

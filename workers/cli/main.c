@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "workers/cli/command.h"
-#include "workers/cli/environment.h"
+#include "workers/environment.h"
 
 static const struct ampel_command commands[] = {
     {"score", "ratings of all accounts in files at one time, without a server", ampel_command_score},

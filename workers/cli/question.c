@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "proto/text.h"
-#include "workers/cli/environment.h"
+#include "workers/environment.h"
 #include "workers/cli/outlook_json.h"
 #include "workers/cli/table.h"
 

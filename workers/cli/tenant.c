@@ -14,7 +14,7 @@
 #include "proto/time.h"
 #include "workers/cli/command.h"
 #include "workers/cli/connect.h"
-#include "workers/cli/environment.h"
+#include "workers/environment.h"
 #include "workers/cli/format.h"
 #include "workers/cli/table.h"
 #include "workers/keyfile.h"

@@ -8,7 +8,7 @@
 
 #include "workers/cli/command.h"
 #include "workers/cli/connect.h"
-#include "workers/cli/environment.h"
+#include "workers/environment.h"
 #include "workers/cli/options.h"
 #include "workers/cli/portfolio.h"
 #include "workers/logline.h"

@@ -8,7 +8,7 @@
 #include "proto/message.h"
 #include "proto/text.h"
 #include "workers/cli/command.h"
-#include "workers/cli/environment.h"
+#include "workers/environment.h"
 #include "workers/cli/format.h"
 #include "workers/cli/told.h"
 #include "workers/client_zmq.h"

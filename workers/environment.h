@@ -1,7 +1,7 @@
 /* Where the server is: environment variables, or the same names in a file that `deploy/up` writes. The first of $AMPEL_ENV,
    ./var/ampel.env and var/ampel.env beside the build folder of this binary is read; variables that are set already win. */
-#ifndef AMPEL_WORKERS_CLI_ENVIRONMENT_H
-#define AMPEL_WORKERS_CLI_ENVIRONMENT_H
+#ifndef AMPEL_WORKERS_ENVIRONMENT_H
+#define AMPEL_WORKERS_ENVIRONMENT_H
 
 #include "engine/base.h"
 

@@ -1,4 +1,4 @@
-#include "workers/cli/environment.h"
+#include "workers/environment.h"
 
 #include <limits.h>
 #include <stdio.h>
