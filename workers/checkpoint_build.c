@@ -117,10 +117,8 @@ struct ampel_checkpoint_builder {
     struct ampel_page_codec *codec;
     uint8_t *raw; /* what the engine exports, before it is packed */
     uint32_t raw_capacity;
-    uint32_t *slots; /* whose rating row is written */
+    uint32_t *slots; /* whose rating and outlook rows are written */
     uint32_t slots_count, slots_capacity;
-    uint32_t *looked; /* whose outlook is written */
-    uint32_t looked_count, looked_capacity;
     uint32_t *violated; /* whose violation rows changed */
     uint32_t violated_count, violated_capacity;
     uint32_t *beside; /* whose assurance, metrics or drift changed */
@@ -143,7 +141,6 @@ void ampel_checkpoint_builder_close(struct ampel_checkpoint_builder *builder) {
     ampel_page_codec_close(builder->codec);
     free(builder->raw);
     free(builder->slots);
-    free(builder->looked);
     free(builder->violated);
     free(builder->beside);
     free(builder);
@@ -237,10 +234,6 @@ static bool choose_rows(struct building *building, uint32_t page) {
                 return false;
         } else if (orders) {
             waiting_set(gathered, slot);
-        }
-        if ((changed & (AMPEL_ROW_NUMBERS | AMPEL_ROW_VIOLATIONS)) != 0 &&
-            !push_slot(&builder->looked, &builder->looked_count, &builder->looked_capacity, slot)) {
-            return false;
         }
         if ((changed & AMPEL_ROW_VIOLATIONS) != 0 &&
             !push_slot(&builder->violated, &builder->violated_count, &builder->violated_capacity,
@@ -417,14 +410,14 @@ static int compare_outlooks(const void *left_row, const void *right_row) {
 static bool build_outlooks(struct building *building) {
     const struct ampel_checkpoint_builder *builder = building->builder;
     struct ampel_checkpoint *checkpoint = building->checkpoint;
-    if (builder->looked_count == 0) return true;
-    size_t size = builder->looked_count * sizeof(checkpoint->outlooks[0]);
+    if (builder->slots_count == 0) return true;
+    size_t size = builder->slots_count * sizeof(checkpoint->outlooks[0]);
     checkpoint->outlooks = ampel_arena_take(checkpoint->arena, size);
     if (checkpoint->outlooks == NULL) return false;
     building->size_bytes += size;
-    for (uint32_t i = 0; i < builder->looked_count; i++) {
+    for (uint32_t i = 0; i < builder->slots_count; i++) {
         struct ampel_outlook_row *row = &checkpoint->outlooks[i];
-        uint32_t slot = builder->looked[i];
+        uint32_t slot = builder->slots[i];
         *row = (struct ampel_outlook_row){.as_of_ms = ampel_engine_now(building->source->engine)};
         if (!copy_identity(building, slot, &row->tenant, &row->seller, &row->marketplace) ||
             !copy_fixes(building, slot, row) || !copy_steps(building, slot, row) ||
@@ -432,7 +425,7 @@ static bool build_outlooks(struct building *building) {
             return false;
         }
     }
-    checkpoint->outlooks_count = builder->looked_count;
+    checkpoint->outlooks_count = builder->slots_count;
     qsort(checkpoint->outlooks, checkpoint->outlooks_count, sizeof(checkpoint->outlooks[0]),
           compare_outlooks);
     return true;
@@ -555,7 +548,6 @@ static void name_rules(struct ampel_checkpoint *checkpoint, const struct ampel_r
 static bool build_all(struct building *building) {
     const struct ampel_checkpoint_source *source = building->source;
     building->builder->slots_count = 0;
-    building->builder->looked_count = 0;
     building->builder->violated_count = 0;
     building->builder->beside_count = 0;
     if (!waiting_reserve(source->gathered, ampel_engine_accounts_count(source->engine)))

@@ -77,7 +77,7 @@ class Watch:
 
     def __init__(self, system):
         self.system, self.path, self.count = system, system.folder / "watch.jsonl", 0
-        self.process = subprocess.Popen([str(BIN / "ampel"), "watch", "--tenant", "demo", "--format", "jsonl"],
+        self.process = subprocess.Popen([str(BIN / "ampel"), "watch", "--tenant", "demo", "--from", "1", "--format", "jsonl"],
                                         env=system.environment, cwd=system.folder, stdout=open(self.path, "wb"),
                                         stderr=subprocess.DEVNULL)
 
