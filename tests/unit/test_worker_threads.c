@@ -91,6 +91,9 @@ static void end(struct puppet *puppet, struct ampel_loop *loop, enum ampel_turn 
     assert_int_equal(ampel_loop_state(loop),
                      answer == AMPEL_TURN_FATAL ? AMPEL_LOOP_FATAL : AMPEL_LOOP_ENDED);
     ampel_loop_close(loop);
+    /* The first turn of all may have given the answer before the prod came. */
+    while (ampel_queue_pop(puppet->in) != NULL) {
+    }
     ampel_queue_close(puppet->in);
     (void)close(ended_fd);
 }
