@@ -11,11 +11,18 @@ def kill(*words):
     return done.returncode, done.stdout
 
 
+def found(canary, line, last):
+    """A life may end before the feeder came to its canary: several lives, and three tries."""
+    for _ in range(3):
+        status, said = kill("--rounds", "5", "--canary", canary)
+        if status == 1 and line in said and last in said.splitlines()[-1]:
+            return
+    raise AssertionError(said)
+
+
 def test_an_acked_batch_that_was_never_applied_is_found_lost():
-    status, said = kill("--rounds", "1", "--canary", "lose")
-    assert status == 1 and "lost: batch 3 of f0" in said and " 1 lost, 0 doubled" in said.splitlines()[-1], said
+    found("lose", "lost: batch 3 of f0", " 1 lost, 0 doubled")
 
 
 def test_a_batch_that_was_applied_twice_is_found_doubled():
-    status, said = kill("--rounds", "1", "--canary", "double")
-    assert status == 1 and "doubled: batch 2 of f0" in said and " 1 doubled" in said.splitlines()[-1], said
+    found("double", "doubled: batch 2 of f0", " 1 doubled")
