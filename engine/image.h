@@ -22,7 +22,8 @@ extern "C" {
 #endif
 
 #define AMPEL_PAGE_MAGIC_1 UINT32_C(0x31474150) /* PAG1: without assurance and drift; read still */
-#define AMPEL_PAGE_MAGIC   UINT32_C(0x32474150) /* PAG2 */
+#define AMPEL_PAGE_MAGIC_2 UINT32_C(0x32474150) /* PAG2: without sections; read still */
+#define AMPEL_PAGE_MAGIC   UINT32_C(0x33474150) /* PAG3 */
 #define AMPEL_META_MAGIC   UINT32_C(0x3154454d) /* MET1 */
 
 struct ampel_image_writer {
@@ -102,11 +103,21 @@ void ampel_image_get_numbers(struct ampel_image_reader *reader, struct ampel_num
 /* image_beside.c: what a page holds behind an account's image since PAG2, and no digest does:
 
        u32 first_day, settled_day | u8 flags, u8 1 if there are bits, u16 0 | the bits, u64 x 3
-       of each fact of type observed, in their order: i32 drift, u32 orders, u16 marks, u16 rules */
+       of each fact of type observed, in their order: i32 drift, u32 orders, u16 marks, u16 rules
+       since PAG3 sections, by ascending tag, none of them empty: u8 tag, u32 size, bytes | u8 0
+
+   sections is false for a page of PAG2. */
 void ampel_image_beside_put(struct ampel_image_writer *writer, const struct ampel_account *account);
 AMPEL_MUST_CHECK enum ampel_engine_status ampel_image_beside_read(struct ampel_engine *engine,
                                                                   struct ampel_image_reader *reader,
-                                                                  struct ampel_account *account);
+                                                                  struct ampel_account *account,
+                                                                  bool sections);
+
+/* Tags are never given anew: a page at rest may hold them. */
+enum { AMPEL_SECTION_END = 0 };
+/* Begins a section; the return is what its end needs. One that stays empty leaves no byte. */
+AMPEL_MUST_CHECK uint32_t ampel_image_section_begin(struct ampel_image_writer *writer, uint8_t tag);
+void ampel_image_section_end(struct ampel_image_writer *writer, uint32_t begin);
 
 /* What tells other points from these: a page of the same rules need not be told anew. */
 uint64_t ampel_image_scale(const struct ampel_scale *scale);

@@ -1,9 +1,75 @@
-/* See image.h: assurance and drift in pages. */
+/* See image.h: assurance, drift and the sections behind them in pages. */
 #include <string.h>
 
 #include "engine/assurance.h"
 #include "engine/drift.h"
 #include "engine/image.h"
+
+/* ---- sections ------------------------------------------------------------------------------- */
+
+#define SECTION_HEAD_BYTES 5
+
+uint32_t ampel_image_section_begin(struct ampel_image_writer *writer, uint8_t tag) {
+    uint32_t begin = writer->size;
+    ampel_image_put_u8(writer, tag);
+    ampel_image_put_u32(writer, 0);
+    return begin;
+}
+
+void ampel_image_section_end(struct ampel_image_writer *writer, uint32_t begin) {
+    uint32_t behind = writer->size;
+    /* A writer that only counts on holds no bytes to mend. */
+    if (behind == UINT32_MAX) return;
+    uint32_t size = behind - begin - SECTION_HEAD_BYTES;
+    writer->size = begin;
+    if (size == 0) return;
+    writer->size = begin + 1;
+    ampel_image_put_u32(writer, size);
+    writer->size = behind;
+}
+
+static void sections_put(struct ampel_image_writer *writer) {
+    ampel_image_put_u8(writer, AMPEL_SECTION_END);
+}
+
+/* One section's bytes; what it leaves unread is refused. */
+static enum ampel_engine_status section_read(struct ampel_image_reader *section, uint8_t tag) {
+    (void)section;
+    switch (tag) {
+    default:
+        return AMPEL_ENGINE_BAD_BYTES;
+    }
+}
+
+static enum ampel_engine_status sections_read(struct ampel_image_reader *reader) {
+    uint8_t before = AMPEL_SECTION_END;
+    for (;;) {
+        uint8_t tag = ampel_image_get_u8(reader);
+        if (reader->bad) return AMPEL_ENGINE_BAD_BYTES;
+        if (tag == AMPEL_SECTION_END) return AMPEL_ENGINE_OK;
+        struct ampel_image_reader section = {.size = ampel_image_get_u32(reader)};
+        section.bytes = ampel_image_get(reader, section.size);
+        if (reader->bad || tag <= before || section.size == 0) return AMPEL_ENGINE_BAD_BYTES;
+        enum ampel_engine_status status = section_read(&section, tag);
+        if (status != AMPEL_ENGINE_OK) return status;
+        if (section.bad || section.offset != section.size) return AMPEL_ENGINE_BAD_BYTES;
+        before = tag;
+    }
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+static void drifts_put(struct ampel_image_writer *writer, const struct ampel_facts *facts) {
+    if (facts == NULL) return;
+    for (uint32_t i = ampel_facts_first(facts, AMPEL_EVENT_OBSERVED, 0);
+         i < facts->count && facts->sorted[i]->type == AMPEL_EVENT_OBSERVED; i++) {
+        const struct ampel_fact *fact = facts->sorted[i];
+        ampel_image_put_u32(writer, (uint32_t)fact->drift);
+        ampel_image_put_u32(writer, fact->orders);
+        ampel_image_put_u16(writer, fact->marks & AMPEL_DRIFT_KEPT);
+        ampel_image_put_u16(writer, fact->rules);
+    }
+}
 
 void ampel_image_beside_put(struct ampel_image_writer *writer,
                             const struct ampel_account *account) {
@@ -15,16 +81,8 @@ void ampel_image_beside_put(struct ampel_image_writer *writer,
     ampel_image_put_u8(writer, bits);
     ampel_image_put_u16(writer, 0);
     if (bits) ampel_image_put(writer, rare->below->words, sizeof(rare->below->words));
-    if (rare == NULL || rare->facts == NULL) return;
-    const struct ampel_facts *facts = rare->facts;
-    for (uint32_t i = ampel_facts_first(facts, AMPEL_EVENT_OBSERVED, 0);
-         i < facts->count && facts->sorted[i]->type == AMPEL_EVENT_OBSERVED; i++) {
-        const struct ampel_fact *fact = facts->sorted[i];
-        ampel_image_put_u32(writer, (uint32_t)fact->drift);
-        ampel_image_put_u32(writer, fact->orders);
-        ampel_image_put_u16(writer, fact->marks & AMPEL_DRIFT_KEPT);
-        ampel_image_put_u16(writer, fact->rules);
-    }
+    drifts_put(writer, rare != NULL ? rare->facts : NULL);
+    sections_put(writer);
 }
 
 static bool drift_read(struct ampel_image_reader *reader, struct ampel_fact *fact) {
@@ -52,7 +110,7 @@ static enum ampel_engine_status drifts_read(struct ampel_image_reader *reader,
 
 enum ampel_engine_status ampel_image_beside_read(struct ampel_engine *engine,
                                                  struct ampel_image_reader *reader,
-                                                 struct ampel_account *account) {
+                                                 struct ampel_account *account, bool sections) {
     account->first_day = ampel_image_get_u32(reader);
     account->settled_day = ampel_image_get_u32(reader);
     account->assured = ampel_image_get_u8(reader);
@@ -76,5 +134,8 @@ enum ampel_engine_status ampel_image_beside_read(struct ampel_engine *engine,
         if (rare->below == NULL) return AMPEL_ENGINE_NO_MEMORY;
         memcpy(rare->below->words, bytes, sizeof(rare->below->words));
     }
-    return drifts_read(reader, account->rare != NULL ? account->rare->facts : NULL);
+    enum ampel_engine_status status =
+        drifts_read(reader, account->rare != NULL ? account->rare->facts : NULL);
+    if (status != AMPEL_ENGINE_OK || !sections) return status;
+    return sections_read(reader);
 }

@@ -170,8 +170,8 @@ static enum ampel_engine_status account_settle(struct ampel_engine *engine, uint
     return named ? AMPEL_ENGINE_OK : AMPEL_ENGINE_NO_MEMORY;
 }
 
-static enum ampel_engine_status
-account_read(struct ampel_engine *engine, struct ampel_image_reader *reader, bool first_version) {
+static enum ampel_engine_status account_read(struct ampel_engine *engine,
+                                             struct ampel_image_reader *reader, uint32_t magic) {
     uint64_t hash = ampel_image_get_u64(reader);
     struct ampel_backfill backfill;
     struct ampel_numbers shown;
@@ -182,10 +182,10 @@ account_read(struct ampel_engine *engine, struct ampel_image_reader *reader, boo
     if (status != AMPEL_ENGINE_OK) return status;
     struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
     status = ampel_image_account_read(engine, reader, account, &shown);
-    if (first_version)
+    if (magic == AMPEL_PAGE_MAGIC_1)
         ampel_assurance_begin(engine, account, shown.score);
     else if (status == AMPEL_ENGINE_OK)
-        status = ampel_image_beside_read(engine, reader, account);
+        status = ampel_image_beside_read(engine, reader, account, magic != AMPEL_PAGE_MAGIC_2);
     if (status != AMPEL_ENGINE_OK) return status;
     if (backfilling) {
         struct ampel_rare *rare = ampel_account_rare(account, &engine->pool);
@@ -202,13 +202,11 @@ static enum ampel_engine_status page_read(struct ampel_engine *engine,
     uint32_t magic = ampel_image_get_u32(reader), count = ampel_image_get_u32(reader);
     uint32_t left = engine->accounts_promised - engine->accounts.count;
     uint32_t expected = left < AMPEL_PAGE_ACCOUNTS ? left : AMPEL_PAGE_ACCOUNTS;
-    bool first_version = magic == AMPEL_PAGE_MAGIC_1;
-    if (reader->bad || (magic != AMPEL_PAGE_MAGIC && !first_version) || count == 0 ||
-        count != expected) {
-        return AMPEL_ENGINE_BAD_BYTES;
-    }
+    bool known =
+        magic == AMPEL_PAGE_MAGIC || magic == AMPEL_PAGE_MAGIC_2 || magic == AMPEL_PAGE_MAGIC_1;
+    if (reader->bad || !known || count == 0 || count != expected) return AMPEL_ENGINE_BAD_BYTES;
     for (uint32_t i = 0; i < count; i++) {
-        enum ampel_engine_status status = account_read(engine, reader, first_version);
+        enum ampel_engine_status status = account_read(engine, reader, magic);
         if (status != AMPEL_ENGINE_OK) return status;
     }
     return reader->offset == reader->size ? AMPEL_ENGINE_OK : AMPEL_ENGINE_BAD_BYTES;

@@ -350,6 +350,84 @@ static void pages_of_the_first_version_are_read(void **state) {
     fixture_close(&f);
 }
 
+/* One account as the second version wrote it: with days, their bits and a drift. */
+static const char meta_2[] =
+    "4d455431010000000006c906a1010000616d617a6f6e2d3100000000000000000000000000000000"
+    "00000000000000000000000000000000000000000000000000000000000000000000000000000000"
+    "00d9b0eed72a25a1dd0000000000000000";
+static const char page_2[] =
+    "5041473201000000792b603a8dad1efd0002020200743153314d310800000000000000b0010000f0"
+    "000000e02e0000000000000000000000000000000000000000000002000100f8500000e0ae020000"
+    "00004e7cfca0010000803cb3fca0010000803cb3fca0010000803cb3fca0010000ffffffffffffff"
+    "ff0000ffff0204060002000000563000aaa201a10100000000000000000080ffffffffffffff7f00"
+    "aaa201a1010000ffffffffffffffff0000ffff020300000200000056310100000000aaa201a10100"
+    "0001000000ae0105ff00000000f8500000f850000021000000feffffffe02e000002007f58";
+
+static void pages_of_the_second_version_are_read(void **state) {
+    (void)state;
+    struct fixture f;
+    uint8_t meta[sizeof(meta_2) / 2], page[sizeof(page_2) / 2];
+    fixture_open(&f, NOON);
+    uint32_t meta_size = bytes_of(meta_2, meta), page_size = bytes_of(page_2, page);
+    assert_int_equal(ampel_engine_meta_import(f.engine, meta, meta_size), AMPEL_ENGINE_OK);
+    assert_int_equal(ampel_engine_page_import(f.engine, 0, page, page_size), AMPEL_ENGINE_OK);
+    assert_int_equal(ampel_engine_import_finish(f.engine), AMPEL_ENGINE_OK);
+    assert_int_equal(fixture_score(&f), 432);
+    assert_int_equal(assurance(&f).days_marked, 2);
+    assert_int_equal(assurance(&f).days_below, 1);
+    uint32_t cursor = 0;
+    struct ampel_drift drift;
+    assert_true(ampel_engine_drift_next(f.engine, 0, &cursor, &drift));
+    assert_int_equal(drift.drift, -2);
+    fixture_close(&f);
+}
+
+/* ---- sections behind an account --------------------------------------------------------------- */
+
+static enum ampel_engine_status import_page(const struct fixture_image *image, const uint8_t *page,
+                                            uint32_t size) {
+    struct fixture g;
+    fixture_open(&g, NOON);
+    enum ampel_engine_status status =
+        ampel_engine_meta_import(g.engine, image->meta, image->meta_size);
+    if (status == AMPEL_ENGINE_OK) status = ampel_engine_page_import(g.engine, 0, page, size);
+    if (status == AMPEL_ENGINE_OK) status = ampel_engine_import_finish(g.engine);
+    fixture_close(&g);
+    return status;
+}
+
+static void a_section_that_is_not_known_or_not_whole_is_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *hex;
+        enum ampel_engine_status status;
+    } ends[] = {
+        {"00", AMPEL_ENGINE_OK},
+        {"", AMPEL_ENGINE_BAD_BYTES},
+        {"0000", AMPEL_ENGINE_BAD_BYTES},
+        {"ff0100000000" /* of a tag that nobody writes */ "00", AMPEL_ENGINE_BAD_BYTES},
+        {"ff0000000000", AMPEL_ENGINE_BAD_BYTES},
+        {"ff0200000000", AMPEL_ENGINE_BAD_BYTES},
+        {"ffffffffff00", AMPEL_ENGINE_BAD_BYTES},
+    };
+    struct fixture f;
+    uint8_t page[4096];
+    fixture_open(&f, NOON);
+    SEND(&f, .type = AMPEL_EVENT_ORDER, .at_ms = NOON);
+    struct fixture_image image = fixture_export(f.engine);
+    assert_int_equal(image.pages_count, 1);
+    /* An account of which little is known has no sections: one byte says so. */
+    uint32_t size = image.page_sizes[0] - 1;
+    assert_int_equal(image.pages[0][size], 0);
+    memcpy(page, image.pages[0], size);
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(ends); i++) {
+        uint32_t end = bytes_of(ends[i].hex, page + size);
+        assert_int_equal(import_page(&image, page, size + end), ends[i].status);
+    }
+    fixture_image_free(&image);
+    fixture_close(&f);
+}
+
 /* ---- drift ---------------------------------------------------------------------------------- */
 
 static bool drift_last(const struct fixture *f, struct ampel_drift *out) {
@@ -588,6 +666,8 @@ int main(void) {
         cmocka_unit_test(an_account_that_shows_the_same_score_leaves_its_page_clean_at_midnight),
         cmocka_unit_test(pages_bring_assurance_and_drift_back),
         cmocka_unit_test(pages_of_the_first_version_are_read),
+        cmocka_unit_test(pages_of_the_second_version_are_read),
+        cmocka_unit_test(a_section_that_is_not_known_or_not_whole_is_refused),
         cmocka_unit_test(a_change_of_drift_that_nothing_explains_names_both_reports),
         cmocka_unit_test(a_violation_between_two_reports_explains_their_difference),
         cmocka_unit_test(a_report_that_comes_late_is_compared_with_its_own_time),
