@@ -203,8 +203,33 @@ const char *ampel_verdict_sentence(uint8_t verdict) {
 
 /* ---- the judgement -------------------------------------------------------------------------- */
 
+static uint64_t bytes_of(uint64_t byte) { return byte * UINT64_C(0x0101010101010101); }
+
+/* A byte of eight is below `bound` (1..128), where all are below 128. Exact for the eight together. */
+static uint64_t any_below(uint64_t word, uint64_t bound) {
+    return (word - bytes_of(bound)) & ~word & bytes_of(0x80);
+}
+
+static uint64_t any_equal(uint64_t word, uint64_t byte) {
+    return any_below(word ^ bytes_of(byte), 1);
+}
+
+/* The same for texts of eight bytes and more, eight at a time, the last ones over again: ids are looked at for every account
+   of every batch, twice. */
+static bool words_shown(struct ampel_text text, bool account) {
+    uint64_t bad = 0;
+    for (uint32_t i = 0; i < text.size; i += 8) {
+        uint64_t word = ampel_load_u64(text.bytes + (i + 8 <= text.size ? i : text.size - 8));
+        bad |= word & bytes_of(0x80);
+        bad |= any_below(word, ' ' + 1) | any_equal(word, 0x7f);
+        if (account) bad |= any_equal(word, '/');
+    }
+    return bad == 0;
+}
+
 bool ampel_id_valid(struct ampel_text text, bool account) {
     if (text.size < 1 || text.size > AMPEL_ID_BYTES_MAX) return false;
+    if (text.size >= 8) return words_shown(text, account);
     for (uint32_t i = 0; i < text.size; i++) {
         char byte = text.bytes[i];
         if (byte <= ' ' || byte > '~') return false;
@@ -327,6 +352,15 @@ static const char *tag_name(uint8_t tag) {
     return "";
 }
 
+static enum ampel_verdict tag_check(const struct ampel_field *fields, uint32_t count, uint8_t tag,
+                                    struct ampel_text text) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (fields[i].home == AMPEL_HOME_EXTRA && fields[i].tag == tag)
+            return extra_check(&fields[i], text);
+    }
+    return AMPEL_VERDICT_UNKNOWN_FIELD;
+}
+
 /* Walks the extras once; seen gets a bit for every tag. */
 static enum ampel_verdict extras_check(const struct ampel_event *event,
                                        const struct ampel_field *fields, uint32_t count,
@@ -336,16 +370,13 @@ static enum ampel_verdict extras_check(const struct ampel_event *event,
     struct ampel_text text;
     if (event->extras_size > AMPEL_EXTRAS_BYTES_MAX) return AMPEL_VERDICT_BAD_VALUE;
     while (extra_next(event, &offset, &tag, &text)) {
-        *field = tag_name(tag);
-        if (tag <= greatest) return AMPEL_VERDICT_BAD_VALUE; /* order, and each at most once */
-        greatest = tag;
-        const struct ampel_field *known = NULL;
-        for (uint32_t i = 0; i < count; i++) {
-            if (fields[i].home == AMPEL_HOME_EXTRA && fields[i].tag == tag) known = &fields[i];
+        enum ampel_verdict verdict = AMPEL_VERDICT_BAD_VALUE; /* order, and each at most once */
+        if (tag > greatest) verdict = tag_check(fields, count, tag, text);
+        if (verdict != AMPEL_VERDICT_OK) {
+            *field = tag_name(tag);
+            return verdict;
         }
-        if (known == NULL) return AMPEL_VERDICT_UNKNOWN_FIELD;
-        enum ampel_verdict verdict = extra_check(known, text);
-        if (verdict != AMPEL_VERDICT_OK) return verdict;
+        greatest = tag;
         *seen |= UINT32_C(1) << tag;
     }
     *field = "";

@@ -98,10 +98,13 @@ static struct entry *envelope_entry(struct envelope *envelope, const struct ampe
 }
 
 static void open_envelope(const struct ampel_pack *map, struct envelope *envelope) {
+    struct ampel_pack_cursor cursor;
     *envelope = (struct envelope){0};
-    for (uint32_t i = 0; i < map->count; i++) {
+    ampel_pack_cursor_reset(&cursor, map);
+    while (cursor.left > 0) {
         struct ampel_pack key, value;
-        ampel_pack_entry(map, i, &key, &value);
+        ampel_pack_cursor_next(&cursor, &key);
+        ampel_pack_cursor_next(&cursor, &value);
         struct entry *entry = envelope_entry(envelope, &key);
         if (entry != NULL && !entry->given) {
             *entry = (struct entry){true, value};
@@ -182,6 +185,24 @@ static bool reserve_accounts(struct ampel_batch_decoder *decoder, uint32_t count
     return true;
 }
 
+/* One account of any form: seller and marketplace. */
+static bool read_account(struct ampel_pack_cursor *list, uint32_t index, struct ampel_text name[2],
+                         struct ampel_error *error) {
+    struct ampel_pack pair, texts[2];
+    struct ampel_pack_cursor cursor;
+    ampel_pack_cursor_next(list, &pair);
+    if (pair.kind != AMPEL_PACK_LIST || pair.count != 2)
+        return ampel_error_set(error, "accounts", "account %u is no [seller, marketplace]", index);
+    ampel_pack_cursor_reset(&cursor, &pair);
+    ampel_pack_cursor_next(&cursor, &texts[0]);
+    ampel_pack_cursor_next(&cursor, &texts[1]);
+    if (texts[0].kind != AMPEL_PACK_TEXT || texts[1].kind != AMPEL_PACK_TEXT)
+        return ampel_error_set(error, "accounts", "account %u is not made of texts", index);
+    name[0] = texts[0].text;
+    name[1] = texts[1].text;
+    return true;
+}
+
 /* An account whose name cannot be is no fault of the batch: each event of it is refused. */
 static bool read_accounts(struct ampel_batch_decoder *decoder, const struct ampel_pack *list,
                           struct ampel_frame *frame, bool *any_bad, struct ampel_error *error) {
@@ -192,20 +213,17 @@ static bool read_accounts(struct ampel_batch_decoder *decoder, const struct ampe
                                AMPEL_BATCH_ACCOUNTS_MAX);
     if (!reserve_accounts(decoder, list->count)) return no_memory(error);
     *any_bad = false;
+    struct ampel_pack_cursor cursor;
+    ampel_pack_cursor_reset(&cursor, list);
     for (uint32_t i = 0; i < list->count; i++) {
-        struct ampel_pack pair, seller, marketplace;
-        ampel_pack_item(list, i, &pair);
-        if (pair.kind != AMPEL_PACK_LIST || pair.count != 2)
-            return ampel_error_set(error, "accounts", "account %u is no [seller, marketplace]", i);
-        ampel_pack_item(&pair, 0, &seller);
-        ampel_pack_item(&pair, 1, &marketplace);
-        if (seller.kind != AMPEL_PACK_TEXT || marketplace.kind != AMPEL_PACK_TEXT)
-            return ampel_error_set(error, "accounts", "account %u is not made of texts", i);
-        bool good = ampel_id_valid(seller.text, true) && ampel_id_valid(marketplace.text, true);
+        struct ampel_text name[2];
+        if (!ampel_pack_cursor_pair(&cursor, name) && !read_account(&cursor, i, name, error))
+            return false;
+        bool good = ampel_id_valid(name[0], true) && ampel_id_valid(name[1], true);
         *any_bad |= !good;
         decoder->account_bad[i] = !good;
         decoder->accounts[i] =
-            (struct ampel_frame_account){.seller = seller.text, .marketplace = marketplace.text};
+            (struct ampel_frame_account){.seller = name[0], .marketplace = name[1]};
     }
     frame->accounts_count = list->count;
     frame->accounts = decoder->accounts;
@@ -236,10 +254,13 @@ static bool column_sized(const struct column *column, uint32_t events_count,
 /* Finds each entry's column; false for a strange key, a second one, or a value that is no bin. */
 static bool match_columns(const struct ampel_pack *map, struct column *columns, uint32_t count,
                           struct ampel_error *error) {
+    struct ampel_pack_cursor cursor;
+    ampel_pack_cursor_reset(&cursor, map);
     for (uint32_t i = 0; i < map->count; i++) {
         struct ampel_pack key, value;
         struct column *match = NULL;
-        ampel_pack_entry(map, i, &key, &value);
+        ampel_pack_cursor_next(&cursor, &key);
+        ampel_pack_cursor_next(&cursor, &value);
         for (uint32_t c = 0; c < count && key.kind == AMPEL_PACK_TEXT; c++)
             if (ampel_text_is(key.text, columns[c].name)) match = &columns[c];
         if (match == NULL || match->pack.kind != AMPEL_PACK_OTHER)
@@ -418,13 +439,14 @@ static enum ampel_verdict read_row(struct ampel_batch_decoder *decoder,
     return verdict;
 }
 
-static bool read_rows(struct ampel_batch_decoder *decoder, const struct ampel_pack *list,
+static bool read_rows(struct ampel_batch_decoder *decoder, struct ampel_pack *list,
                       struct ampel_frame *frame, int64_t sent_at_ms, struct ampel_error *error) {
     if (list->kind != AMPEL_PACK_LIST)
         return ampel_error_set(error, "rows", "the value is no list");
     if (list->count > AMPEL_BATCH_EVENTS_MAX)
         return ampel_error_set(error, "rows", "there are more than %u events",
                                AMPEL_BATCH_EVENTS_MAX);
+    if (!ampel_pack_list_open(decoder->reader, list, error)) return false;
     ampel_columns_reset(&decoder->columns);
     for (uint32_t i = 0; i < list->count; i++) {
         struct ampel_pack pack;
@@ -445,7 +467,7 @@ static bool read_rows(struct ampel_batch_decoder *decoder, const struct ampel_pa
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
-static bool read_events(struct ampel_batch_decoder *decoder, const struct envelope *envelope,
+static bool read_events(struct ampel_batch_decoder *decoder, struct envelope *envelope,
                         struct ampel_batch *out, struct ampel_error *error) {
     struct ampel_frame *frame = &out->frame;
     bool any_bad = false, rows = envelope->rows.given;
@@ -468,7 +490,7 @@ bool ampel_batch_decode(struct ampel_batch_decoder *decoder, const uint8_t *byte
     if (size > AMPEL_BATCH_BYTES_MAX)
         return ampel_error_set(error, "", "the batch has %u bytes, more than %u", size,
                                AMPEL_BATCH_BYTES_MAX);
-    if (!ampel_pack_decode(decoder->reader, bytes, size, NODES_MAX, &map, error)) return false;
+    if (!ampel_pack_closed(bytes, size, NODES_MAX, &map, error)) return false;
     open_envelope(&map, &envelope);
     read_name(&envelope, &out->header);
     if (!read_version(&envelope, error)) return false;

@@ -1,5 +1,7 @@
 #include "proto/judge.h"
 
+#include <string.h>
+
 #include "engine/load.h"
 #include "engine/registry.h"
 #include "proto/draft.h"
@@ -10,30 +12,35 @@
 
 bool ampel_judge_extras(const struct ampel_frame *frame) {
     if (frame->extras_offset == NULL) return frame->extras_size == 0;
-    uint32_t falls = 0, last = ampel_load_u32(frame->extras_offset);
-    if (last != 0) return false;
-    for (size_t i = 1; i <= frame->events_count; i++) {
-        uint32_t next = ampel_load_u32(frame->extras_offset + 4 * i);
-        falls |= next < last;
-        last = next;
-    }
-    return falls == 0 && last == frame->extras_size;
+    const uint8_t *offsets = frame->extras_offset;
+    uint32_t falls = 0;
+    for (size_t i = 0; i < frame->events_count; i++)
+        falls |= ampel_load_u32(offsets + 4 * i + 4) < ampel_load_u32(offsets + 4 * i);
+    return falls == 0 && ampel_load_u32(offsets) == 0 &&
+           ampel_load_u32(offsets + 4 * (size_t)frame->events_count) == frame->extras_size;
 }
 
-static bool all_bytes(const uint8_t *column, uint32_t from, uint32_t count, uint8_t expected) {
-    if (column == NULL) return true;
-    uint8_t differs = 0;
+/* Each adds to odd, a byte an event, where a column holds something else than expected. */
+static void odd_bytes(const uint8_t *column, uint32_t from, uint32_t count, uint8_t expected,
+                      uint8_t odd[RUN_EVENTS]) {
+    if (column == NULL) return;
     for (uint32_t i = 0; i < count; i++)
-        differs |= column[from + i] ^ expected;
-    return differs == 0;
+        odd[i] |= column[from + i] ^ expected;
 }
 
-static bool all_u16(const uint8_t *column, uint32_t from, uint32_t count, uint16_t expected) {
-    if (column == NULL) return true;
-    uint32_t differs = 0;
+static void odd_u16(const uint8_t *column, uint32_t from, uint32_t count, uint16_t expected,
+                    uint8_t odd[RUN_EVENTS]) {
+    if (column == NULL) return;
     for (uint32_t i = 0; i < count; i++)
-        differs |= (uint32_t)(ampel_load_u16(column + 2 * ((size_t)from + i)) ^ expected);
-    return differs == 0;
+        odd[i] |= ampel_load_u16(column + 2 * ((size_t)from + i)) != expected;
+}
+
+static void odd_extras(const struct ampel_frame *frame, uint32_t from, uint32_t count,
+                       uint8_t odd[RUN_EVENTS]) {
+    if (frame->extras_offset == NULL) return;
+    const uint8_t *offsets = frame->extras_offset + 4 * (size_t)from;
+    for (size_t i = 0; i < count; i++)
+        odd[i] |= ampel_load_u32(offsets + 4 * i) != ampel_load_u32(offsets + 4 * i + 4);
 }
 
 /* Whether every entry lies in [least, least + span]: one subtraction and one comparison each. */
@@ -70,22 +77,32 @@ static struct span order_span(int64_t sent_at_ms) {
     return span;
 }
 
-/* Whether a run is all orders with nothing to refuse. A column that other events of the frame use
-   holds its default here, or ampel_event_check is asked. */
-static bool run_plain(const struct ampel_frame *frame, struct span span, uint32_t from,
-                      uint32_t count) {
-    return all_bytes(frame->type, from, count, AMPEL_EVENT_ORDER) &&
-           all_at_within(frame->at, from, count, span.least_ms, span.greatest_ms) &&
-           frame->accounts_count > 0 &&
-           all_u32_within(frame->account, from, count, 0, frame->accounts_count - 1) &&
-           all_u32_within(frame->count, from, count, 1, AMPEL_ORDERS_MAX - 1) &&
-           all_bytes(frame->policy, from, count, 0) &&
-           all_bytes(frame->severity, from, count, (uint8_t)AMPEL_SEVERITY_NOT_GIVEN) &&
-           all_bytes(frame->code, from, count, AMPEL_CODE_NONE) &&
-           all_u16(frame->points, from, count, UINT16_MAX) && all_u16(frame->rev, from, count, 0) &&
-           (frame->extras_offset == NULL ||
-            ampel_load_u32(frame->extras_offset + 4 * (size_t)from) ==
-                ampel_load_u32(frame->extras_offset + 4 * ((size_t)from + count)));
+/* Marks the events of a run that are no plain orders with nothing to refuse: ampel_event_check is asked about those. A column
+   that other events of the frame use holds its default where an order is plain. */
+static void run_odd(const struct ampel_frame *frame, const uint8_t *account_bad, struct span span,
+                    uint32_t from, uint32_t count, uint8_t odd[RUN_EVENTS]) {
+    bool within = account_bad == NULL && frame->accounts_count > 0 &&
+                  all_at_within(frame->at, from, count, span.least_ms, span.greatest_ms) &&
+                  all_u32_within(frame->account, from, count, 0, frame->accounts_count - 1) &&
+                  all_u32_within(frame->count, from, count, 1, AMPEL_ORDERS_MAX - 1);
+    memset(odd, within ? 0 : 1, RUN_EVENTS);
+    if (!within) return;
+    odd_bytes(frame->type, from, count, AMPEL_EVENT_ORDER, odd);
+    odd_bytes(frame->policy, from, count, 0, odd);
+    odd_bytes(frame->severity, from, count, (uint8_t)AMPEL_SEVERITY_NOT_GIVEN, odd);
+    odd_bytes(frame->code, from, count, AMPEL_CODE_NONE, odd);
+    odd_u16(frame->points, from, count, UINT16_MAX, odd);
+    odd_u16(frame->rev, from, count, 0, odd);
+    odd_extras(frame, from, count, odd);
+}
+
+/* The next marked event of a run at or after index; count if there is none. */
+static uint32_t odd_next(const uint8_t odd[RUN_EVENTS], uint32_t index, uint32_t count) {
+    while (index + 8 <= count && ampel_load_u64(odd + index) == 0)
+        index += 8;
+    while (index < count && odd[index] == 0)
+        index++;
+    return index;
 }
 
 static enum ampel_verdict judge_one(const struct ampel_frame *frame, const uint8_t *account_bad,
@@ -104,21 +121,18 @@ uint32_t ampel_judge_next(const struct ampel_frame *frame, const uint8_t *accoun
                           int64_t sent_at_ms, uint32_t from, enum ampel_verdict *verdict,
                           const char **field) {
     struct span span = order_span(sent_at_ms);
-    uint32_t index = from;
-    while (index < frame->events_count) {
-        uint32_t left = frame->events_count - index;
+    for (uint32_t first = from; first < frame->events_count; first += RUN_EVENTS) {
+        uint32_t left = frame->events_count - first;
         uint32_t count = left < RUN_EVENTS ? left : RUN_EVENTS;
-        if (account_bad == NULL && run_plain(frame, span, index, count)) {
-            index += count;
-            continue;
-        }
-        for (uint32_t end = index + count; index < end; index++) {
+        uint8_t odd[RUN_EVENTS];
+        run_odd(frame, account_bad, span, first, count, odd);
+        for (uint32_t i = odd_next(odd, 0, count); i < count; i = odd_next(odd, i + 1, count)) {
             const char *blamed = "";
-            enum ampel_verdict found = judge_one(frame, account_bad, sent_at_ms, index, &blamed);
+            enum ampel_verdict found = judge_one(frame, account_bad, sent_at_ms, first + i, &blamed);
             if (found == AMPEL_VERDICT_OK) continue;
             *verdict = found;
             *field = blamed;
-            return index;
+            return first + i;
         }
     }
     return frame->events_count;

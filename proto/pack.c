@@ -92,6 +92,94 @@ bool ampel_pack_decode(struct ampel_pack_reader *reader, const uint8_t *bytes, u
     return true;
 }
 
+/* ---- closed values -------------------------------------------------------------------------- */
+
+bool ampel_pack_closed(const uint8_t *bytes, uint32_t size, uint32_t nodes_max,
+                       struct ampel_pack *out, struct ampel_error *error) {
+    struct ampel_walk walk;
+    ampel_walk_reset(&walk, bytes, size, nodes_max);
+    if (!ampel_walk_whole(&walk))
+        return ampel_error_set(error, "", "%s (byte %u of %u)", walk.problem, walk.offset, size);
+    struct ampel_pack_cursor cursor = {.bytes = bytes, .size = size, .left = 1};
+    ampel_pack_cursor_next(&cursor, out);
+    if (out->kind != AMPEL_PACK_MAP)
+        return ampel_error_set(error, "", "the message is no map");
+    return true;
+}
+
+void ampel_pack_cursor_reset(struct ampel_pack_cursor *cursor, const struct ampel_pack *value) {
+    AMPEL_ASSERT(value->kind == AMPEL_PACK_LIST || value->kind == AMPEL_PACK_MAP);
+    *cursor = (struct ampel_pack_cursor){
+        .bytes = (const uint8_t *)value->text.bytes,
+        .size = value->text.size,
+        .left = value->kind == AMPEL_PACK_MAP ? 2 * value->count : value->count};
+}
+
+/* Values without entries and text are read by the library from their own few bytes. */
+static void scalar_of(const uint8_t *bytes, uint32_t size, struct ampel_pack *out) {
+    msgpack_object object = {.type = MSGPACK_OBJECT_NIL};
+    size_t offset = 0;
+    (void)msgpack_unpack((const char *)bytes, size, &offset, NULL, &object);
+    value_of(&object, out);
+}
+
+void ampel_pack_cursor_next(struct ampel_pack_cursor *cursor, struct ampel_pack *out) {
+    struct ampel_walk walk;
+    struct ampel_walk_head head;
+    const uint32_t from = cursor->offset;
+    AMPEL_ASSERT(cursor->left > 0);
+    ampel_walk_reset(&walk, cursor->bytes, cursor->size, UINT32_MAX);
+    walk.offset = from;
+    bool whole = ampel_walk_step(&walk, &head); /* it was walked before */
+    AMPEL_ASSERT(whole);
+    const uint32_t entries = walk.offset;
+    *out = (struct ampel_pack){.count = head.count, .text = head.text, .entries = cursor->bytes + from};
+    switch (head.form) {
+    case AMPEL_WALK_SCALAR:
+        scalar_of(cursor->bytes + from, entries - from, out);
+        break;
+    case AMPEL_WALK_TEXT:
+        out->kind = AMPEL_PACK_TEXT;
+        break;
+    case AMPEL_WALK_BYTES:
+        out->kind = AMPEL_PACK_BYTES;
+        break;
+    case AMPEL_WALK_LIST:
+    case AMPEL_WALK_MAP:
+        out->kind = head.form == AMPEL_WALK_LIST ? AMPEL_PACK_LIST : AMPEL_PACK_MAP;
+        walk.offset = from;
+        whole = ampel_walk_over(&walk);
+        AMPEL_ASSERT(whole);
+        out->text = (struct ampel_text){(const char *)cursor->bytes + entries, walk.offset - entries};
+        break;
+    }
+    cursor->offset = walk.offset;
+    cursor->left--;
+}
+
+bool ampel_pack_cursor_pair(struct ampel_pack_cursor *cursor, struct ampel_text out[2]) {
+    uint32_t size = ampel_walk_pair(cursor->bytes + cursor->offset, cursor->size - cursor->offset, out);
+    AMPEL_ASSERT(cursor->left > 0);
+    if (size == 0) return false;
+    cursor->offset += size;
+    cursor->left--;
+    return true;
+}
+
+bool ampel_pack_list_open(struct ampel_pack_reader *reader, struct ampel_pack *list,
+                          struct ampel_error *error) {
+    AMPEL_ASSERT(list->kind == AMPEL_PACK_LIST && list->entries != NULL);
+    const char *bytes = list->entries;
+    size_t size = (size_t)(list->text.bytes + list->text.size - bytes), offset = 0;
+    msgpack_object object;
+    msgpack_zone_clear(&reader->zone);
+    msgpack_unpack_return found = msgpack_unpack(bytes, size, &offset, &reader->zone, &object);
+    if (found == MSGPACK_UNPACK_NOMEM_ERROR) return ampel_error_set(error, "", "out of memory");
+    AMPEL_ASSERT(found == MSGPACK_UNPACK_SUCCESS && object.type == MSGPACK_OBJECT_ARRAY);
+    value_of(&object, list);
+    return true;
+}
+
 void ampel_pack_item(const struct ampel_pack *list, uint32_t index, struct ampel_pack *out) {
     AMPEL_ASSERT(list->kind == AMPEL_PACK_LIST && index < list->count);
     value_of((const msgpack_object *)list->entries + index, out);

@@ -29,7 +29,7 @@ struct ampel_pack {
     int64_t integer;
     double real;
     struct ampel_text text; /* TEXT, BYTES: borrowed from the bytes that were read */
-    const void *entries;    /* the library's */
+    const void *entries;    /* the library's; of a closed value where it begins */
 };
 
 struct ampel_pack_reader;                               /* a zone, reused from message to message */
@@ -42,7 +42,27 @@ void ampel_pack_reader_close(struct ampel_pack_reader *reader);
 AMPEL_MUST_CHECK bool ampel_pack_decode(struct ampel_pack_reader *reader, const uint8_t *bytes,
                                         uint32_t size, uint32_t nodes_max, struct ampel_pack *out,
                                         struct ampel_error *error);
-/* index < count. */
+/* The same without going into what the map holds: out and the values of its entries are closed, that is a LIST or MAP has
+   count and, as its text, the bytes of its entries, which ampel_pack_cursor walks. Takes no memory, so that it is the way for
+   messages whose values are many. */
+AMPEL_MUST_CHECK bool ampel_pack_closed(const uint8_t *bytes, uint32_t size, uint32_t nodes_max,
+                                        struct ampel_pack *out, struct ampel_error *error);
+struct ampel_pack_cursor {
+    const uint8_t *bytes;
+    uint32_t size, offset;
+    uint32_t left; /* values to come; a map has two for each entry */
+};
+/* value is a closed LIST or MAP. */
+void ampel_pack_cursor_reset(struct ampel_pack_cursor *cursor, const struct ampel_pack *value);
+/* The next value, closed; left > 0. */
+void ampel_pack_cursor_next(struct ampel_pack_cursor *cursor, struct ampel_pack *out);
+/* The same where two short texts stand there (proto/walk.h): false, and nothing is passed, where they do not. */
+AMPEL_MUST_CHECK bool ampel_pack_cursor_pair(struct ampel_pack_cursor *cursor,
+                                             struct ampel_text out[2]);
+/* Opens a closed LIST for ampel_pack_item. Lifetime as of ampel_pack_decode. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_pack_list_open(struct ampel_pack_reader *reader, struct ampel_pack *list,
+                                           struct ampel_error *error);
+/* index < count, of an open list or map. */
 void ampel_pack_item(const struct ampel_pack *list, uint32_t index, struct ampel_pack *out);
 void ampel_pack_entry(const struct ampel_pack *map, uint32_t index, struct ampel_pack *key,
                       struct ampel_pack *out);

@@ -115,6 +115,32 @@ bool ampel_walk_step(struct ampel_walk *walk, struct ampel_walk_head *out) {
     return take_count(walk, tag & 0x0f, out);
 }
 
+uint32_t ampel_walk_pair(const uint8_t *bytes, uint32_t size, struct ampel_text out[2]) {
+    if (size < 3 || bytes[0] != 0x92 || bytes[1] >> 5 != 5) return 0;
+    uint32_t first = bytes[1] & 0x1f;
+    if (size < first + 3 || bytes[2 + first] >> 5 != 5) return 0;
+    uint32_t second = bytes[2 + first] & 0x1f;
+    if (size < first + second + 3) return 0;
+    out[0] = (struct ampel_text){(const char *)bytes + 2, first};
+    out[1] = (struct ampel_text){(const char *)bytes + 3 + first, second};
+    return first + second + 3;
+}
+
+/* Passes over short pairs as long as they come; returns how many. The accounts of a batch are most of its values. */
+static uint32_t pairs_over(struct ampel_walk *walk, uint64_t count) {
+    uint32_t passed = 0;
+    struct ampel_text texts[2];
+    while (passed < count && walk->nodes_left >= 3) {
+        uint32_t size =
+            ampel_walk_pair(walk->bytes + walk->offset, walk->size - walk->offset, texts);
+        if (size == 0) break;
+        walk->offset += size;
+        walk->nodes_left -= 3;
+        passed++;
+    }
+    return passed;
+}
+
 bool ampel_walk_over(struct ampel_walk *walk) {
     /* How many values are still to come at each level. */
     uint64_t left[AMPEL_WALK_DEPTH_MAX + 1];
@@ -131,6 +157,8 @@ bool ampel_walk_over(struct ampel_walk *walk) {
         if (head.count == 0) continue;
         if (depth == AMPEL_WALK_DEPTH_MAX) return fail(walk, problem_depth);
         left[++depth] = head.form == AMPEL_WALK_MAP ? UINT64_C(2) * head.count : head.count;
+        if (head.form == AMPEL_WALK_LIST && depth < AMPEL_WALK_DEPTH_MAX)
+            left[depth] -= pairs_over(walk, left[depth]);
     }
 }
 

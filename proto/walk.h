@@ -41,6 +41,10 @@ void ampel_walk_reset(struct ampel_walk *walk, const uint8_t *bytes, uint32_t si
 /* Reads the head of the next value and steps into it: the entries of a container come next. False:
  * problem. */
 AMPEL_MUST_CHECK bool ampel_walk_step(struct ampel_walk *walk, struct ampel_walk_head *out);
+/* A list of two texts of at most 31 bytes, the common form of an account: its size in bytes, or 0 where something else stands
+ * there or it does not fit. */
+AMPEL_MUST_CHECK uint32_t ampel_walk_pair(const uint8_t *bytes, uint32_t size,
+                                          struct ampel_text out[2]);
 /* Steps over the next value with all that is in it. False: problem. */
 AMPEL_MUST_CHECK bool ampel_walk_over(struct ampel_walk *walk);
 /* Whether the bytes are exactly one value within the bounds. False: problem and offset say why and
