@@ -35,8 +35,8 @@ struct ampel_text load_tenant(uint32_t number, char *bytes) {
     return (struct ampel_text){bytes, (uint32_t)snprintf(bytes, 16, "load-%u", number)};
 }
 
-void load_event(uint64_t *state, uint64_t number, int64_t from_ms, int64_t to_ms, uint8_t extras[128],
-                struct ampel_event *out) {
+void load_event(uint64_t *state, uint64_t number, uint32_t violations, int64_t from_ms, int64_t to_ms,
+                uint8_t extras[128], struct ampel_event *out) {
     uint32_t minutes = (uint32_t)((to_ms - from_ms) / 60000) + 1;
     int64_t at_ms = from_ms + (int64_t)load_below(state, minutes) * 60000;
     *out = (struct ampel_event){.at_ms = at_ms > to_ms ? to_ms : at_ms,
@@ -45,7 +45,8 @@ void load_event(uint64_t *state, uint64_t number, int64_t from_ms, int64_t to_ms
                                 .type = AMPEL_EVENT_ORDER,
                                 .severity = AMPEL_SEVERITY_NOT_GIVEN,
                                 .code = AMPEL_CODE_NONE};
-    if (number % 10 != 9) return;
+    /* 389 and 1000 have no common divisor: in each thousand every remainder comes once. */
+    if (number * 389 % 1000 >= violations) return;
     char id[24];
     struct ampel_extras_writer writer = {.bytes = extras, .capacity = 128};
     struct ampel_text text = {id, (uint32_t)snprintf(id, sizeof id, "V-%llu", (unsigned long long)number)};
@@ -139,9 +140,9 @@ int main(int argc, char **argv) {
     } commands[] = {{"make", load_make}, {"stages", load_stages}, {"latency", load_latency}};
     for (size_t i = 0; argc > 1 && i < AMPEL_ARRAY_COUNT(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 2, argv + 2);
-    fputs("usage: load make FILE [--events N] [--accounts N] [--tenants N] [--batch N] [--run N] [--seed N]\n"
-          "                 [--sent-at MS] [--span-days N] [--producer NAME] [--first N] [--form encoded|jsonl]\n"
-          "                                 events of the mix; a run of --run of them belongs to one account\n"
+    fputs("usage: load make FILE [--events N] [--accounts N] [--tenants N] [--batch N] [--run N] [--violations N]\n"
+          "                 [--sent-at MS] [--span-days N] [--producer NAME] [--first N] [--seed N] [--form encoded|jsonl]\n"
+          "                                 orders and --violations in a thousand; --run of them in a row are one account's\n"
           "       load stages FILE [--journal DIR] [--seconds S] [--only decode|journal|apply|transport]\n"
           "                                 an encoded file through each stage of the way alone\n"
           "       load latency --endpoint E --watch E --key FILE --rate N [--batch N] [--seconds S] [--accounts N]\n"

@@ -18,10 +18,10 @@ uint32_t load_below(uint64_t *state, uint32_t bound);
 void load_account(uint64_t number, struct ampel_text *seller, struct ampel_text *marketplace);
 /* Tenants are called load-0, load-1, ...; bytes take at least 16. */
 struct ampel_text load_tenant(uint32_t number, char *bytes);
-/* One event of the mix: nine orders to one violation of its own id. id takes AMPEL_ID_BYTES_MAX bytes and stays borrowed by the
-   event, like extras of at least 128 bytes. */
-void load_event(uint64_t *state, uint64_t number, int64_t from_ms, int64_t to_ms, uint8_t extras[128],
-                struct ampel_event *out);
+/* One event of the mix: orders, and so many violations in a thousand, each of its own id (100: nine orders to one violation).
+   Its extras are borrowed from the caller's bytes. */
+void load_event(uint64_t *state, uint64_t number, uint32_t violations, int64_t from_ms, int64_t to_ms,
+                uint8_t extras[128], struct ampel_event *out);
 
 /* An encoded file, read whole into memory. */
 struct load_batch {

@@ -1,4 +1,4 @@
-/* Events of the mix in a file: nine orders to one violation, each violation with an id of its own. */
+/* Events of the mix in a file. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +73,7 @@ int load_make(int argc, char **argv) {
     uint32_t tenants = (uint32_t)load_number(argc, argv, "tenants", 1);
     uint32_t run = (uint32_t)load_number(argc, argv, "run", 1);
     uint64_t state = (uint64_t)load_number(argc, argv, "seed", 1);
+    uint32_t violations = (uint32_t)load_number(argc, argv, "violations", 100);
     int64_t span_ms = (int64_t)(load_number(argc, argv, "span-days", 30) * 86400000);
     struct making making = {
         .out = strcmp(argv[0], "-") == 0 ? stdout : fopen(argv[0], "wb"),
@@ -90,7 +91,7 @@ int load_make(int argc, char **argv) {
         if (i % run == 0) account = load_below(&state, accounts);
         uint8_t extras[128];
         struct ampel_event event;
-        load_event(&state, number, making.sent_at_ms - span_ms, making.sent_at_ms, extras, &event);
+        load_event(&state, number, violations, making.sent_at_ms - span_ms, making.sent_at_ms, extras, &event);
         push(&making, (uint32_t)(account % tenants), account, &event);
     }
     for (uint32_t i = 0; i < tenants; i++) {
