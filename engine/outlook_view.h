@@ -30,7 +30,7 @@ struct ampel_outlook_item {
     int8_t severity;
     bool in_window, deducting, critical;
     bool capped; /* in window, counts to its group */
-    bool chosen; /* to_green: would be approved */
+    bool chosen; /* to_green: would be approved; incident.h: left out */
 };
 
 struct ampel_outlook_view {
@@ -42,6 +42,8 @@ struct ampel_outlook_view {
     int64_t *gains; /* count + 1 */
     uint32_t gains_capacity;
 };
+
+struct ampel_incident;
 
 struct ampel_outlook_variant {
     struct ampel_rules rules;
@@ -74,6 +76,8 @@ struct ampel_outlook {
     uint32_t candidates_capacity;
     uint32_t *lowered; /* by how much the rank of each item is lowered by what is chosen */
     uint32_t lowered_capacity;
+    struct ampel_incident *incidents; /* incident.h: those with events first */
+    uint32_t incidents_count, incidents_told, incidents_capacity;
 };
 
 /* The engine's room, made when first asked for. NULL: no memory. */

@@ -13,6 +13,9 @@ struct ampel_rating_row {
     int64_t as_of_ms;        /* the engine's time when the row was made */
     int32_t score_min, score_max;     /* over the rules and their variants (rating-model 3.11) */
     struct ampel_outlook_turns turns; /* what time alone brings (3.12); INT64_MAX: never */
+    uint32_t incidents_total;         /* takeover cases (3.10), with those that are not listed */
+    int32_t score_without;            /* without all of them; nothing where there are none */
+    struct ampel_text incidents;      /* a list as JSON; size 0 where there are none */
 };
 
 /* Assurance, metrics and drift of one account; the lists are JSON. */

@@ -5,6 +5,7 @@
 
 #include "proto/page.h"
 #include "workers/checkpoint_beside.h"
+#include "workers/checkpoint_incident.h"
 
 /* ---- gathered rows -------------------------------------------------------------------------- */
 
@@ -226,8 +227,9 @@ static bool choose_rows(struct building *building, uint32_t page) {
     for (uint32_t slot = page * AMPEL_PAGE_ACCOUNTS; slot < end; slot++) {
         uint8_t changed = ampel_engine_row_changed(engine, slot);
         bool orders = (changed & AMPEL_ROW_ORDERS) != 0;
-        /* What is known of a violation may change the range or what time brings, and no number. */
+        /* What is known of a violation or an incident may change what stands in the row, and no number. */
         if ((changed & (AMPEL_ROW_NUMBERS | AMPEL_ROW_VIOLATIONS)) != 0 ||
+            ((changed & AMPEL_ROW_FACTS) != 0 && ampel_incident_told(engine, slot)) ||
             (orders && building->source->orders_rows)) {
             waiting_clear(gathered, slot);
             if (!push_slot(&builder->slots, &builder->slots_count, &builder->slots_capacity, slot))
@@ -315,6 +317,7 @@ static bool build_rating(struct building *building, uint32_t slot, struct ampel_
     ampel_engine_numbers(engine, slot, &row->numbers);
     return ampel_outlook_range(engine, slot, &row->score_min, &row->score_max) == AMPEL_ENGINE_OK &&
            ampel_outlook_turns(engine, slot, &row->turns) == AMPEL_ENGINE_OK &&
+           ampel_incident_row(engine, slot, building->checkpoint->arena, row) &&
            copy_identity(building, slot, &row->tenant, &row->seller, &row->marketplace);
 }
 

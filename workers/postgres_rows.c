@@ -63,12 +63,23 @@ static void copy_outlook(struct ampel_copy *copy, const struct ampel_rating_row 
     time_or_null(copy, row->turns.turns_at_ms[AMPEL_RED], INT64_MAX);
 }
 
+static void copy_incidents(struct ampel_copy *copy, const struct ampel_rating_row *row) {
+    if (row->incidents_total == 0) {
+        ampel_copy_null(copy);
+        ampel_copy_null(copy);
+    } else {
+        ampel_copy_int32(copy, row->score_without);
+        ampel_copy_json(copy, row->incidents);
+    }
+    ampel_copy_int32(copy, (int32_t)row->incidents_total);
+}
+
 enum ampel_database_status ampel_postgres_copy_ratings(struct ampel_postgres *postgres,
                                                        const struct ampel_checkpoint *checkpoint,
                                                        struct ampel_error *error) {
     struct ampel_copy *copy = &postgres->copy;
     AMPEL_ASSERT(checkpoint->caps_count <= AMPEL_CAP_GROUPS_MAX);
-    ampel_copy_begin(copy, postgres->pq, AMPEL_SQL_RATING_COPY, 18, error);
+    ampel_copy_begin(copy, postgres->pq, AMPEL_SQL_RATING_COPY, 21, error);
     for (uint32_t i = 0; i < checkpoint->ratings_count; i++) {
         const struct ampel_rating_row *row = &checkpoint->ratings[i];
         const struct ampel_numbers *numbers = &row->numbers;
@@ -86,6 +97,7 @@ enum ampel_database_status ampel_postgres_copy_ratings(struct ampel_postgres *po
         ampel_copy_json(copy, caps_json(checkpoint, numbers, postgres->json));
         ampel_copy_time(copy, row->as_of_ms);
         copy_outlook(copy, row);
+        copy_incidents(copy, row);
     }
     return ampel_copy_end(copy);
 }

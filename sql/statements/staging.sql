@@ -8,7 +8,8 @@ create temporary table staging_rating (
     tenant text collate "C", seller text collate "C", marketplace text collate "C",
     score integer, status text, risk text, orders bigint, order_points integer, deducted bigint, criticals integer,
     caps jsonb, as_of timestamptz, score_min integer, score_max integer, next_change_at timestamptz,
-    turns_green_at timestamptz, turns_yellow_at timestamptz, turns_red_at timestamptz
+    turns_green_at timestamptz, turns_yellow_at timestamptz, turns_red_at timestamptz,
+    score_without_incidents integer, incidents jsonb, incidents_total integer
 ) on commit delete rows;
 create temporary table staging_violation (
     tenant text collate "C", seller text collate "C", marketplace text collate "C", id text collate "C",

@@ -55,6 +55,9 @@ struct ampel_rating_row sample_rating(const char *tenant, const char *seller, in
                                      .as_of_ms = SAMPLE_AT_MS,
                                      .score_min = score - 10,
                                      .score_max = score + 10,
+                                     .incidents_total = 1,
+                                     .score_without = score + 7,
+                                     .incidents = sample_text("[{\"id\":\"i1\",\"phase\":\"opened\",\"score\":207}]"),
                                      .turns = {.next_change_at_ms = SAMPLE_AT_MS + AMPEL_DAY_MS,
                                                .turns_at_ms = {INT64_MAX, INT64_MAX, INT64_MAX}}};
 }

@@ -220,11 +220,11 @@ static void the_views_are_there_and_rating_has_its_columns(void **state) {
         "tenant,seller,marketplace,score,status,risk,orders,order_points,deducted,infringement_"
         "count,"
         "restricted_count,as_of,rules_version,score_min,score_max,next_change_at,turns_green_at,"
-        "turns_yellow_at,turns_red_at");
+        "turns_yellow_at,turns_red_at,score_without_incidents,incidents");
     assert_string_equal(
         owner_ask("select string_agg(relname, ' ' order by relname collate \"C\") from pg_class "
                   "where relnamespace = 'ampel'::regnamespace and relkind = 'v'"),
-        "alert assurance deadline drift fix forecast metric missing rating rating_history refusal violation");
+        "alert assurance deadline drift fix forecast incident metric missing rating rating_history refusal violation");
 }
 
 /* ---- tenants -------------------------------------------------------------------------------- */

@@ -152,11 +152,11 @@ static void ratings_are_read_as_they_were_committed_and_later_ones_replace_them(
     committed(worker, &checkpoint);
     assert_string_equal(owner_ask("select * from ampel.rating order by tenant, seller"),
                         "acme|S1|DE|250|green|none|4000000000|240|5000000000|3|1|2026-10-01 "
-                        "12:34:56.789+00|amazon-1|240|260|2026-10-02 12:34:56.789+00|||\n"
+                        "12:34:56.789+00|amazon-1|240|260|2026-10-02 12:34:56.789+00||||257|1\n"
                         "acme|S2|DE|-5|red|at_risk|4000000000|240|5000000000|3|1|2026-10-01 "
-                        "12:34:56.789+00|amazon-1|-15|5|2026-10-02 12:34:56.789+00|||\n"
+                        "12:34:56.789+00|amazon-1|-15|5|2026-10-02 12:34:56.789+00||||2|1\n"
                         "bravo|S1|DE|120|yellow|at_risk|4000000000|240|5000000000|3|1|2026-10-01 "
-                        "12:34:56.789+00|amazon-1|110|130|2026-10-02 12:34:56.789+00|||");
+                        "12:34:56.789+00|amazon-1|110|130|2026-10-02 12:34:56.789+00||||127|1");
     struct ampel_rating_row changed = sample_rating("acme", "S2", 300);
     checkpoint.position_old = 1;
     checkpoint.position_new = 2;
@@ -167,6 +167,35 @@ static void ratings_are_read_as_they_were_committed_and_later_ones_replace_them(
     assert_string_equal(owner_ask("select seller, score, status, rules_version from ampel.rating "
                                   "where tenant = 'acme' order by seller"),
                         "S1|250|green|amazon-1\nS2|300|green|amazon-2");
+    ampel_parcel_loaded_free(loaded);
+    worker_close(worker);
+}
+
+static void an_incident_is_told_beside_the_score_until_a_row_has_none(void **state) {
+    (void)state;
+    struct worker *worker = worker_open(client_url());
+    struct ampel_parcel_loaded *loaded = claimed(worker, 0);
+    struct ampel_rating_row rating = sample_rating("acme", "S1", 250);
+    rating.incidents = sample_text(
+        "[{\"id\":\"i\\"1\",\"phase\":\"closed\",\"compromised_from\":\"2026-10-01T00:00:00Z\","
+        "\"closed_at\":\"2026-10-02T00:00:00Z\",\"score\":300,\"status\":\"green\",\"risk\":\"none\","
+        "\"violations\":3,\"deducting\":2,\"points\":8,\"points_caused\":50,\"orders\":7,\"cancelled\":4,"
+        "\"dispute\":[\"b\",\"a\"]}]");
+    rating.incidents_total = 3;
+    struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 1);
+    checkpoint.ratings_count = 1;
+    checkpoint.ratings = &rating;
+    committed(worker, &checkpoint);
+    assert_string_equal(
+        owner_ask("select id, phase, compromised_from, contained_at, watched_until, score, score_without, status_without, "
+                  "violations, deducting, points, points_caused, orders, cancelled, dispute_first, left_out from ampel.incident"),
+        "i\"1|closed|2026-10-01 00:00:00+00||2026-12-01 00:00:00+00|250|300|green|3|2|8|50|7|4|{b,a}|2");
+    rating.incidents_total = 0;
+    checkpoint.position_old = 1;
+    checkpoint.position_new = 2;
+    committed(worker, &checkpoint);
+    assert_string_equal(owner_ask("select count(*) from ampel.incident"), "0");
+    assert_string_equal(owner_ask("select score_without_incidents, incidents from ampel.rating"), "|0");
     ampel_parcel_loaded_free(loaded);
     worker_close(worker);
 }
@@ -605,6 +634,7 @@ int main(void) {
         cmocka_unit_test_setup(pages_and_meta_come_back_as_they_were_stored, fresh),
         cmocka_unit_test_setup(ratings_are_read_as_they_were_committed_and_later_ones_replace_them,
                                fresh),
+        cmocka_unit_test_setup(an_incident_is_told_beside_the_score_until_a_row_has_none, fresh),
         cmocka_unit_test_setup(counts_of_caps_go_by_the_groups_names_not_by_their_places, fresh),
         cmocka_unit_test_setup(a_violation_is_read_with_everything_known_of_it, fresh),
         cmocka_unit_test_setup(what_stands_beside_the_score_is_read_through_its_views, fresh),

@@ -100,6 +100,7 @@ struct fixture_event {
     uint8_t code;
     const char *id;
     const char *incident;
+    int64_t compromised_from_ms; /* 0 is "not given" */
     const char *name;
 };
 #define SEVERITY(x) ((x) + 1)
@@ -113,6 +114,10 @@ static void fixture_send(struct fixture *fixture, const struct fixture_event *gi
     }
     if (given->incident != NULL) {
         assert_true(ampel_extras_put_text(&writer, AMPEL_EXTRA_INCIDENT, text(given->incident)));
+    }
+    if (given->compromised_from_ms != 0) {
+        assert_true(ampel_extras_put_number(&writer, AMPEL_EXTRA_COMPROMISED_FROM,
+                                            given->compromised_from_ms));
     }
     if (given->name != NULL) {
         assert_true(ampel_extras_put_text(&writer, AMPEL_EXTRA_NAME, text(given->name)));

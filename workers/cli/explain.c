@@ -148,6 +148,7 @@ static void people_print(const struct ampel_explanation *explanation, const stru
         violations_print(explanation, rules);
     else
         fputs(ampel_label("  no violations\n"), stdout);
+    ampel_explained_incidents_print(&explanation->incidents, numbers->score);
     ampel_explained_beside_print(&explanation->beside);
 }
 
@@ -229,6 +230,7 @@ static void programs_print(const struct ampel_explanation *explanation, const st
         fwrite(bytes, 1, print.size, stdout);
     }
     printf("]");
+    ampel_explained_incidents_json(&explanation->incidents);
     ampel_explained_beside_json(&explanation->beside);
     printf("}\n");
 }

@@ -32,6 +32,7 @@ bool ampel_explanation_files(const struct ampel_portfolio *portfolio, const char
              ampel_engine_rules(portfolio->engine)->version);
     ampel_engine_numbers(portfolio->engine, slot, &out->numbers);
     ampel_explained_beside_engine(portfolio->engine, slot, &out->beside);
+    if (!ampel_explained_incidents_engine(portfolio->engine, slot, &out->incidents)) return false;
     struct ampel_violation violation;
     while (ampel_engine_violation_next(portfolio->engine, slot, &cursor, &violation)) {
         struct ampel_explained *explained = explained_push(out, &capacity);
@@ -125,7 +126,12 @@ enum ampel_database_status ampel_explanation_database(struct ampel_pq *pq, const
     status = ampel_pq_run(pq, AMPEL_SQL_READ_VIOLATIONS, key, 3, error);
     if (status != AMPEL_DATABASE_OK) return status;
     violations_read(pq, out);
+    status = ampel_explained_incidents_database(pq, key, &out->incidents, error);
+    if (status != AMPEL_DATABASE_OK) return status;
     return ampel_explained_beside_database(pq, key, rules, &out->beside, error);
 }
 
-void ampel_explanation_close(struct ampel_explanation *explanation) { free(explanation->violations); }
+void ampel_explanation_close(struct ampel_explanation *explanation) {
+    ampel_explained_incidents_close(&explanation->incidents);
+    free(explanation->violations);
+}

@@ -4,6 +4,7 @@
 
 #include "engine/engine.h"
 #include "workers/cli/explained_beside.h"
+#include "workers/cli/explained_incidents.h"
 #include "workers/cli/portfolio.h"
 #include "workers/pq.h"
 
@@ -25,6 +26,7 @@ struct ampel_explanation {
     uint32_t count;
     struct ampel_explained *violations; /* by id */
     struct ampel_explained_beside beside;
+    struct ampel_explained_incidents incidents;
 };
 
 /* From a portfolio in memory. False: there is no such account. */

@@ -7,6 +7,7 @@
 #include "proto/text.h"
 #include "proto/time.h"
 #include "workers/cli/command.h"
+#include "workers/cli/explained_incidents.h"
 #include "workers/cli/format.h"
 #include "workers/cli/labels.h"
 #include "workers/cli/outlook_json.h"
@@ -22,7 +23,7 @@ static const struct ampel_usage usage = {
     .about = "Prints the rating of every account in the files (JSON Lines or what `ampel encode` wrote;\n"
              "- is standard input) as it stood at a time. Later events are no part of the question.\n"
              "jsonl tells the outlook, too: the range over the rules' variants, what to fix first, the\n"
-             "smallest set back to green, and the forecast.",
+             "smallest set back to green, and the forecast; and where there is a takeover case the score without it.",
     .examples = "  ampel score events.jsonl --as-of 2026-10-01T12:00:00Z\n"
                 "  ampel score events.jsonl --as-of now --set repeat.ladder=off --format jsonl\n",
 };
@@ -123,6 +124,10 @@ static bool line_print(const struct ampel_portfolio *portfolio, uint32_t slot, b
     }
     free(list);
     fputs("]", stdout);
+    struct ampel_explained_incidents incidents;
+    if (!ampel_explained_incidents_engine(portfolio->engine, slot, &incidents)) return false;
+    ampel_explained_incidents_json(&incidents);
+    ampel_explained_incidents_close(&incidents);
     if (outlook && !ampel_outlook_json_all(portfolio->engine, slot)) return false;
     fputs("}\n", stdout);
     return true;
