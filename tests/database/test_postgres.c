@@ -177,7 +177,7 @@ static void an_incident_is_told_beside_the_score_until_a_row_has_none(void **sta
     struct ampel_parcel_loaded *loaded = claimed(worker, 0);
     struct ampel_rating_row rating = sample_rating("acme", "S1", 250);
     rating.incidents = sample_text(
-        "[{\"id\":\"i\\"1\",\"phase\":\"closed\",\"compromised_from\":\"2026-10-01T00:00:00Z\","
+        "[{\"id\":\"i\\\"1\",\"phase\":\"closed\",\"compromised_from\":\"2026-10-01T00:00:00Z\","
         "\"closed_at\":\"2026-10-02T00:00:00Z\",\"score\":300,\"status\":\"green\",\"risk\":\"none\","
         "\"violations\":3,\"deducting\":2,\"points\":8,\"points_caused\":50,\"orders\":7,\"cancelled\":4,"
         "\"dispute\":[\"b\",\"a\"]}]");

@@ -62,13 +62,18 @@ static void each_text_is_the_file_of_its_name(void **state) {
     assert_string_equal(ampel_sql_statements[AMPEL_SQL_CHECKPOINT_FENCE].name, "checkpoint_fence");
 }
 
-static void migrations_are_numbered_from_one_without_a_gap(void **state) {
+/* Gaps do no harm: `ampel migrate` goes by the numbers that the names begin with. */
+static void migrations_have_four_digits_ascending_from_one_each_once(void **state) {
     (void)state;
     assert_true(ampel_sql_migrations_count > 0);
+    unsigned long before = 0;
     for (uint32_t i = 0; i < ampel_sql_migrations_count; i++) {
-        char number[16];
-        snprintf(number, sizeof(number), "%04u_", i + 1);
-        assert_memory_equal(ampel_sql_migrations[i].name, number, 5);
+        char *end;
+        unsigned long number = strtoul(ampel_sql_migrations[i].name, &end, 10);
+        assert_int_equal(end - ampel_sql_migrations[i].name, 4);
+        assert_int_equal(*end, '_');
+        assert_true(i == 0 ? number == 1 : number > before);
+        before = number;
     }
 }
 
@@ -164,7 +169,7 @@ static void no_sql_stands_in_c(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_text_is_the_file_of_its_name),
-        cmocka_unit_test(migrations_are_numbered_from_one_without_a_gap),
+        cmocka_unit_test(migrations_have_four_digits_ascending_from_one_each_once),
         cmocka_unit_test(a_migration_says_why_and_leaves_its_transaction_alone),
         cmocka_unit_test(texts_are_ascii),
         cmocka_unit_test(no_statement_lies_unused),
