@@ -143,6 +143,29 @@ class System:
             time.sleep(0.02)
         return processor_seconds(self.worker.pid)
 
+    def settle(self, seconds=600):
+        """Until almost nothing waits for the database: an orderly stop has only so much patience."""
+        limit = time.monotonic() + seconds
+        while self.metrics()["unstored_bytes"] > 4 << 20:
+            if time.monotonic() > limit:
+                raise RuntimeError("the database does not follow")
+            time.sleep(0.1)
+
+    def store_all(self):
+        """Stops the worker so that every row tells of everything. A partition that was stored just before an orderly stop has
+        nothing new to store, and its rows may lag by the orders since they were due; a start makes all of them due."""
+        self.settle()
+        self.stop()
+        self.environment["AMPEL_ORDERS_ROWS_EVERY"] = "0"
+        self.start()
+        limit = time.monotonic() + 600
+        while self.metrics()["checkpoints_total"] < 2 * self.partitions:
+            if time.monotonic() > limit:
+                raise RuntimeError("the rows are not written")
+            time.sleep(0.1)
+        self.settle()
+        self.stop()
+
     def stop(self):
         """Orderly: everything is stored afterwards."""
         self.worker.send_signal(signal.SIGTERM)

@@ -69,7 +69,7 @@ def end_to_end(bin_folder, events, accounts, run=20, batch=4096, violations=1, s
                  "sync_p99_s": system.quantile("journal_sync_seconds", 0.99),
                  "syncs": metrics["journal_syncs_total"]}
         if check:
-            system.stop()
+            system.store_all()
             stored, told = digest_of(ratings_stored(system)), digest_of(ratings_of_file(bin_folder, path, now_ms))
             if stored != told:
                 raise RuntimeError(f"the ratings stored ({stored}) are not those of the events ({told})")

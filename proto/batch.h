@@ -72,6 +72,12 @@ AMPEL_MUST_CHECK bool ampel_batch_decode(struct ampel_batch_decoder *decoder, co
                                          uint32_t size, struct ampel_batch *out,
                                          struct ampel_error *error);
 
+/* The header alone, for who passes a batch on without looking at its events; they are the receiver's to judge. Reads no further
+   than the last key it needs. producer is borrowed from bytes. False: error says what is missing. */
+AMPEL_MUST_CHECK bool ampel_batch_header_decode(const uint8_t *bytes, uint32_t size,
+                                                struct ampel_batch_header *out,
+                                                struct ampel_error *error);
+
 /* ---- encoded files (ampel encode) ----------------------------------------------------------- */
 /* A file is "AMPELB1\n", then records of: tenant size u8, tenant, size u32 little-endian, batch bytes, xxh3_64 of the batch
    bytes u64. A feeder sends each record's bytes as they are. Producer, sequence and sent_at inside are those given

@@ -10,6 +10,7 @@
 #include "proto/message.h"
 #include "proto/pack.h"
 #include "proto/text.h"
+#include "proto/walk.h"
 
 /* Three values an account, and for each row its array, map and the fields of any event with every
    count given; a batch that reaches this has long passed the events that may stand in it. */
@@ -478,6 +479,37 @@ static bool read_events(struct ampel_batch_decoder *decoder, struct envelope *en
         return read_rows(decoder, &envelope->rows.value, frame, out->header.sent_at_ms, error);
     return read_columns(&envelope->columns.value, frame, error) &&
            judge_columns(decoder, frame, any_bad, out->header.sent_at_ms, error);
+}
+
+/* The keys of the header stand before the accounts where we wrote the batch; others may stand anywhere. */
+static bool header_whole(const struct envelope *envelope) {
+    return envelope->v.given && envelope->producer.given && envelope->seq.given &&
+           envelope->sent_at.given && envelope->backfill.given;
+}
+
+bool ampel_batch_header_decode(const uint8_t *bytes, uint32_t size, struct ampel_batch_header *out,
+                               struct ampel_error *error) {
+    struct ampel_walk walk;
+    struct ampel_walk_head head;
+    struct envelope envelope = {0};
+    *out = (struct ampel_batch_header){0};
+    ampel_walk_reset(&walk, bytes, size, NODES_MAX);
+    if (!ampel_walk_step(&walk, &head) || head.form != AMPEL_WALK_MAP)
+        return ampel_error_set(error, "", "the message is no map");
+    for (uint32_t i = 0; i < head.count && !header_whole(&envelope); i++) {
+        struct ampel_pack key, value = {0};
+        const uint32_t from = walk.offset;
+        if (!ampel_walk_over(&walk) || walk.offset == size) break;
+        const bool scalar = bytes[walk.offset] < 0x80 || bytes[walk.offset] >= 0xa0;
+        struct ampel_pack_cursor cursor = {.bytes = bytes, .size = size, .offset = from, .left = 2};
+        if (!ampel_walk_over(&walk)) break;
+        ampel_pack_cursor_next(&cursor, &key);
+        if (scalar) ampel_pack_cursor_next(&cursor, &value);
+        struct entry *entry = envelope_entry(&envelope, &key);
+        if (entry != NULL && !entry->given) *entry = (struct entry){true, value};
+    }
+    read_name(&envelope, out);
+    return read_version(&envelope, error) && read_header(&envelope, out, error);
 }
 
 bool ampel_batch_decode(struct ampel_batch_decoder *decoder, const uint8_t *bytes, uint32_t size,

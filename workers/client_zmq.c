@@ -20,6 +20,8 @@
 #define KEEPALIVE_AFTER_S 10
 #define KEEPALIVE_EVERY_S 5
 #define KEEPALIVE_TRIES   3
+/* How often a receive that does not wait looks at the connection's life. */
+#define MONITOR_EVERY 16
 
 struct ampel_client {
     void *context;
@@ -28,6 +30,7 @@ struct ampel_client {
     zmq_msg_t message;     /* the last received */
     bool refused;          /* the socket is of no use any more: open another one */
     uint32_t opened_count; /* names the monitors */
+    uint32_t looks_count;  /* calls of receive that did not wait */
     char endpoint[ENDPOINT_BYTES_MAX];
     struct ampel_keyfile keys;
     char trouble[ENDPOINT_BYTES_MAX + 160];
@@ -195,7 +198,8 @@ enum ampel_client_status ampel_client_receive(struct ampel_client *client, uint3
     if (client->refused || client->socket == NULL) return start_again(client, timeout_ms);
     long wait_ms = 0;
     for (;;) {
-        monitor_read(client);
+        /* A look that finds nothing is a system call, and most calls come from the middle of a stream. */
+        if (timeout_ms > 0 || client->looks_count++ % MONITOR_EVERY == 0) monitor_read(client);
         if (client->refused) return AMPEL_CLIENT_REFUSED;
         if (zmq_msg_recv(&client->message, client->socket, ZMQ_DONTWAIT) >= 0) break;
         if (zmq_errno() != EAGAIN && zmq_errno() != EINTR) {

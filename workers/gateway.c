@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/bundle.h"
 #include "proto/message.h"
 #include "proto/record.h"
+#include "workers/acks.h"
 #include "workers/gateway_producers.h"
+#include "workers/gateway_tenants.h"
 #include "workers/logline.h"
 #include "workers/metrics.h"
 #include "workers/rate.h"
@@ -21,11 +24,6 @@
 #define STOP_PATIENCE_NS  INT64_C(2000000000)
 #define REFUSED_BYTES_MAX 100
 
-struct tenant_state {
-    char tenant[AMPEL_ID_BYTES_MAX + 1];
-    bool active; /* at least one key that is not suspended */
-};
-
 struct ampel_gateway {
     struct ampel_gateway_options options;
     struct ampel_gateway_producers *producers;
@@ -33,13 +31,15 @@ struct ampel_gateway {
     struct ampel_message_decoder *message_decoder;
     struct ampel_record_builder *record_builder;
     struct ampel_replies replies;
+    struct ampel_acks acks;
+    bool bundle_open; /* and being worked through: no other message is taken before its end */
+    struct ampel_received received;
+    struct ampel_bundle bundle;
     uint8_t *scratch; /* encoded answers */
     uint32_t scratch_size;
     uint32_t shards_known; /* WINDOWS so far */
-    bool tenants_known;
-    uint32_t tenants_count;
-    struct tenant_state *tenants; /* sorted */
-    struct ampel_parcel *held;    /* found no room at the keeper */
+    struct ampel_gateway_tenants tenants;
+    struct ampel_parcel *held; /* found no room at the keeper */
     uint64_t inflight_bytes, inflight_count;
     bool stopping, stop_handed;
     bool failed; /* no memory where going on would lose something */
@@ -56,7 +56,7 @@ static int64_t monotonic_ns(const struct ampel_gateway *gateway) {
 }
 
 static bool started(const struct ampel_gateway *gateway) {
-    return gateway->tenants_known && gateway->shards_known >= gateway->options.shards_count;
+    return gateway->tenants.known && gateway->shards_known >= gateway->options.shards_count;
 }
 
 static void ready_tell(const struct ampel_gateway *gateway) {
@@ -66,7 +66,7 @@ static void ready_tell(const struct ampel_gateway *gateway) {
 /* ---- answers -------------------------------------------------------------------------------- */
 
 static void message_send(struct ampel_gateway *gateway, const struct ampel_peer *peer,
-                         const struct ampel_message *message, uint32_t bound) {
+                         const struct ampel_message *message, uint32_t bound, bool bundled) {
     if (bound > gateway->scratch_size) {
         uint8_t *larger = realloc(gateway->scratch, bound);
         if (larger == NULL) {
@@ -80,7 +80,11 @@ static void message_send(struct ampel_gateway *gateway, const struct ampel_peer 
     }
     const uint32_t size = ampel_message_encode(message, gateway->scratch, gateway->scratch_size);
     AMPEL_ASSERT(size > 0);
-    ampel_replies_send(&gateway->replies, &gateway->options.network, peer, gateway->scratch, size);
+    const struct ampel_network *network = &gateway->options.network;
+    if (bundled && size <= AMPEL_ACKS_BYTES_MAX)
+        ampel_acks_add(&gateway->acks, &gateway->replies, network, peer, gateway->scratch, size);
+    else
+        ampel_replies_send(&gateway->replies, network, peer, gateway->scratch, size);
 }
 
 static void back_send(struct ampel_gateway *gateway, const struct ampel_peer *peer,
@@ -95,7 +99,7 @@ static void back_send(struct ampel_gateway *gateway, const struct ampel_peer *pe
                  .text = text_of(text)},
     };
     ampel_metric_add(AMPEL_METRIC_BATCHES_BACK, 1);
-    message_send(gateway, peer, &message, AMPEL_MESSAGE_BYTES_MAX);
+    message_send(gateway, peer, &message, AMPEL_MESSAGE_BYTES_MAX, false);
 }
 
 static void ack_send(struct ampel_gateway *gateway, const struct ampel_peer *peer,
@@ -112,7 +116,8 @@ static void ack_send(struct ampel_gateway *gateway, const struct ampel_peer *pee
                 .refused = waiting->refused},
     };
     message_send(gateway, peer, &message,
-                 AMPEL_MESSAGE_BYTES_MAX + waiting->refused_count * REFUSED_BYTES_MAX);
+                 AMPEL_MESSAGE_BYTES_MAX + waiting->refused_count * REFUSED_BYTES_MAX,
+                 waiting->bundled);
 }
 
 /* What cannot be read, and why; also in the log, as the feeder's people may not look at theirs. */
@@ -135,44 +140,10 @@ static void unreadable_send(struct ampel_gateway *gateway, const struct ampel_re
 
 /* ---- tenants -------------------------------------------------------------------------------- */
 
-static int tenant_order(const void *left, const void *right) {
-    return strcmp(((const struct tenant_state *)left)->tenant,
-                  ((const struct tenant_state *)right)->tenant);
-}
-
-static bool tenant_active(const struct ampel_gateway *gateway, const char *tenant) {
-    if (tenant[0] == '\0' || gateway->tenants_count == 0) return false;
-    struct tenant_state key = {.active = false};
-    memcpy(key.tenant, tenant, sizeof(key.tenant));
-    const struct tenant_state *found =
-        bsearch(&key, gateway->tenants, gateway->tenants_count, sizeof(key), tenant_order);
-    return found != NULL && found->active;
-}
-
-/* One entry a tenant: it is active while one of its keys is. */
 static void tenants_take(struct ampel_gateway *gateway, const struct ampel_parcel_tenants *parcel) {
     gateway->options.network_tenants(gateway->options.network.context, parcel);
-    struct tenant_state *states = calloc(parcel->keys_count + 1, sizeof(*states));
-    if (states == NULL) {
+    if (!ampel_gateway_tenants_set(&gateway->tenants, parcel))
         ampel_log(AMPEL_LOG_ERROR, "gateway", "no memory for the tenants: the old ones stay", NULL);
-        return;
-    }
-    for (uint32_t i = 0; i < parcel->keys_count; i++) {
-        memcpy(states[i].tenant, parcel->keys[i].tenant, sizeof(states[i].tenant));
-        states[i].active = !parcel->keys[i].suspended;
-    }
-    qsort(states, parcel->keys_count, sizeof(*states), tenant_order);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < parcel->keys_count; i++) {
-        if (count > 0 && strcmp(states[count - 1].tenant, states[i].tenant) == 0)
-            states[count - 1].active |= states[i].active;
-        else
-            states[count++] = states[i];
-    }
-    free(gateway->tenants);
-    gateway->tenants = states;
-    gateway->tenants_count = count;
-    gateway->tenants_known = true;
 }
 
 /* ---- windows of the start ------------------------------------------------------------------- */
@@ -209,6 +180,7 @@ static void duplicate_ack(struct ampel_gateway *gateway, const struct ampel_rece
                           const struct ampel_gateway_producer *producer) {
     struct ampel_gateway_waiting *told = ampel_gateway_waiting_make(&received->peer, batch);
     if (told == NULL) return; /* the feeder hears nothing and asks again */
+    told->bundled = gateway->bundle_open;
     ampel_metric_add(AMPEL_METRIC_BATCHES_DUPLICATE, 1);
     ack_send(gateway, &received->peer, batch->header.producer, batch->header.sequence,
              producer->window.next, true, told);
@@ -233,6 +205,7 @@ static bool record_hand_over(struct ampel_gateway *gateway, const struct ampel_r
         ampel_parcel_record_release(record);
         return false;
     }
+    waiting->bundled = gateway->bundle_open;
     memcpy(record->bytes, bytes, size);
     record->peer = received->peer;
     record->producer_index = index;
@@ -329,7 +302,7 @@ static bool may_come_in(struct ampel_gateway *gateway, const struct ampel_receiv
                   "partitions are still being recovered");
         return false;
     }
-    if (!tenant_active(gateway, received->tenant)) {
+    if (!ampel_gateway_tenants_active(&gateway->tenants, received->tenant)) {
         back_send(gateway, &received->peer, header, AMPEL_BACK_TENANT, 0,
                   "the key's tenant is unknown or suspended");
         return false;
@@ -381,7 +354,7 @@ static void hello_answer(struct ampel_gateway *gateway, const struct ampel_recei
         message.welcome.done_count =
             ampel_gateway_window_done(&known->window, message.welcome.done);
     }
-    message_send(gateway, &received->peer, &message, AMPEL_MESSAGE_BYTES_MAX);
+    message_send(gateway, &received->peer, &message, AMPEL_MESSAGE_BYTES_MAX, false);
 }
 
 static void message_take(struct ampel_gateway *gateway, const struct ampel_received *received) {
@@ -413,6 +386,55 @@ static void message_take(struct ampel_gateway *gateway, const struct ampel_recei
         unreadable_send(gateway, received, &nobody, &error);
         break;
     }
+}
+
+/* ---- bundles -------------------------------------------------------------------------------- */
+
+static bool reads(const struct ampel_gateway *gateway) {
+    return gateway->held == NULL && gateway->inflight_bytes < gateway->options.inflight_bytes_max;
+}
+
+static void bundle_end(struct ampel_gateway *gateway) {
+    if (!gateway->bundle_open) return;
+    gateway->options.network.release(gateway->options.network.context, &gateway->received);
+    gateway->bundle_open = false;
+}
+
+static void bundle_broken(struct ampel_gateway *gateway, const struct ampel_error *error) {
+    const struct ampel_batch_header nobody = {0};
+    unreadable_send(gateway, &gateway->received, &nobody, error);
+    bundle_end(gateway);
+}
+
+/* Works through the messages of the open bundle, as far as the keeper has room. */
+static void bundle_work(struct ampel_gateway *gateway) {
+    struct ampel_error error = {0};
+    while (gateway->bundle_open && reads(gateway)) {
+        struct ampel_received one = gateway->received;
+        if (!ampel_bundle_next(&gateway->bundle, &one.bytes, &one.size, &error)) {
+            bundle_broken(gateway, &error);
+            return;
+        }
+        message_take(gateway, &one);
+        if (gateway->bundle.left == 0) bundle_end(gateway);
+    }
+}
+
+/* Takes what was received over. */
+static void received_take(struct ampel_gateway *gateway, struct ampel_received *received) {
+    struct ampel_error error = {0};
+    if (received->size > gateway->options.message_bytes_max ||
+        !ampel_bundle_is(received->bytes, received->size)) {
+        message_take(gateway, received);
+        gateway->options.network.release(gateway->options.network.context, received);
+        return;
+    }
+    gateway->received = *received;
+    gateway->bundle_open = true;
+    if (ampel_bundle_open(&gateway->bundle, received->bytes, received->size, &error))
+        bundle_work(gateway);
+    else
+        bundle_broken(gateway, &error);
 }
 
 /* ---- what comes back ------------------------------------------------------------------------ */
@@ -475,10 +497,6 @@ static void parcel_take(struct ampel_gateway *gateway, struct ampel_parcel *parc
 
 /* ---- the stage ------------------------------------------------------------------------------ */
 
-static bool reads(const struct ampel_gateway *gateway) {
-    return gateway->held == NULL && gateway->inflight_bytes < gateway->options.inflight_bytes_max;
-}
-
 /* Gives the keeper what it had no room for, and the STOP behind it. */
 static void hand_on(struct ampel_gateway *gateway) {
     if (gateway->held != NULL) {
@@ -498,7 +516,7 @@ static void hand_on(struct ampel_gateway *gateway) {
 
 /* After STOP: all that was taken is answered, as far as its peers still listen. */
 static bool ended(struct ampel_gateway *gateway) {
-    if (!gateway->stop_handed || gateway->inflight_count > 0) return false;
+    if (!gateway->stop_handed || gateway->inflight_count > 0 || gateway->bundle_open) return false;
     if (gateway->stop_until_ns == INT64_MAX)
         gateway->stop_until_ns = monotonic_ns(gateway) + STOP_PATIENCE_NS;
     return gateway->replies.count == 0 || monotonic_ns(gateway) >= gateway->stop_until_ns;
@@ -513,15 +531,17 @@ static enum ampel_turn turn(void *context, int64_t *wake_ns) {
         parcels++;
     }
     hand_on(gateway);
+    ampel_acks_flush(&gateway->acks, &gateway->replies, &gateway->options.network);
     (void)ampel_replies_flush(&gateway->replies, &gateway->options.network);
     /* Receiving is the last that is done with the network before the stage waits: its fd stirs only
      * for what came after. */
     struct ampel_received received;
     const struct ampel_network *network = &gateway->options.network;
+    messages += gateway->bundle_open && reads(gateway);
+    bundle_work(gateway);
     while (messages < MESSAGES_A_TURN && reads(gateway) &&
            network->receive(network->context, &received)) {
-        message_take(gateway, &received);
-        network->release(network->context, &received);
+        received_take(gateway, &received);
         messages++;
     }
     if (gateway->failed) {
@@ -566,13 +586,14 @@ bool ampel_gateway_open(const struct ampel_gateway_options *options, struct ampe
 void ampel_gateway_close(struct ampel_gateway *gateway) {
     if (gateway == NULL) return;
     ampel_metric_set(AMPEL_METRIC_READY, 0);
+    bundle_end(gateway);
     ampel_parcel_free(gateway->held);
     ampel_replies_reset(&gateway->replies);
     if (gateway->producers != NULL) ampel_gateway_producers_close(gateway->producers);
     if (gateway->batch_decoder != NULL) ampel_batch_decoder_close(gateway->batch_decoder);
     if (gateway->message_decoder != NULL) ampel_message_decoder_close(gateway->message_decoder);
     if (gateway->record_builder != NULL) ampel_record_builder_close(gateway->record_builder);
-    free(gateway->tenants);
+    ampel_gateway_tenants_reset(&gateway->tenants);
     free(gateway->scratch);
     free(gateway);
 }

@@ -19,6 +19,7 @@
 struct ampel_gateway_waiting {
     struct ampel_peer peers[AMPEL_WAITING_PEERS_MAX];
     uint32_t peers_count;
+    bool bundled; /* it came in a bundle: so may its ack */
     uint32_t accepted;
     uint32_t refused_count;
     struct ampel_batch_refused refused[];

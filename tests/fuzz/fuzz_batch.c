@@ -124,6 +124,19 @@ static void check_logged(const struct ampel_batch *batch, uint32_t accepted) {
     free(record);
 }
 
+/* The header alone is what the whole batch's is; of a batch that is refused it may be read all the same. */
+static void check_header(const uint8_t *bytes, uint32_t size, const struct ampel_batch *batch) {
+    struct ampel_batch_header header;
+    struct ampel_error error = {0};
+    bool good = ampel_batch_header_decode(bytes, size, &header, &error);
+    AMPEL_ASSERT(good || error.reason[0] != 0);
+    if (batch == NULL) return;
+    AMPEL_ASSERT(good && header.sequence == batch->header.sequence &&
+                 header.sent_at_ms == batch->header.sent_at_ms &&
+                 header.backfill == batch->header.backfill &&
+                 ampel_text_equal(header.producer, batch->header.producer));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct ampel_batch batch, same;
     struct ampel_error error = {0}, same_error;
@@ -131,6 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     bool good = ampel_batch_decode(tools.decoder, bytes, (uint32_t)size, &batch, &error);
     AMPEL_ASSERT(ampel_batch_decode(tools.other, bytes, (uint32_t)size, &same, &same_error) ==
                  good);
+    check_header(bytes, (uint32_t)size, good ? &batch : NULL);
     if (!good) {
         AMPEL_ASSERT(error.reason[0] != 0);
         AMPEL_ASSERT(batch.header.producer.size == 0 ||

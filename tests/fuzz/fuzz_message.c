@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/bundle.h"
 #include "proto/json.h"
 #include "proto/message.h"
 #include "tests/fuzz/fuzz.h"
@@ -26,6 +27,23 @@ static void check_json(const struct ampel_message_change *change) {
     ampel_json_close(root);
 }
 
+/* What stands in a bundle are whole values, one behind the other, up to its end. */
+static void check_bundle(const uint8_t *bytes, uint32_t size) {
+    struct ampel_bundle bundle;
+    struct ampel_error error = {0};
+    const uint8_t *end = NULL, *inner;
+    uint32_t inner_size;
+    bool good = ampel_bundle_open(&bundle, bytes, size, &error);
+    while (good && bundle.left > 0) {
+        good = ampel_bundle_next(&bundle, &inner, &inner_size, &error);
+        if (!good) break;
+        AMPEL_ASSERT(inner_size > 0 && inner > bytes && inner + inner_size <= bytes + size);
+        AMPEL_ASSERT(end == NULL || inner == end);
+        end = inner + inner_size;
+    }
+    AMPEL_ASSERT(good ? end == bytes + size : error.reason[0] != 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static struct ampel_message message, again;
     struct ampel_error error = {0};
@@ -33,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         decoder = ampel_message_decoder_open();
         other = ampel_message_decoder_open();
     }
+    if (ampel_bundle_is(bytes, (uint32_t)size)) check_bundle(bytes, (uint32_t)size);
     if (!ampel_message_decode(decoder, bytes, (uint32_t)size, &message, &error)) {
         AMPEL_ASSERT(error.reason[0] != 0);
         return 0;

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "proto/bundle.h"
 #include "proto/record.h"
 #include "tests/oracle/loopback.h"
 #include "workers/gateway.h"
@@ -138,7 +139,8 @@ struct batch_plan {
     bool rows;
 };
 
-static void say_batch(struct bench *bench, uint32_t peer, const struct batch_plan *plan) {
+static struct ampel_batch_builder *batch_encode(const struct batch_plan *plan, const uint8_t **bytes,
+                                                uint32_t *size) {
     struct ampel_batch_builder *builder = ampel_batch_builder_open();
     const struct ampel_text seller = {"A1SELLER", 8}, marketplace = {"DE", 2};
     const int64_t sent_at_ms = plan->sent_at_ms != 0 ? plan->sent_at_ms : NOW_MS;
@@ -158,11 +160,34 @@ static void say_batch(struct bench *bench, uint32_t peer, const struct batch_pla
         .sequence = plan->sequence,
         .sent_at_ms = sent_at_ms,
     };
+    assert_true(ampel_batch_encode(builder, &header, plan->rows, bytes, size));
+    return builder;
+}
+
+static void say_batch(struct bench *bench, uint32_t peer, const struct batch_plan *plan) {
     const uint8_t *bytes;
     uint32_t size;
-    assert_true(ampel_batch_encode(builder, &header, plan->rows, &bytes, &size));
+    struct ampel_batch_builder *builder = batch_encode(plan, &bytes, &size);
     assert_true(ampel_loopback_say(bench->loopback, peer, bytes, size));
     ampel_batch_builder_close(builder);
+}
+
+/* Batches first .. first + count - 1 of one event each in one message, cut by so many bytes. */
+static void say_bundle(struct bench *bench, uint32_t peer, uint64_t first, uint32_t count, uint32_t cut) {
+    static uint8_t bundle[32768];
+    uint32_t used = AMPEL_BUNDLE_HEAD_BYTES;
+    ampel_bundle_head(count, bundle);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *bytes;
+        uint32_t size;
+        struct ampel_batch_builder *builder = batch_encode(
+            &(struct batch_plan){.producer = "feed", .sequence = first + i, .good = 1}, &bytes, &size);
+        assert_true(used + size <= sizeof(bundle));
+        memcpy(bundle + used, bytes, size);
+        used += size;
+        ampel_batch_builder_close(builder);
+    }
+    assert_true(ampel_loopback_say(bench->loopback, peer, bundle, used - cut));
 }
 
 static void say_small(struct bench *bench, uint32_t peer, const struct ampel_message *message) {
@@ -641,6 +666,75 @@ static void an_ack_for_a_connection_that_is_gone_is_no_trouble(void **state) {
     hears_ack(bench, again, 0, 1, true);
 }
 
+static void hears_bundle(struct bench *bench, uint32_t peer, uint64_t first, uint32_t count) {
+    const uint8_t *bytes;
+    uint32_t size;
+    struct ampel_error error = {0};
+    struct ampel_bundle bundle;
+    assert_true(ampel_loopback_hear(bench->loopback, peer, &bytes, &size));
+    memcpy(bench->heard, bytes, size);
+    assert_true(ampel_bundle_is(bench->heard, size));
+    assert_true(ampel_bundle_open(&bundle, bench->heard, size, &error));
+    assert_int_equal(bundle.left, count);
+    for (uint64_t sequence = first; bundle.left > 0; sequence++) {
+        struct ampel_message message;
+        assert_true(ampel_bundle_next(&bundle, &bytes, &size, &error));
+        assert_true(ampel_message_decode(bench->decoder, bytes, size, &message, &error));
+        assert_int_equal(message.kind, AMPEL_MESSAGE_ACK);
+        assert_int_equal(message.ack.sequence, sequence);
+        assert_int_equal(message.ack.accepted, 1);
+    }
+}
+
+/* The keeper has room for two, so the bundle is worked through in pieces, and nothing is read before its end. */
+static void batches_of_a_bundle_are_taken_one_by_one_and_their_acks_go_together(void **state) {
+    struct bench *bench = *state;
+    const uint32_t peer = ampel_loopback_connect(bench->loopback, "north");
+    say_bundle(bench, peer, 0, 4, 0);
+    say_batch(bench, peer, &(struct batch_plan){.producer = "feed", .sequence = 4, .good = 1});
+    (void)turns(bench);
+    struct ampel_parcel_record *records[5] = {keeper_take(bench), keeper_take(bench)};
+    assert_null(ampel_queue_pop(bench->keeper));
+    hears_nothing(bench, peer);
+    ampel_queue_wake(bench->in);
+    (void)turns(bench);
+    records[2] = keeper_take(bench);
+    records[3] = keeper_take(bench);
+    for (uint64_t i = 0; i < 4; i++)
+        assert_int_equal(records[i]->sequence, i);
+    (void)turns(bench);
+    records[4] = keeper_take(bench);
+    for (int i = 0; i < 4; i++)
+        assert_true(ampel_queue_push(bench->in, records[i]));
+    (void)turns(bench);
+    hears_bundle(bench, peer, 0, 4);
+    keeper_gives(bench, records[4], false);
+    hears_ack(bench, peer, 4, 5, false);
+    /* Known ones are answered together, too. */
+    say_bundle(bench, peer, 1, 3, 0);
+    (void)turns(bench);
+    hears_bundle(bench, peer, 1, 3);
+    hears_nothing(bench, peer);
+}
+
+static void a_bundle_that_is_cut_is_taken_as_far_as_it_is_whole(void **state) {
+    struct bench *bench = *state;
+    const uint32_t peer = ampel_loopback_connect(bench->loopback, "north");
+    say_bundle(bench, peer, 0, 2, 1);
+    (void)turns(bench);
+    hears_back(bench, peer, AMPEL_BACK_MALFORMED, "", 0);
+    keeper_gives(bench, keeper_take(bench), false);
+    hears_ack(bench, peer, 0, 1, false);
+    assert_null(ampel_queue_pop(bench->keeper));
+    assert_true(ampel_loopback_say(bench->loopback, peer, (const uint8_t *)"\x90", 1)); /* empty */
+    (void)turns(bench);
+    hears_back(bench, peer, AMPEL_BACK_MALFORMED, "", 0);
+    assert_true(ampel_loopback_say(bench->loopback, peer, (const uint8_t *)"\x91\x91\x01", 3)); /* of no map */
+    (void)turns(bench);
+    hears_back(bench, peer, AMPEL_BACK_MALFORMED, "", 0);
+    hears_nothing(bench, peer);
+}
+
 static void stop_waits_for_what_is_under_way_and_answers_it(void **state) {
     struct bench *bench = *state;
     const uint32_t peer = ampel_loopback_connect(bench->loopback, "north");
@@ -684,6 +778,8 @@ int main(void) {
         WITH(nothing_is_read_while_too_much_is_under_way, bench_open),
         WITH(a_peer_that_does_not_read_hears_its_acks_later_in_order, bench_open),
         WITH(an_ack_for_a_connection_that_is_gone_is_no_trouble, bench_open),
+        WITH(batches_of_a_bundle_are_taken_one_by_one_and_their_acks_go_together, bench_open),
+        WITH(a_bundle_that_is_cut_is_taken_as_far_as_it_is_whole, bench_open),
         WITH(stop_waits_for_what_is_under_way_and_answers_it, bench_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

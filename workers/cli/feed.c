@@ -65,6 +65,7 @@ struct feeding {
     char refused_path[PATH_BYTES];
     FILE *refused;
     uint64_t accepted, batches, duplicates;
+    struct ampel_source_counts counts;
     uint64_t by_verdict[AMPEL_VERDICTS_COUNT];
     bool failed;
 };
@@ -166,6 +167,14 @@ static struct lane *lane_of(struct feeding *feeding, struct ampel_text tenant) {
                : NULL;
 }
 
+/* What waits for more to go with goes now: of other tenants none may come for long. */
+static bool lanes_send(struct feeding *feeding) {
+    bool good = true;
+    for (uint32_t i = 0; i < feeding->lanes_count && good; i++)
+        good = ampel_feed_link_send(feeding->lanes[i].link);
+    return good;
+}
+
 /* Remembers what is ready, then sends it. */
 static bool group_send(struct feeding *feeding) {
     bool good = ampel_feed_state_sync(feeding->state);
@@ -176,11 +185,11 @@ static bool group_send(struct feeding *feeding) {
             .sequence = ready->sequence,
         };
         good = good && ampel_feed_link_push(feeding->lanes[ready->lane_index].link, ready->bytes,
-                                            ready->size, &header);
+                                            ready->size, &header, true);
         free(ready->bytes);
     }
     feeding->ready_count = 0;
-    return good && !feeding->failed;
+    return good && lanes_send(feeding) && !feeding->failed;
 }
 
 static bool lane_flush(struct feeding *feeding, struct lane *lane) {
@@ -244,12 +253,14 @@ static bool event_take(void *context, const struct ampel_jsonl_event *event) {
 }
 
 /* A batch of an encoded file goes as it is: producer, sequence and sent_at are inside. */
-static bool batch_take(void *context, struct ampel_text tenant, const struct ampel_batch *batch,
-                       const uint8_t *bytes, uint32_t size) {
+static bool encoded_take(void *context, struct ampel_text tenant,
+                         const struct ampel_batch_header *header, const uint8_t *bytes, uint32_t size,
+                         bool more) {
     struct feeding *feeding = context;
     struct lane *lane = lane_of(feeding, tenant);
-    return lane != NULL && ampel_feed_link_push(lane->link, bytes, size, &batch->header) &&
-           !feeding->failed;
+    feeding->counts.events = feeding->accepted;
+    if (lane == NULL || !ampel_feed_link_push(lane->link, bytes, size, header, more)) return false;
+    return (more || lanes_send(feeding)) && !feeding->failed;
 }
 
 static bool file_end(struct feeding *feeding) {
@@ -262,15 +273,15 @@ static bool file_end(struct feeding *feeding) {
 }
 
 static bool files_feed(struct feeding *feeding, char **files, int files_count,
-                       struct ampel_text fallback_tenant, struct ampel_source_counts *counts) {
+                       struct ampel_text fallback_tenant) {
     const struct ampel_source_options options = {
         .sent_at_ms = INT64_MIN, .fallback_tenant = fallback_tenant, .progress = "feeding"};
     const struct ampel_source_sink sink = {
-        .context = feeding, .event = event_take, .batch = batch_take, .refused = line_refused};
+        .context = feeding, .event = event_take, .encoded = encoded_take, .refused = line_refused};
     bool good = true;
     for (int i = 0; i < files_count && good; i++) {
         feeding->file = files[i];
-        good = ampel_source_walk(&files[i], 1, &options, &sink, counts) && file_end(feeding);
+        good = ampel_source_walk(&files[i], 1, &options, &sink, &feeding->counts) && file_end(feeding);
     }
     for (uint32_t i = 0; i < feeding->lanes_count && good; i++)
         good = ampel_feed_link_drain(feeding->lanes[i].link);
@@ -313,12 +324,11 @@ static int feed_run(struct feeding *feeding, char **files, int files_count, cons
         snprintf(beside, sizeof beside, "%s.feed", files[0]);
         state_path = beside;
     }
-    struct ampel_source_counts counts = {0};
     struct ampel_text fallback = tenant != NULL ? ampel_text_of(tenant) : (struct ampel_text){NULL, 0};
     feeding->decoder = ampel_batch_decoder_open();
     AMPEL_ASSERT(feeding->decoder != NULL);
     bool good = ampel_feed_state_open(state_path, producer, &feeding->state) &&
-                files_feed(feeding, files, files_count, fallback, &counts);
+                files_feed(feeding, files, files_count, fallback);
     uint64_t refused = good || feeding->batches > 0 ? summary_print(feeding) : 0;
     feeding_close(feeding);
     if (!good || feeding->failed) return AMPEL_EXIT_FAILED;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/bundle.h"
 #include "proto/text.h"
 #include "workers/client_zmq.h"
 #include "workers/clock.h"
@@ -14,6 +15,8 @@
 #define RESEND_NS INT64_C(2000000000)
 #define RESEND_MAX_NS INT64_C(30000000000)
 #define RECEIVE_MS 50
+/* New batches go in bundles of about this size while more are coming; a larger batch goes alone. */
+#define BUNDLE_BYTES (UINT32_C(64) << 10)
 
 enum slot_state { SLOT_FREE, SLOT_NEW, SLOT_SENT };
 
@@ -40,6 +43,9 @@ struct ampel_feed_link {
     struct slot slots[AMPEL_CREDIT];
     uint32_t waiting_count;
     uint64_t waiting_bytes;
+    uint32_t new_count; /* slots that are NEW */
+    uint64_t new_bytes; /* in them */
+    uint8_t bundle[AMPEL_BUNDLE_HEAD_BYTES + BUNDLE_BYTES];
     int64_t heard_ns;      /* the last word from the worker */
     int64_t resend_at_ns, resend_pause_ns;
     int64_t patience_ns;
@@ -106,26 +112,73 @@ static struct slot *slot_of(struct ampel_feed_link *link, uint64_t sequence) {
     return slot->state != SLOT_FREE && slot->sequence == sequence ? slot : NULL;
 }
 
-/* Sends what is new and allowed, in order of sequences as far as slots tell. */
+static void slot_set(struct ampel_feed_link *link, struct slot *slot, enum slot_state state) {
+    if (slot->state == SLOT_NEW) {
+        link->new_count--;
+        link->new_bytes -= slot->size;
+    }
+    slot->state = state;
+    if (state == SLOT_NEW) {
+        link->new_count++;
+        link->new_bytes += slot->size;
+    }
+}
+
+/* Whether the slot may be sent now. A sequence below next is durable already: it is sent all the same, its verdicts are wanted. */
+static bool slot_ready(const struct ampel_feed_link *link, const struct slot *slot, int64_t now) {
+    return slot->state == SLOT_NEW && slot->not_before_ns <= now &&
+           slot->sequence < link->next + link->credit;
+}
+
+static struct slot *slot_at(struct ampel_feed_link *link, uint32_t index) {
+    return &link->slots[(link->next + index) % AMPEL_CREDIT];
+}
+
+/* Copies what is ready from *index on into the bundle, as far as it fits, and passes over it; how many bytes, and batches. */
+static uint32_t bundle_fill(struct ampel_feed_link *link, int64_t now, uint32_t *index, uint32_t *count) {
+    uint32_t size = 0;
+    for (*count = 0; *index < AMPEL_CREDIT; ++*index) {
+        const struct slot *slot = slot_at(link, *index);
+        if (!slot_ready(link, slot, now)) continue;
+        if (slot->size > BUNDLE_BYTES - size) break;
+        memcpy(link->bundle + AMPEL_BUNDLE_HEAD_BYTES + size, slot->bytes, slot->size);
+        size += slot->size;
+        ++*count;
+    }
+    return size;
+}
+
+/* Sends what is new and allowed, in order of sequences as far as slots tell, small batches together. */
 static bool slots_send(struct ampel_feed_link *link) {
-    if (!link->welcome) return true;
+    if (!link->welcome || link->new_count == 0) return true;
     int64_t now = now_ns(link);
-    for (uint32_t i = 0; i < AMPEL_CREDIT; i++) {
-        struct slot *slot = &link->slots[(link->next + i) % AMPEL_CREDIT];
-        if (slot->state != SLOT_NEW || slot->not_before_ns > now) continue;
-        /* A sequence below next is durable already: it is sent all the same, its verdicts are wanted. */
-        if (slot->sequence >= link->next + link->credit) continue;
-        enum ampel_client_status status = ampel_client_send(link->client, slot->bytes, slot->size);
+    for (uint32_t from = 0; from < AMPEL_CREDIT && link->new_count > 0;) {
+        struct slot *slot = slot_at(link, from);
+        if (!slot_ready(link, slot, now)) {
+            from++;
+            continue;
+        }
+        uint32_t to = from, count;
+        uint32_t size = bundle_fill(link, now, &to, &count);
+        enum ampel_client_status status;
+        if (count > 1) {
+            ampel_bundle_head(count, link->bundle);
+            status = ampel_client_send(link->client, link->bundle, AMPEL_BUNDLE_HEAD_BYTES + size);
+        } else {
+            to = from + 1;
+            status = ampel_client_send(link->client, slot->bytes, slot->size);
+        }
         if (status == AMPEL_CLIENT_FULL) return true;
         if (status == AMPEL_CLIENT_FAILED) return trouble(link, ampel_client_trouble(link->client));
-        slot->state = SLOT_SENT;
+        for (; from < to; from++)
+            if (slot_ready(link, slot_at(link, from), now)) slot_set(link, slot_at(link, from), SLOT_SENT);
     }
     return true;
 }
 
 static void slots_renew(struct ampel_feed_link *link) {
     for (uint32_t i = 0; i < AMPEL_CREDIT; i++)
-        if (link->slots[i].state == SLOT_SENT) link->slots[i].state = SLOT_NEW;
+        if (link->slots[i].state == SLOT_SENT) slot_set(link, &link->slots[i], SLOT_NEW);
 }
 
 static void ack_take(struct ampel_feed_link *link, const struct ampel_message_ack *ack) {
@@ -146,6 +199,7 @@ static void ack_take(struct ampel_feed_link *link, const struct ampel_message_ac
     link->waiting_count--;
     link->waiting_bytes -= slot->size;
     free(slot->bytes);
+    slot_set(link, slot, SLOT_FREE);
     *slot = (struct slot){.state = SLOT_FREE};
 }
 
@@ -162,7 +216,7 @@ static bool back_take(struct ampel_feed_link *link, const struct ampel_message_b
         return false;
     }
     if (slot == NULL) return true;
-    slot->state = SLOT_NEW;
+    slot_set(link, slot, SLOT_NEW);
     slot->not_before_ns = now_ns(link) + (int64_t)back->retry_ms * 1000000;
     /* Beyond the credit: ask where the worker stands. */
     return back->reason != AMPEL_BACK_CREDIT || hello_send(link);
@@ -173,9 +227,6 @@ static bool message_take(struct ampel_feed_link *link, const uint8_t *bytes, uin
     struct ampel_error error = {0};
     if (!ampel_message_decode(link->decoder, bytes, size, &message, &error))
         return trouble(link, error.reason);
-    link->heard_ns = now_ns(link);
-    link->resend_pause_ns = RESEND_NS;
-    link->resend_at_ns = link->heard_ns + link->resend_pause_ns;
     switch (message.kind) {
     case AMPEL_MESSAGE_WELCOME:
         link->welcome = true;
@@ -192,6 +243,22 @@ static bool message_take(struct ampel_feed_link *link, const uint8_t *bytes, uin
     }
 }
 
+/* One message, or a bundle of them. */
+static bool received_take(struct ampel_feed_link *link, const uint8_t *bytes, uint32_t size) {
+    struct ampel_error error = {0};
+    link->heard_ns = now_ns(link);
+    link->resend_pause_ns = RESEND_NS;
+    link->resend_at_ns = link->heard_ns + link->resend_pause_ns;
+    if (!ampel_bundle_is(bytes, size)) return message_take(link, bytes, size);
+    struct ampel_bundle bundle;
+    if (!ampel_bundle_open(&bundle, bytes, size, &error)) return trouble(link, error.reason);
+    while (bundle.left > 0) {
+        if (!ampel_bundle_next(&bundle, &bytes, &size, &error)) return trouble(link, error.reason);
+        if (!message_take(link, bytes, size)) return false;
+    }
+    return true;
+}
+
 /* One round: send, receive what waits (for at most wait_ms), send again what seems lost. */
 static bool link_turn(struct ampel_feed_link *link, uint32_t wait_ms) {
     if (!slots_send(link)) return false;
@@ -206,7 +273,7 @@ static bool link_turn(struct ampel_feed_link *link, uint32_t wait_ms) {
             break;
         }
         if (status == AMPEL_CLIENT_NOTHING) break;
-        if (!message_take(link, bytes, size)) return false;
+        if (!received_take(link, bytes, size)) return false;
         wait_ms = 0;
     }
     int64_t now = now_ns(link);
@@ -236,7 +303,7 @@ static bool greet(struct ampel_feed_link *link, struct ampel_text producer) {
 }
 
 bool ampel_feed_link_push(struct ampel_feed_link *link, const uint8_t *bytes, uint32_t size,
-                          const struct ampel_batch_header *header) {
+                          const struct ampel_batch_header *header, bool more) {
     if (!ampel_text_is(header->producer, link->producer)) {
         if (!ampel_feed_link_drain(link) || !greet(link, header->producer)) return false;
     }
@@ -254,10 +321,15 @@ bool ampel_feed_link_push(struct ampel_feed_link *link, const uint8_t *bytes, ui
     uint8_t *copy = malloc(size);
     AMPEL_ASSERT(copy != NULL);
     memcpy(copy, bytes, size);
-    *slot = (struct slot){.state = SLOT_NEW, .sequence = header->sequence, .size = size, .bytes = copy};
+    *slot = (struct slot){.state = SLOT_FREE, .sequence = header->sequence, .size = size, .bytes = copy};
+    slot_set(link, slot, SLOT_NEW);
     link->waiting_count++;
     link->waiting_bytes += size;
-    return link_turn(link, 0);
+    return (more && link->new_bytes < BUNDLE_BYTES) || link_turn(link, 0);
+}
+
+bool ampel_feed_link_send(struct ampel_feed_link *link) {
+    return link->new_count == 0 || link_turn(link, 0);
 }
 
 bool ampel_feed_link_drain(struct ampel_feed_link *link) {

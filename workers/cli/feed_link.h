@@ -29,9 +29,13 @@ AMPEL_MUST_CHECK bool ampel_feed_link_open(const char *endpoint, const char *key
                                            struct ampel_feed_link **out);
 void ampel_feed_link_close(struct ampel_feed_link *link);
 
-/* Hands over one encoded batch (copied); waits while the window is full. False: final, said on standard error. */
+/* Hands over one encoded batch (copied); waits while the window is full. more: the next one comes at once, so that small ones may
+   go together; without it what was pushed goes now. False: final, said on standard error. */
 AMPEL_MUST_CHECK bool ampel_feed_link_push(struct ampel_feed_link *link, const uint8_t *bytes,
-                                           uint32_t size, const struct ampel_batch_header *header);
+                                           uint32_t size, const struct ampel_batch_header *header,
+                                           bool more);
+/* Sends what was pushed with more and is still here; does not wait. */
+AMPEL_MUST_CHECK bool ampel_feed_link_send(struct ampel_feed_link *link);
 /* Waits until every batch is answered. */
 AMPEL_MUST_CHECK bool ampel_feed_link_drain(struct ampel_feed_link *link);
 /* Batches not answered yet. */

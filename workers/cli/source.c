@@ -159,9 +159,22 @@ static bool batch_take(struct walk *walk, struct ampel_text tenant, const uint8_
            walk->sink->batch(walk->sink->context, tenant, &batch, bytes, size);
 }
 
+static bool encoded_take(struct walk *walk, const struct ampel_batch_file_record *record) {
+    struct ampel_batch_header header;
+    struct ampel_error error = {0};
+    if (!ampel_batch_header_decode(record->batch, record->batch_size, &header, &error))
+        return damaged(walk, error.reason);
+    walk->counts->batches++;
+    size_t behind = walk->end - walk->start - record->record_size;
+    return walk->sink->encoded(walk->sink->context, record->tenant, &header, record->batch,
+                               record->batch_size, behind >= record->record_size);
+}
+
 static bool record_take(struct walk *walk, const struct ampel_batch_file_record *record) {
     if (!ampel_id_valid(record->tenant, true)) return damaged(walk, "the tenant is not an id");
-    if (!batch_take(walk, record->tenant, record->batch, record->batch_size)) return false;
+    if (walk->sink->encoded != NULL ? !encoded_take(walk, record)
+                                    : !batch_take(walk, record->tenant, record->batch, record->batch_size))
+        return false;
     walk_skip(walk, record->record_size);
     return true;
 }

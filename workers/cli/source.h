@@ -14,6 +14,9 @@ struct ampel_source_sink {
     /* One batch of an encoded file: its tenant, decoded, and its bytes as they are. */
     bool (*batch)(void *context, struct ampel_text tenant, const struct ampel_batch *batch,
                   const uint8_t *bytes, uint32_t size);
+    /* Instead of batch, where its events do not matter: more tells that the next one is at hand. */
+    bool (*encoded)(void *context, struct ampel_text tenant, const struct ampel_batch_header *header,
+                    const uint8_t *bytes, uint32_t size, bool more);
     /* A line that was refused: verdict, reason (line filled) and the line itself. NULL: the walk says it on standard
        error and goes on. */
     bool (*refused)(void *context, const char *file, enum ampel_verdict verdict,
@@ -26,6 +29,7 @@ struct ampel_source_options {
     const char *progress;            /* "reading"; NULL: no bar */
 };
 
+/* Of encoded batches that are passed on the sink counts the events. */
 struct ampel_source_counts {
     uint64_t events, refused, batches;
 };
