@@ -40,7 +40,10 @@ enum ampel_engine_status {
     AMPEL_ENGINE_OK = 0,
     AMPEL_ENGINE_NO_MEMORY,
     AMPEL_ENGINE_BAD_BYTES,
+    AMPEL_ENGINE_NEWER, /* bytes of a version that is not known yet */
 };
+/* What a status means, in a few words for people. Lifetime: static. */
+const char *ampel_engine_status_reason(enum ampel_engine_status status);
 
 struct ampel_engine_options {
     struct ampel_memory memory;
@@ -319,7 +322,7 @@ uint32_t ampel_engine_meta_export(const struct ampel_engine *engine, uint8_t *by
 
 /* Into a fresh engine: meta first, pages in ascending order without a gap, then finish, which
    recomputes every number from the facts under the present rules (accounts whose shown numbers
-   differ name changes with cause RULES). Trusts nothing. Returns: OK, NO_MEMORY, BAD_BYTES. */
+   differ name changes with cause RULES). Trusts nothing. Returns: OK, NO_MEMORY, BAD_BYTES, NEWER. */
 AMPEL_MUST_CHECK enum ampel_engine_status
 ampel_engine_meta_import(struct ampel_engine *engine, const uint8_t *bytes, uint32_t size);
 AMPEL_MUST_CHECK enum ampel_engine_status ampel_engine_page_import(struct ampel_engine *engine,

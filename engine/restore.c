@@ -10,6 +10,21 @@ static enum ampel_engine_status poisoned(struct ampel_engine *engine,
     return status;
 }
 
+const char *ampel_engine_status_reason(enum ampel_engine_status status) {
+    static const char *const reasons[] = {
+        [AMPEL_ENGINE_OK] = "all is well",
+        [AMPEL_ENGINE_NO_MEMORY] = "no memory",
+        [AMPEL_ENGINE_BAD_BYTES] = "these are no bytes that were exported",
+        [AMPEL_ENGINE_NEWER] = "a newer version wrote these bytes",
+    };
+    return reasons[status];
+}
+
+/* A magic is three letters and a digit, which is the version. */
+static bool newer(uint32_t magic, uint32_t own) {
+    return (magic & 0xffffff) == (own & 0xffffff) && magic > own && magic >> 24 <= '9';
+}
+
 /* ---- the rest ------------------------------------------------------------------------------- */
 
 static enum ampel_engine_status
@@ -72,6 +87,7 @@ static enum ampel_engine_status meta_read(struct ampel_engine *engine,
     int64_t now_ms = ampel_image_get_i64(reader);
     const uint8_t *version = ampel_image_get(reader, sizeof(engine->rules.version));
     uint64_t scale = ampel_image_get_u64(reader);
+    if (newer(magic, AMPEL_META_MAGIC)) return AMPEL_ENGINE_NEWER;
     if (reader->bad || magic != AMPEL_META_MAGIC || now_ms < 0 || now_ms > AMPEL_TIME_MAX_MS) {
         return AMPEL_ENGINE_BAD_BYTES;
     }
@@ -204,6 +220,7 @@ static enum ampel_engine_status page_read(struct ampel_engine *engine,
     uint32_t expected = left < AMPEL_PAGE_ACCOUNTS ? left : AMPEL_PAGE_ACCOUNTS;
     bool known =
         magic == AMPEL_PAGE_MAGIC || magic == AMPEL_PAGE_MAGIC_2 || magic == AMPEL_PAGE_MAGIC_1;
+    if (newer(magic, AMPEL_PAGE_MAGIC)) return AMPEL_ENGINE_NEWER;
     if (reader->bad || !known || count == 0 || count != expected) return AMPEL_ENGINE_BAD_BYTES;
     for (uint32_t i = 0; i < count; i++) {
         enum ampel_engine_status status = account_read(engine, reader, magic);

@@ -298,10 +298,6 @@ static bool unreadable(const struct partition *partition, const char *what, uint
     return false;
 }
 
-static const char *status_reason(enum ampel_engine_status status) {
-    return status == AMPEL_ENGINE_NO_MEMORY ? "no memory" : "these are no bytes that were exported";
-}
-
 static bool import_meta(struct ampel_shard *shard, struct partition *partition,
                         const struct ampel_parcel_loaded *loaded) {
     const uint8_t *raw;
@@ -310,7 +306,7 @@ static bool import_meta(struct ampel_shard *shard, struct partition *partition,
     if (!ampel_page_decode(shard->codec, loaded->meta, loaded->meta_size, &raw, &raw_size, &error))
         return unreadable(partition, "meta", 0, error.reason);
     enum ampel_engine_status status = ampel_engine_meta_import(partition->engine, raw, raw_size);
-    return status == AMPEL_ENGINE_OK || unreadable(partition, "meta", 0, status_reason(status));
+    return status == AMPEL_ENGINE_OK || unreadable(partition, "meta", 0, ampel_engine_status_reason(status));
 }
 
 static bool import_page(struct ampel_shard *shard, struct partition *partition,
@@ -323,7 +319,7 @@ static bool import_page(struct ampel_shard *shard, struct partition *partition,
     enum ampel_engine_status status =
         ampel_engine_page_import(partition->engine, page->page, raw, raw_size);
     return status == AMPEL_ENGINE_OK ||
-           unreadable(partition, "page", page->page, status_reason(status));
+           unreadable(partition, "page", page->page, ampel_engine_status_reason(status));
 }
 
 static bool import(struct ampel_shard *shard, struct partition *partition,
@@ -332,14 +328,14 @@ static bool import(struct ampel_shard *shard, struct partition *partition,
     if (loaded->rules_number != 0 && !rules_read(shard, loaded->rules_number, text)) return false;
     partition->rules_number = loaded->rules_number;
     enum ampel_engine_status status = engine_open(shard, partition, 0);
-    if (status != AMPEL_ENGINE_OK) return unreadable(partition, "engine", 0, status_reason(status));
+    if (status != AMPEL_ENGINE_OK) return unreadable(partition, "engine", 0, ampel_engine_status_reason(status));
     ampel_engine_position_set(partition->engine, loaded->position);
     if (!import_meta(shard, partition, loaded)) return false;
     for (uint32_t i = 0; i < loaded->pages_count; i++) {
         if (!import_page(shard, partition, &loaded->pages[i])) return false;
     }
     status = ampel_engine_import_finish(partition->engine);
-    if (status != AMPEL_ENGINE_OK) return unreadable(partition, "sum", 0, status_reason(status));
+    if (status != AMPEL_ENGINE_OK) return unreadable(partition, "sum", 0, ampel_engine_status_reason(status));
     /* Which rows waited for their order counts is not stored, so after a start all of them do. */
     return ampel_gathered_wait_all(&partition->gathered,
                                    ampel_engine_accounts_count(partition->engine));

@@ -203,6 +203,32 @@ static void damaged_bytes_are_refused_or_harmless(void **state) {
     fixture_close(&f);
 }
 
+static void bytes_of_a_newer_version_are_told_from_damage(void **state) {
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, NOON);
+    everything(&f);
+    struct fixture_image image = fixture_export(f.engine);
+    const struct {
+        uint8_t digit;
+        enum ampel_engine_status status;
+    } versions[] = {{'0', AMPEL_ENGINE_BAD_BYTES},
+                    {'9', AMPEL_ENGINE_NEWER},
+                    {'9' + 1, AMPEL_ENGINE_BAD_BYTES}};
+    for (size_t i = 0; i < AMPEL_ARRAY_COUNT(versions); i++) {
+        uint8_t *digits[] = {&image.meta[3], &image.pages[0][3]};
+        for (size_t j = 0; j < AMPEL_ARRAY_COUNT(digits); j++) {
+            uint8_t written = *digits[j];
+            *digits[j] = versions[i].digit;
+            fixture_reopen(&f, 0);
+            assert_int_equal(fixture_import(f.engine, &image), (int)versions[i].status);
+            *digits[j] = written;
+        }
+    }
+    fixture_image_free(&image);
+    fixture_close(&f);
+}
+
 static void pages_out_of_order_or_missing_are_refused(void **state) {
     (void)state;
     struct fixture f;
@@ -258,6 +284,7 @@ int main(void) {
         cmocka_unit_test(other_rules_at_an_import_name_what_they_change),
         cmocka_unit_test(the_digest_of_an_account_knows_no_slot_and_no_history),
         cmocka_unit_test(damaged_bytes_are_refused_or_harmless),
+        cmocka_unit_test(bytes_of_a_newer_version_are_told_from_damage),
         cmocka_unit_test(pages_out_of_order_or_missing_are_refused),
         cmocka_unit_test(a_clean_page_turns_dirty_by_what_changes_it_alone),
     };

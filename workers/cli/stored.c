@@ -63,8 +63,7 @@ static bool row_import(struct ampel_stored *stored, uint32_t row) {
         row == 0 ? ampel_engine_meta_import(stored->present.engine, raw, size)
                  : ampel_engine_page_import(stored->present.engine, (uint32_t)page, raw, size);
     if (status == AMPEL_ENGINE_OK) return true;
-    (void)ampel_error_set(&error, "page", "%s",
-                          status == AMPEL_ENGINE_NO_MEMORY ? "out of memory" : "holds what no worker writes");
+    (void)ampel_error_set(&error, "page", "%s", ampel_engine_status_reason(status));
     return say(stored, &error);
 }
 

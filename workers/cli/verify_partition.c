@@ -7,10 +7,6 @@
 #include "proto/rules_file.h"
 #include "workers/cli/verify.h"
 
-static const char *reason_of(enum ampel_engine_status status) {
-    return status == AMPEL_ENGINE_NO_MEMORY ? "no memory" : "these are no bytes that were exported";
-}
-
 /* The raw bytes of a packed page; false: told. what is "meta" or "page". */
 static bool unpack(struct ampel_verify *verify, uint32_t partition, const char *what, int64_t page,
                    struct ampel_text packed, struct ampel_text *raw) {
@@ -34,7 +30,7 @@ static bool meta_import(struct ampel_verify *verify, const struct ampel_verify_p
     enum ampel_engine_status status =
         ampel_engine_meta_import(partition->engine, (const uint8_t *)raw.bytes, raw.size);
     if (status == AMPEL_ENGINE_OK) return true;
-    ampel_verify_problem(verify, "partition %u: meta: %s", partition->number, reason_of(status));
+    ampel_verify_problem(verify, "partition %u: meta: %s", partition->number, ampel_engine_status_reason(status));
     return false;
 }
 
@@ -53,7 +49,7 @@ static bool page_import(struct ampel_verify *verify, const struct ampel_verify_p
     enum ampel_engine_status status = ampel_engine_page_import(
         partition->engine, (uint32_t)page, (const uint8_t *)raw.bytes, raw.size);
     if (status == AMPEL_ENGINE_OK) return true;
-    ampel_verify_problem(verify, "partition %u: page %" PRId64 ": %s", partition->number, page, reason_of(status));
+    ampel_verify_problem(verify, "partition %u: page %" PRId64 ": %s", partition->number, page, ampel_engine_status_reason(status));
     return false;
 }
 
