@@ -120,7 +120,7 @@ class System:
         self.worker.send_signal(signal.SIGTERM)
         status = self.worker.wait(40)
         self.worker = None
-        assert status == 0, self.log_text()[-3000:]
+        assert status == 0, f"it ended with {status}\n{self.log_text()[-3000:]}"
 
     def kill(self):
         self.worker.kill()

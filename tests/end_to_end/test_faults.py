@@ -50,7 +50,7 @@ def test_a_worker_that_is_killed_again_and_again_loses_nothing_and_doubles_nothi
     for life in range(8):
         time.sleep(dice.uniform(0.02, 0.3))
         system.kill()
-        system.start(*flags, ready=life % 2 == 0)
+        system.start(*flags, ready=life % 2 == 1)
     assert feed.wait(120) == 0, feed.stdout.read()
     system.stop()
     assert_stored_as_computed(system, path, now_ms)
