@@ -12,6 +12,10 @@ const char *ampel_change_name(uint8_t kind) {
     return kind < AMPEL_CHANGES_COUNT ? change_names[kind] : "unknown";
 }
 
+bool ampel_change_is_told(uint8_t kind) {
+    return kind != AMPEL_CHANGE_REFUSED && kind != AMPEL_CHANGE_FORGOTTEN;
+}
+
 struct ampel_change *ampel_change_push(struct ampel_engine *engine, uint8_t kind, uint32_t slot,
                                        uint64_t position, const struct ampel_cause *cause) {
     struct ampel_change *changes =

@@ -243,6 +243,8 @@ enum ampel_change_kind {
         AMPEL_CHANGES_COUNT = 14
 };
 const char *ampel_change_name(uint8_t kind);
+/* Whether such a change goes out to watchers; what does not (a refusal, a forgotten violation) concerns rows alone. */
+bool ampel_change_is_told(uint8_t kind);
 
 enum ampel_cause_kind {
     AMPEL_CAUSE_EVENT = 0,    /* an event: type, policy, id, at, and the frame that brought it */

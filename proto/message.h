@@ -98,6 +98,9 @@ struct ampel_message_watch { enum ampel_stream stream; uint64_t from; };
 struct ampel_message_watching { struct ampel_text tenant; enum ampel_stream stream; uint64_t epoch, next; };
 struct ampel_message_beat { int64_t now_ms; };
 
+/* The stream on which changes of a kind go out. */
+enum ampel_stream ampel_change_stream(uint8_t kind);
+
 /* One change as it goes out, is stored and is printed: alert kinds on the stream alerts, SCORE on scores. */
 struct ampel_message_change {
     enum ampel_stream stream;

@@ -13,6 +13,10 @@ const char *ampel_stream_name(enum ampel_stream stream) {
     return stream == AMPEL_STREAM_SCORES ? "scores" : "alerts";
 }
 
+enum ampel_stream ampel_change_stream(uint8_t kind) {
+    return kind == AMPEL_CHANGE_SCORE ? AMPEL_STREAM_SCORES : AMPEL_STREAM_ALERTS;
+}
+
 bool ampel_stream_code(struct ampel_text name, enum ampel_stream *out) {
     if (ampel_text_is(name, "alerts"))
         *out = AMPEL_STREAM_ALERTS;

@@ -5,10 +5,6 @@
 
 #include "proto/hash.h"
 
-static bool is_told(const struct ampel_change *change) {
-    return change->kind != AMPEL_CHANGE_REFUSED && change->kind != AMPEL_CHANGE_FORGOTTEN;
-}
-
 struct identity {
     struct ampel_text tenant, seller, marketplace;
 };
@@ -40,7 +36,7 @@ static void measure(const struct ampel_engine *engine, const struct ampel_change
     *texts_size = 0;
     uint32_t slot = AMPEL_SLOT_NONE;
     for (uint32_t i = 0; i < count; i++) {
-        if (!is_told(&changes[i])) continue;
+        if (!ampel_change_is_told(changes[i].kind)) continue;
         (*told_count)++;
         if (changes[i].slot == slot) continue;
         slot = changes[i].slot;
@@ -55,7 +51,7 @@ static void fill(const struct ampel_engine *engine, const struct ampel_change *c
     struct identity account = {0};
     uint32_t slot = AMPEL_SLOT_NONE;
     for (uint32_t i = 0; i < count; i++) {
-        if (!is_told(&changes[i])) continue;
+        if (!ampel_change_is_told(changes[i].kind)) continue;
         AMPEL_ASSERT(changes[i].slot != AMPEL_SLOT_NONE);
         /* Changes of one account stand together and share its texts. */
         if (changes[i].slot != slot) {
@@ -71,8 +67,7 @@ static void fill(const struct ampel_engine *engine, const struct ampel_change *c
             .tenant = account.tenant,
             .seller = account.seller,
             .marketplace = account.marketplace,
-            .stream =
-                changes[i].kind == AMPEL_CHANGE_SCORE ? AMPEL_STREAM_SCORES : AMPEL_STREAM_ALERTS,
+            .stream = ampel_change_stream(changes[i].kind),
         };
         ampel_hash_change(account.tenant, account.seller, account.marketplace, &changes[i],
                           told->id);
