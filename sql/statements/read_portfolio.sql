@@ -1,12 +1,13 @@
--- The portfolio, worst first. $1 tenant or '' for all, $2 status or '', $3 how many rows at most. The last two columns: the clock
--- that runs out next (72 hours after red or a cap), and the milliseconds that were left of it when the partition was stored last.
+-- The portfolio, worst first: those that may be deactivated now, by score, then all others by score. $1 tenant or '' for all,
+-- $2 status or '', $3 how many rows at most. The last two columns: the clock that runs out next (72 hours after red or a cap), and
+-- the milliseconds that were left of it when the partition was stored last.
 select r.tenant, r.seller, r.marketplace, r.score::bigint, r.status, r.risk, r.orders, r.order_points::bigint, r.deducted,
        r.caps::text, r.as_of, r.rules_version, r.score_min::bigint, r.score_max::bigint, d.runs_out,
        (extract(epoch from d.runs_out - d.now) * 1000)::bigint
   from (select *
           from ampel.rating_row
          where ($1::text = '' or tenant = $1::text) and ($2::text = '' or status = $2::text)
-         order by case risk when 'immediate' then 0 when 'eligible' then 1 when 'at_risk' then 2 else 3 end, score,
+         order by risk not in ('immediate', 'eligible'), score, risk = 'eligible',
                   tenant, seller, marketplace
          limit $3::bigint) as r
   left join lateral (select c.runs_out, p.as_of as now
@@ -15,5 +16,5 @@ select r.tenant, r.seller, r.marketplace, r.score::bigint, r.status, r.risk, r.o
                         and c.kind <> 'expiry' and c.resolved_at is null and p.partition = r.partition
                         and c.runs_out > p.as_of
                       order by c.runs_out limit 1) as d on true
- order by case r.risk when 'immediate' then 0 when 'eligible' then 1 when 'at_risk' then 2 else 3 end, r.score,
+ order by r.risk not in ('immediate', 'eligible'), r.score, r.risk = 'eligible',
           r.tenant, r.seller, r.marketplace;

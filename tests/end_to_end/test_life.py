@@ -149,8 +149,11 @@ def test_top_and_explain_show_what_is_stored(system):
     rows = [json.loads(line) for line in
             system.ampel("top", "--once", "--limit", 0, "--format", "jsonl").stdout.splitlines()]
     assert len(rows) == 26
-    order = {"immediate": 0, "eligible": 1, "at_risk": 2, "none": 3}
-    assert rows == sorted(rows, key=lambda row: (order[row["risk"]], row["score"], row["seller"]))
+    # Who may be deactivated now comes first; of the same score those whose cap is reached.
+    order = {"immediate": (0, 0), "eligible": (0, 1), "at_risk": (1, 0), "none": (1, 0)}
+    assert rows == sorted(rows, key=lambda row: (order[row["risk"]][0], row["score"], order[row["risk"]][1], row["seller"]))
+    assert {row["risk"] for row in rows} == set(order)
+    assert all(list(row["caps"]) == ["infringement", "restricted"] for row in rows)
     stored = json.loads(system.ampel("explain", "demo/CASE07/A1PA6795UKMFR9", "--format", "jsonl").stdout)
     computed = json.loads(system.ampel("explain", "demo/CASE07/A1PA6795UKMFR9", GOLDEN / "basics.events.jsonl",
                                        "--as-of", AS_OF_MS, "--format", "jsonl").stdout)

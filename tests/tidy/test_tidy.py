@@ -160,3 +160,24 @@ def test_documents_link_to_what_exists():
             if not (path.parent / target).exists():
                 wrong.append(f"{path.relative_to(TOP)}: {target}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_word_that_a_command_shows_has_a_german_one():
+    """English words pass through ampel_label and the titles of columns; what the table of labels.c lacks would stay English."""
+    literal = r'((?:"(?:\\.|[^"\\\n])*"\s*)+)'
+    table = (TOP / "workers/cli/labels.c").read_text()
+    known = {"".join(re.findall(r'"((?:\\.|[^"\\])*)"', words)) for words in re.findall(r"\{" + literal + ",", table)}
+    assert len(known) > 200
+    missing = []
+    for path in sources("workers/cli", ".c"):
+        text = path.read_text()
+        asked = re.findall(r"ampel_label\(\s*" + literal + r"\)", text)
+        asked += re.findall(r"ampel_label\([^\"()]*\?\s*" + literal + ":", text)
+        asked += re.findall(r"ampel_label\([^\"()]*\?\s*" + literal + r":\s*" + literal, text)
+        asked += re.findall(r"ampel_table_column\(\w+, " + literal + ",", text)
+        for words in asked:
+            for word in [words] if isinstance(words, str) else words:
+                word = "".join(re.findall(r'"((?:\\.|[^"\\])*)"', word))
+                if word not in known and re.search("[a-z]|[A-Z]{3}", word):
+                    missing.append(f"{path.name}: {word}")
+    assert not missing

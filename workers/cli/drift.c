@@ -5,10 +5,11 @@
 
 #include "proto/print.h"
 #include "proto/text.h"
-#include "proto/time.h"
 #include "workers/cli/command.h"
 #include "workers/cli/drift_fit.h"
 #include "workers/cli/format.h"
+#include "workers/cli/labels.h"
+#include "workers/cli/members.h"
 #include "workers/cli/portfolio.h"
 #include "workers/cli/replay.h"
 #include "workers/cli/table.h"
@@ -90,115 +91,99 @@ static struct drifting *accounts_list(const struct ampel_engine *engine, uint32_
 static void accounts_print(const struct ampel_engine *engine, const struct drifting *list, uint32_t count) {
     struct ampel_table *table = ampel_table_open();
     AMPEL_ASSERT(table != NULL);
-    ampel_table_column(table, "ACCOUNT", AMPEL_LEFT, true);
-    ampel_table_column(table, "DRIFT", AMPEL_RIGHT, false);
-    ampel_table_column(table, "OBSERVED", AMPEL_RIGHT, false);
-    ampel_table_column(table, "MODEL", AMPEL_RIGHT, false);
-    ampel_table_column(table, "LAST", AMPEL_LEFT, false);
-    ampel_table_column(table, "REPORTS", AMPEL_RIGHT, false);
-    ampel_table_column(table, "UNEXPLAINED", AMPEL_RIGHT, false);
+    ampel_table_column(table, "ACCOUNT", AMPEL_LEFT, AMPEL_FIT_NAME);
+    ampel_table_column(table, "DRIFT", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "OBSERVED", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "MODEL", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "LAST", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "REPORTS", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "UNEXPLAINED", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
     for (uint32_t i = 0; i < count; i++) {
-        char account[AMPEL_PORTFOLIO_NAME_SIZE], at[AMPEL_TIME_SIZE];
+        char account[AMPEL_PORTFOLIO_NAME_SIZE], at[AMPEL_LABEL_TIME_SIZE];
         name_write(engine, list[i].slot, account);
         ampel_table_cell(table, AMPEL_PLAIN, "%s", account);
         if (list[i].reports_count == 0) {
             for (int cell = 0; cell < 4; cell++) ampel_table_cell(table, AMPEL_DIM, "-");
         } else {
-            ampel_time_encode(list[i].last.at_ms, at);
+            ampel_label_day(list[i].last.at_ms, at);
             ampel_table_cell(table, list[i].last.drift == 0 ? AMPEL_PLAIN : AMPEL_PAINT_YELLOW, "%+d",
                              list[i].last.drift);
             ampel_table_cell(table, AMPEL_PLAIN, "%d", list[i].last.observed);
             ampel_table_cell(table, AMPEL_PLAIN, "%d", list[i].last.score);
-            ampel_table_cell(table, AMPEL_DIM, "%.10s", at);
+            ampel_table_cell(table, AMPEL_DIM, "%s", at);
         }
         ampel_table_cell(table, AMPEL_PLAIN, "%u", list[i].reports_count);
         ampel_table_cell(table, list[i].unexplained_count > 0 ? AMPEL_PAINT_RED : AMPEL_DIM, "%u",
                          list[i].unexplained_count);
     }
-    (void)ampel_table_print(table, 0);
+    ampel_table_print(table);
     ampel_table_close(table);
 }
 
 static void changes_print(const struct ampel_engine *engine, const struct drifting *list, uint32_t count) {
     struct ampel_table *table = ampel_table_open();
     AMPEL_ASSERT(table != NULL);
-    ampel_table_column(table, "UNEXPLAINED", AMPEL_LEFT, true);
-    ampel_table_column(table, "BY", AMPEL_RIGHT, false);
-    ampel_table_column(table, "DRIFT", AMPEL_RIGHT, false);
-    ampel_table_column(table, "BETWEEN THE REPORT OF", AMPEL_LEFT, false);
-    ampel_table_column(table, "AND THAT OF", AMPEL_LEFT, false);
+    ampel_table_column(table, "UNEXPLAINED", AMPEL_LEFT, AMPEL_FIT_NAME);
+    ampel_table_column(table, "BY", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "DRIFT", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "REPORT OF", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "AND THAT OF", AMPEL_LEFT, AMPEL_FIT_WHOLE);
     uint32_t rows = 0;
     for (uint32_t i = 0; i < count; i++) {
-        char account[AMPEL_PORTFOLIO_NAME_SIZE], since[AMPEL_TIME_SIZE], at[AMPEL_TIME_SIZE];
+        char account[AMPEL_PORTFOLIO_NAME_SIZE], since[AMPEL_LABEL_TIME_SIZE], at[AMPEL_LABEL_TIME_SIZE];
         struct ampel_drift drift;
         uint32_t cursor = 0;
         name_write(engine, list[i].slot, account);
         while (ampel_engine_drift_next(engine, list[i].slot, &cursor, &drift)) {
             if (!drift.unexplained) continue;
-            ampel_time_encode(drift.since_ms, since);
-            ampel_time_encode(drift.at_ms, at);
+            ampel_label_minute(drift.since_ms, since);
+            ampel_label_minute(drift.at_ms, at);
             ampel_table_cell(table, AMPEL_PLAIN, "%s", account);
             ampel_table_cell(table, AMPEL_PAINT_RED, "%+d", drift.drift - drift.drift_before);
             ampel_table_cell(table, AMPEL_PLAIN, "%+d", drift.drift);
-            ampel_table_cell(table, AMPEL_DIM, "%.16sZ", since);
-            ampel_table_cell(table, AMPEL_DIM, "%.16sZ", at);
+            ampel_table_cell(table, AMPEL_DIM, "%s", since);
+            ampel_table_cell(table, AMPEL_DIM, "%s", at);
             rows++;
         }
     }
     if (rows > 0) printf("\n");
-    if (rows > 0) (void)ampel_table_print(table, 0);
+    if (rows > 0) ampel_table_print(table);
     ampel_table_close(table);
 }
 
 static void missing_print(const struct ampel_engine *engine, const struct drifting *list, uint32_t count) {
     struct ampel_table *table = ampel_table_open();
     AMPEL_ASSERT(table != NULL);
-    ampel_table_column(table, "MISSING", AMPEL_LEFT, true);
-    ampel_table_column(table, "POLICY", AMPEL_LEFT, true);
-    ampel_table_column(table, "HOW MANY", AMPEL_RIGHT, false);
-    ampel_table_column(table, "SHOWN", AMPEL_RIGHT, false);
-    ampel_table_column(table, "KNOWN", AMPEL_RIGHT, false);
-    ampel_table_column(table, "REPORT", AMPEL_LEFT, false);
+    ampel_table_column(table, "VIOLATIONS MISSING", AMPEL_LEFT, AMPEL_FIT_NAME);
+    ampel_table_column(table, "POLICY", AMPEL_LEFT, AMPEL_FIT_CUT);
+    ampel_table_column(table, "MISSING", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "SHOWN", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "KNOWN", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "REPORT", AMPEL_LEFT, AMPEL_FIT_WHOLE);
     uint32_t rows = 0;
     for (uint32_t i = 0; i < count; i++) {
-        char account[AMPEL_PORTFOLIO_NAME_SIZE], at[AMPEL_TIME_SIZE];
+        char account[AMPEL_PORTFOLIO_NAME_SIZE], at[AMPEL_LABEL_TIME_SIZE];
         struct ampel_missing missing;
         uint32_t cursor = 0;
         name_write(engine, list[i].slot, account);
         while (ampel_engine_missing_next(engine, list[i].slot, &cursor, &missing)) {
-            ampel_time_encode(missing.at_ms, at);
+            ampel_label_minute(missing.at_ms, at);
             ampel_table_cell(table, AMPEL_PLAIN, "%s", account);
             ampel_table_cell(table, AMPEL_PLAIN, "%s",
-                             ampel_registry_name(AMPEL_REGISTRY_POLICY, missing.policy));
-            ampel_table_cell(table, AMPEL_PAINT_RED, "missing %u", missing.shown - missing.known);
+                             ampel_label_name(AMPEL_REGISTRY_POLICY, missing.policy));
+            ampel_table_cell(table, AMPEL_PAINT_RED, "%u", missing.shown - missing.known);
             ampel_table_cell(table, AMPEL_PLAIN, "%u", missing.shown);
             ampel_table_cell(table, AMPEL_PLAIN, "%u", missing.known);
-            ampel_table_cell(table, AMPEL_DIM, "%.16sZ", at);
+            ampel_table_cell(table, AMPEL_DIM, "%s", at);
             rows++;
         }
     }
     if (rows > 0) printf("\n");
-    if (rows > 0) (void)ampel_table_print(table, 0);
+    if (rows > 0) ampel_table_print(table);
     ampel_table_close(table);
 }
 
 /* ---- for programs --------------------------------------------------------------------------- */
-
-static void number(struct ampel_print *print, const char *key, int64_t value) {
-    ampel_print_key(print, key);
-    ampel_print_integer(print, value);
-}
-
-static void time_put(struct ampel_print *print, const char *key, int64_t at_ms) {
-    ampel_print_key(print, key);
-    ampel_print_time(print, at_ms);
-}
-
-static void piece(struct ampel_print *print) {
-    AMPEL_ASSERT(!print->full);
-    fwrite(print->bytes, 1, print->size, stdout);
-    print->size = 0;
-}
 
 static void reports_json(struct ampel_print *print, const struct ampel_engine *engine, uint32_t slot) {
     struct ampel_drift drift;
@@ -207,17 +192,17 @@ static void reports_json(struct ampel_print *print, const struct ampel_engine *e
     ampel_print_word(print, "[");
     while (ampel_engine_drift_next(engine, slot, &cursor, &drift)) {
         ampel_print_word(print, count++ > 0 ? ",{" : "{");
-        time_put(print, "at", drift.at_ms);
-        number(print, "observed", drift.observed);
-        number(print, "score", drift.score);
-        number(print, "drift", drift.drift);
+        ampel_member_time(print, "at", drift.at_ms);
+        ampel_member_integer(print, "observed", drift.observed);
+        ampel_member_integer(print, "score", drift.score);
+        ampel_member_integer(print, "drift", drift.drift);
         if (drift.since_ms != INT64_MIN) {
-            time_put(print, "since", drift.since_ms);
-            number(print, "drift_before", drift.drift_before);
+            ampel_member_time(print, "since", drift.since_ms);
+            ampel_member_integer(print, "drift_before", drift.drift_before);
         }
-        ampel_print_key(print, "unexplained");
-        ampel_print_word(print, drift.unexplained ? "true}" : "false}");
-        piece(print);
+        ampel_member_boolean(print, "unexplained", drift.unexplained);
+        ampel_print_word(print, "}");
+        ampel_members_piece(print);
     }
     ampel_print_word(print, "]");
 }
@@ -229,24 +214,22 @@ static void account_json(const struct ampel_engine *engine, uint32_t slot) {
     uint32_t cursor = 0, count = 0;
     name_write(engine, slot, account);
     ampel_print_word(&print, "{");
-    ampel_print_key(&print, "account");
-    ampel_print_json(&print, ampel_text_of(account));
+    ampel_member_text(&print, "account", ampel_text_of(account));
     reports_json(&print, engine, slot);
     ampel_print_key(&print, "missing");
     ampel_print_word(&print, "[");
     while (ampel_engine_missing_next(engine, slot, &cursor, &missing)) {
         ampel_print_word(&print, count++ > 0 ? ",{" : "{");
-        ampel_print_key(&print, "policy");
-        ampel_print_json(&print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_POLICY, missing.policy)));
-        number(&print, "missing", (int64_t)missing.shown - missing.known);
-        number(&print, "shown", missing.shown);
-        number(&print, "known", missing.known);
-        time_put(&print, "at", missing.at_ms);
+        ampel_member_name(&print, "policy", AMPEL_REGISTRY_POLICY, missing.policy);
+        ampel_member_integer(&print, "missing", (int64_t)missing.shown - missing.known);
+        ampel_member_integer(&print, "shown", missing.shown);
+        ampel_member_integer(&print, "known", missing.known);
+        ampel_member_time(&print, "at", missing.at_ms);
         ampel_print_word(&print, "}");
-        piece(&print);
+        ampel_members_piece(&print);
     }
     ampel_print_word(&print, "]}\n");
-    piece(&print);
+    ampel_members_piece(&print);
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */
@@ -261,7 +244,7 @@ static bool show(const struct ampel_engine *engine, enum ampel_format format) {
     if (format == AMPEL_FORMAT_JSONL) {
         for (uint32_t i = 0; i < count; i++) account_json(engine, list[i].slot);
     } else if (count == 0) {
-        printf("The files hold no report to compare with (events of type observed).\n");
+        fputs(ampel_label("The files hold no report to compare with (events of type observed).\n"), stdout);
     } else {
         accounts_print(engine, list, count);
         changes_print(engine, list, count);

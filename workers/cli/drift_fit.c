@@ -8,6 +8,8 @@
 #include "proto/print.h"
 #include "proto/rules_file.h"
 #include "proto/text.h"
+#include "workers/cli/labels.h"
+#include "workers/cli/members.h"
 #include "workers/cli/table.h"
 
 /* What a violation typically costs is told as 2 to 8; how it is spread over the severities is not (domain.md). */
@@ -112,23 +114,23 @@ static int nearer_first(const void *left_one, const void *right_one) {
 static void people_print(const struct fitting *fitting, uint64_t present_error) {
     struct ampel_table *table = ampel_table_open();
     AMPEL_ASSERT(table != NULL);
-    ampel_table_column(table, "RULES", AMPEL_LEFT, true);
-    ampel_table_column(table, "TOTAL ERROR", AMPEL_RIGHT, false);
-    ampel_table_column(table, "PER REPORT", AMPEL_RIGHT, false);
-    ampel_table_column(table, "BETTER BY", AMPEL_RIGHT, false);
+    ampel_table_column(table, "RULES", AMPEL_LEFT, AMPEL_FIT_CUT);
+    ampel_table_column(table, "TOTAL ERROR", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "PER REPORT", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "BETTER BY", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
     for (uint32_t i = 0; i < fitting->count; i++) {
         const struct candidate *candidate = &fitting->candidates[i];
         if (i >= ROWS_MAX && !candidate->present) continue;
         enum ampel_paint paint = candidate->present ? AMPEL_BOLD : AMPEL_PLAIN;
         uint64_t tenths = candidate->reports_count > 0 ? candidate->error * 10 / candidate->reports_count : 0;
-        ampel_table_cell(table, paint, "%s", candidate->name);
+        ampel_table_cell(table, paint, "%s", ampel_label(candidate->name));
         ampel_table_cell(table, paint, "%" PRIu64, candidate->error);
         ampel_table_cell(table, paint, "%" PRIu64 ".%u", tenths / 10, (unsigned)(tenths % 10));
         ampel_table_cell(table, paint, "%+" PRId64, (int64_t)(present_error - candidate->error));
     }
-    printf("\nThe rules that explain %" PRIu64 " reports best, of %u that were tried:\n",
-           fitting->candidates[0].reports_count, fitting->count);
-    (void)ampel_table_print(table, 0);
+    printf(ampel_label("\nThe rules that explain %llu reports best, of %u that were tried:\n"),
+           (unsigned long long)fitting->candidates[0].reports_count, fitting->count);
+    ampel_table_print(table);
     ampel_table_close(table);
 }
 
@@ -138,16 +140,11 @@ static void programs_print(const struct fitting *fitting, uint64_t present_error
         char bytes[512];
         struct ampel_print print = {.bytes = bytes, .capacity = sizeof bytes};
         ampel_print_word(&print, "{");
-        ampel_print_key(&print, "rules");
-        ampel_print_json(&print, ampel_text_of(candidate->name));
-        ampel_print_key(&print, "present");
-        ampel_print_word(&print, candidate->present ? "true" : "false");
-        ampel_print_key(&print, "error");
-        ampel_print_unsigned(&print, candidate->error);
-        ampel_print_key(&print, "reports");
-        ampel_print_unsigned(&print, candidate->reports_count);
-        ampel_print_key(&print, "better");
-        ampel_print_integer(&print, (int64_t)(present_error - candidate->error));
+        ampel_member_text(&print, "rules", ampel_text_of(candidate->name));
+        ampel_member_boolean(&print, "present", candidate->present);
+        ampel_member_unsigned(&print, "error", candidate->error);
+        ampel_member_unsigned(&print, "reports", candidate->reports_count);
+        ampel_member_integer(&print, "better", (int64_t)(present_error - candidate->error));
         ampel_print_word(&print, "}\n");
         AMPEL_ASSERT(!print.full);
         fwrite(bytes, 1, print.size, stdout);

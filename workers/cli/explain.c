@@ -1,26 +1,28 @@
 /* ampel explain: every point of one account accounted for. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "proto/print.h"
 #include "proto/text.h"
-#include "proto/time.h"
 #include "workers/cli/command.h"
-#include "workers/cli/connect.h"
-#include "workers/environment.h"
 #include "workers/cli/explanation.h"
-#include "workers/cli/format.h"
+#include "workers/cli/flow.h"
 #include "workers/cli/labels.h"
+#include "workers/cli/members.h"
+#include "workers/cli/question.h"
 #include "workers/cli/replay.h"
+#include "workers/cli/stored.h"
 #include "workers/cli/table.h"
+
+/* Where the numbers of the sum stand: two columns of indent, the words, a space, the number. */
+#define WORDS_COLUMNS 42
 
 static const struct ampel_usage usage = {
     .command = "explain",
     .arguments = "ACCOUNT [FILE...]",
     .about = "Shows how one account's score comes about: start, orders, each violation with its rank and points, what\n"
-             "does not count and why, repeat caps, and the effects after the sum. With files it computes from them\n"
-             "(--as-of), without it reads what the worker stored.",
+             "does not count and why, repeat caps, and the effects after the sum; how far the readings that the rules\n"
+             "leave open (their variants) would move it, and which does; assurance and delivery metrics beside it.\n"
+             "With files it computes from them (--as-of), without it reads what the worker stored.",
     .examples = "  ampel explain nordlicht/A1SELLER/A1PA6795UKMFR9\n"
                 "  ampel explain demo/CASE05/A1PA6795UKMFR9 events.jsonl --as-of 2026-10-01T12:34:56Z\n",
 };
@@ -55,14 +57,14 @@ static void sum_write(const struct ampel_rules *rules, const struct ampel_explai
 static void violations_print(const struct ampel_explanation *explanation, const struct ampel_rules *rules) {
     struct ampel_table *table = ampel_table_open();
     AMPEL_ASSERT(table != NULL);
-    ampel_table_column(table, "VIOLATION", AMPEL_LEFT, true);
-    ampel_table_column(table, "POLICY", AMPEL_LEFT, true);
-    ampel_table_column(table, "SEVERITY", AMPEL_LEFT, false);
-    ampel_table_column(table, "STATE", AMPEL_LEFT, false);
-    ampel_table_column(table, "RANK", AMPEL_RIGHT, false);
-    ampel_table_column(table, "HOW", AMPEL_LEFT, false);
-    ampel_table_column(table, "POINTS", AMPEL_RIGHT, false);
-    ampel_table_column(table, "RETURNS", AMPEL_LEFT, false);
+    ampel_table_column(table, "VIOLATION", AMPEL_LEFT, AMPEL_FIT_NAME);
+    ampel_table_column(table, "POLICY", AMPEL_LEFT, AMPEL_FIT_CUT);
+    ampel_table_column(table, "SEVERITY", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "STATE", AMPEL_LEFT, AMPEL_FIT_CUT);
+    ampel_table_column(table, "RANK", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "HOW", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "POINTS", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "RETURNS", AMPEL_LEFT, AMPEL_FIT_WHOLE);
     for (uint32_t i = 0; i < explanation->count; i++) {
         const struct ampel_explained *violation = &explanation->violations[i];
         char how[32], expires[AMPEL_LABEL_TIME_SIZE];
@@ -84,7 +86,7 @@ static void violations_print(const struct ampel_explanation *explanation, const 
                              ampel_label(standing_of(explanation, violation)));
         ampel_table_cell(table, AMPEL_DIM, "%.10s", violation->deducting ? expires : "");
     }
-    (void)ampel_table_print(table, 0);
+    ampel_table_print(table);
     ampel_table_close(table);
 }
 
@@ -101,133 +103,169 @@ static bool cap_reached(const struct ampel_rules *rules, const struct ampel_numb
     return false;
 }
 
+/* "  words      123", the number painted. */
+static void sum_line(enum ampel_paint paint, const char *words, const char *format, int64_t value) {
+    char number[32];
+    snprintf(number, sizeof number, format, value);
+    printf("  %s%-*s %8s%s\n", ampel_paint_start(paint), ampel_label_width(words, WORDS_COLUMNS), words, number,
+           paint == AMPEL_PLAIN ? "" : ampel_paint_end());
+}
+
+static void criticals_line(uint16_t criticals, const char *one, const char *several, int64_t value) {
+    char words[128];
+    snprintf(words, sizeof words, criticals == 1 ? one : several, criticals);
+    sum_line(AMPEL_PLAIN, words, "%" PRId64, value);
+}
+
 static void effects_print(const struct ampel_rules *rules, const struct ampel_numbers *numbers) {
     int64_t raw = raw_of(rules, numbers);
     if (raw < rules->clamp_min)
-        printf("  %-*s %8d\n", ampel_label_width(ampel_label("not below"), 44), ampel_label("not below"), rules->clamp_min);
+        sum_line(AMPEL_PLAIN, ampel_label("not below"), "%" PRId64, rules->clamp_min);
     else if (raw > rules->clamp_max)
-        printf("  %-*s %8d\n", ampel_label_width(ampel_label("not above"), 44), ampel_label("not above"), rules->clamp_max);
+        sum_line(AMPEL_PLAIN, ampel_label("not above"), "%" PRId64, rules->clamp_max);
     if (numbers->criticals > 0 && rules->critical_mode == AMPEL_CRITICAL_ZERO)
-        printf(ampel_label("  %u critical violation%-22s %8s\n"), numbers->criticals, numbers->criticals == 1 ? ampel_label(": zero") : ampel_label("s: zero"),
-               "0");
+        criticals_line(numbers->criticals, ampel_label("%u critical violation: zero"),
+                       ampel_label("%u critical violations: zero"), 0);
     if (numbers->criticals > 0 && rules->critical_mode == AMPEL_CRITICAL_CAP)
-        printf(ampel_label("  %u critical violation%-22s %8d\n"), numbers->criticals,
-               numbers->criticals == 1 ? ampel_label(": at most") : ampel_label("s: at most"), rules->critical_value);
+        criticals_line(numbers->criticals, ampel_label("%u critical violation: at most"),
+                       ampel_label("%u critical violations: at most"), rules->critical_value);
     if (cap_reached(rules, numbers) && rules->cap_effect == AMPEL_CAP_ZERO)
-        printf("  %-*s %8s\n", ampel_label_width(ampel_label("a repeat cap is reached: zero"), 44), ampel_label("a repeat cap is reached: zero"), "0");
+        sum_line(AMPEL_PLAIN, ampel_label("a repeat cap is reached: zero"), "%" PRId64, 0);
 }
 
-static void people_print(const struct ampel_explanation *explanation, const struct ampel_rules *rules) {
+static void sum_print(const struct ampel_explanation *explanation) {
+    const struct ampel_rules *rules = explanation->rules;
     const struct ampel_numbers *numbers = &explanation->numbers;
+    char orders[128];
+    sum_line(AMPEL_PLAIN, ampel_label("start"), "%" PRId64, rules->start);
+    snprintf(orders, sizeof orders, ampel_label("%u orders in %d days, %d for each %d"), numbers->orders,
+             rules->window_days, rules->orders_points, rules->orders_block);
+    sum_line(AMPEL_PLAIN, orders, "%+" PRId64, numbers->order_points);
+    sum_line(AMPEL_PLAIN, ampel_label("violations"), "%+" PRId64, -numbers->deducted);
+    effects_print(rules, numbers);
+    sum_line(ampel_paint_of_colour(numbers->colour), ampel_label("score"), "%" PRId64, numbers->score);
+}
+
+/* "critical.mode=cap critical.value=99": what a variant changes, for words that it is known by. */
+static void variant_line(const struct ampel_explanation *explanation, uint32_t index) {
+    const struct ampel_variant *variant = &explanation->rules->variants[index];
+    const struct ampel_numbers *numbers = &explanation->variants[index];
+    struct ampel_flow flow;
+    ampel_flow_start(&flow, 6);
+    ampel_flow_put(&flow, 0, AMPEL_PLAIN, "    %-*s", WORDS_COLUMNS - 2, variant->name);
+    ampel_flow_put(&flow, 1, ampel_paint_of_colour(numbers->colour), "%8d", numbers->score);
+    char changes[AMPEL_VARIANT_KEYS_MAX * 2 * (AMPEL_ID_BYTES_MAX + 2)] = "";
+    for (uint32_t i = 0, used = 0; i < variant->keys_count; i++)
+        used += (uint32_t)snprintf(changes + used, sizeof changes - used, "%s%s=%s", i > 0 ? " " : "", variant->keys[i].key,
+                                   variant->keys[i].value);
+    ampel_flow_put(&flow, 2, AMPEL_DIM, "%s", changes);
+    ampel_flow_end(&flow);
+}
+
+/* How sure the score is, and which variants move it. */
+static void range_print(const struct ampel_explanation *explanation) {
+    uint32_t count = explanation->rules->variants_count, moved = 0;
+    for (uint32_t i = 0; i < count; i++) moved += explanation->variants[i].score != explanation->numbers.score;
+    if (count == 0) return;
+    if (moved == 0) {
+        printf(ampel_label("  range: the same under all %u variants of the rules\n"), count);
+        return;
+    }
+    printf(ampel_label("  range: %d to %d; %u of %u variants of the rules move it\n"), explanation->score_min,
+           explanation->score_max, moved, count);
+    for (uint32_t i = 0; i < count; i++)
+        if (explanation->variants[i].score != explanation->numbers.score) variant_line(explanation, i);
+}
+
+static void caps_print(const struct ampel_explanation *explanation) {
+    const struct ampel_rules *rules = explanation->rules;
+    for (uint32_t i = 0; i < rules->cap_groups_count; i++) {
+        uint32_t count = explanation->numbers.caps[i], limit = rules->cap_groups[i].limit;
+        char words[128];
+        snprintf(words, sizeof words, ampel_label("repeats, %s"), ampel_label(rules->cap_groups[i].name));
+        printf("  %-*s %s", ampel_label_width(words, WORDS_COLUMNS), words,
+               count >= limit ? ampel_paint_start(AMPEL_PAINT_RED) : "");
+        printf(count >= limit ? ampel_label("%8u of %u reached") : ampel_label("%8u of %u"), count, limit);
+        printf("%s\n", count >= limit ? ampel_paint_end() : "");
+    }
+}
+
+static void people_print(const struct ampel_explanation *explanation) {
+    ampel_headline_show(explanation->account, &explanation->numbers);
     char as_of[AMPEL_LABEL_TIME_SIZE];
     ampel_label_time(explanation->as_of_ms, as_of);
-    const char *paint = ampel_paint_start(ampel_paint_of_colour(numbers->colour));
-    printf(ampel_label("%s%s%s  %s%d %s%s, risk %s\n  as of %s, rules %s\n\n"), ampel_paint_start(AMPEL_BOLD),
-           explanation->account, ampel_paint_end(), paint, numbers->score,
-           ampel_label_name(AMPEL_REGISTRY_COLOUR, numbers->colour), ampel_paint_end(),
-           ampel_label_name(AMPEL_REGISTRY_RISK, numbers->risk), as_of, explanation->rules_version);
-    printf("  %-*s %8d\n", ampel_label_width(ampel_label("start"), 44), ampel_label("start"), rules->start);
-    char orders[64];
-    snprintf(orders, sizeof orders, ampel_label("%u orders in %d days, %d for each %d"), numbers->orders, rules->window_days,
-             rules->orders_points, rules->orders_block);
-    printf("  %-*s %+8d\n", ampel_label_width(orders, 44), orders, numbers->order_points);
-    printf("  %-*s %+8" PRId64 "\n", ampel_label_width(ampel_label("violations"), 44), ampel_label("violations"), -numbers->deducted);
-    effects_print(rules, numbers);
-    printf("  %s%-*s %8d%s\n\n", paint, ampel_label_width(ampel_label("score"), 44), ampel_label("score"), numbers->score, ampel_paint_end());
-    for (uint32_t i = 0; i < rules->cap_groups_count; i++) {
-        bool reached = numbers->caps[i] >= rules->cap_groups[i].limit;
-        const char *group = ampel_label(rules->cap_groups[i].name);
-        printf(ampel_label("  repeats, %-*s %s%5u of %u%s\n"),
-               ampel_label_width(group, ampel_language_is_german() ? 28 : 35), group,
-               reached ? ampel_paint_start(AMPEL_PAINT_RED) : "", numbers->caps[i], rules->cap_groups[i].limit,
-               reached ? ampel_label(" reached") : "");
-        if (reached) fputs(ampel_paint_end(), stdout);
-    }
+    printf("  ");
+    printf(ampel_label("as of %s, rules "), as_of);
+    printf("%s\n\n", explanation->rules->version);
+    sum_print(explanation);
+    printf("\n");
+    range_print(explanation);
+    printf("\n");
+    caps_print(explanation);
     printf("\n");
     if (explanation->count > 0)
-        violations_print(explanation, rules);
+        violations_print(explanation, explanation->rules);
     else
         fputs(ampel_label("  no violations\n"), stdout);
-    ampel_explained_incidents_print(&explanation->incidents, numbers->score);
+    ampel_explained_incidents_print(&explanation->incidents, explanation->numbers.score);
     ampel_explained_beside_print(&explanation->beside);
 }
 
 static void violation_json(struct ampel_print *print, const struct ampel_explanation *explanation,
                            const struct ampel_explained *violation) {
-    const struct {
-        const char *key, *value;
-    } names[] = {
-        {"policy", ampel_registry_name(AMPEL_REGISTRY_POLICY, violation->policy)},
-        {"severity", ampel_registry_name(AMPEL_REGISTRY_SEVERITY, (uint32_t)violation->severity)},
-        {"state", ampel_registry_name(AMPEL_REGISTRY_VIOLATION_STATE, violation->state)},
-        {"standing", standing_of(explanation, violation)},
-    };
     ampel_print_word(print, "{");
-    ampel_print_key(print, "id");
-    ampel_print_json(print, ampel_text_of(violation->id));
-    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(names); i++) {
-        if (names[i].value == NULL) continue;
-        ampel_print_key(print, names[i].key);
-        ampel_print_json(print, ampel_text_of(names[i].value));
-    }
-    ampel_print_key(print, "at");
-    ampel_print_time(print, violation->at_ms);
-    ampel_print_key(print, "expires_at");
-    ampel_print_time(print, violation->expires_at_ms);
-    ampel_print_key(print, "rank");
-    ampel_print_unsigned(print, violation->rank);
-    ampel_print_key(print, "points");
-    ampel_print_integer(print, violation->points);
-    ampel_print_key(print, "deducted");
-    ampel_print_integer(print, violation->deducting && !violation->critical ? violation->points : 0);
+    ampel_member_text(print, "id", ampel_text_of(violation->id));
+    ampel_member_name(print, "policy", AMPEL_REGISTRY_POLICY, violation->policy);
+    ampel_member_name(print, "severity", AMPEL_REGISTRY_SEVERITY, (uint32_t)violation->severity);
+    ampel_member_name(print, "state", AMPEL_REGISTRY_VIOLATION_STATE, violation->state);
+    ampel_member_text(print, "standing", ampel_text_of(standing_of(explanation, violation)));
+    ampel_member_time(print, "at", violation->at_ms);
+    ampel_member_time(print, "expires_at", violation->expires_at_ms);
+    ampel_member_integer(print, "rank", violation->rank);
+    ampel_member_integer(print, "points", violation->points);
+    ampel_member_integer(print, "deducted", violation->deducting && !violation->critical ? violation->points : 0);
     ampel_print_word(print, "}");
 }
 
-static void programs_print(const struct ampel_explanation *explanation, const struct ampel_rules *rules) {
+static void variants_json(struct ampel_print *print, const struct ampel_explanation *explanation) {
+    ampel_member_integer(print, "score_min", explanation->score_min);
+    ampel_member_integer(print, "score_max", explanation->score_max);
+    ampel_print_key(print, "variants");
+    ampel_print_word(print, "[");
+    for (uint32_t i = 0; i < explanation->rules->variants_count; i++) {
+        const struct ampel_numbers *numbers = &explanation->variants[i];
+        ampel_print_word(print, i > 0 ? ",{" : "{");
+        ampel_member_text(print, "name", ampel_text_of(explanation->rules->variants[i].name));
+        ampel_members_rated(print, numbers->score, numbers->colour, numbers->risk);
+        ampel_print_word(print, "}");
+        ampel_members_piece(print);
+    }
+    ampel_print_word(print, "]");
+}
+
+static void programs_print(const struct ampel_explanation *explanation) {
+    const struct ampel_rules *rules = explanation->rules;
     const struct ampel_numbers *numbers = &explanation->numbers;
     char bytes[4096];
     struct ampel_print print = {.bytes = bytes, .capacity = sizeof bytes};
     ampel_print_word(&print, "{");
-    ampel_print_key(&print, "account");
-    ampel_print_json(&print, ampel_text_of(explanation->account));
-    ampel_print_key(&print, "as_of");
-    ampel_print_time(&print, explanation->as_of_ms);
-    ampel_print_key(&print, "rules_version");
-    ampel_print_json(&print, ampel_text_of(explanation->rules_version));
-    ampel_print_key(&print, "status");
-    ampel_print_json(&print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_COLOUR, numbers->colour)));
-    ampel_print_key(&print, "risk");
-    ampel_print_json(&print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_RISK, numbers->risk)));
-    const struct {
-        const char *key;
-        int64_t value;
-    } integers[] = {
-        {"score", numbers->score},       {"start", rules->start},
-        {"orders", numbers->orders},     {"order_points", numbers->order_points},
-        {"deducted", numbers->deducted}, {"raw", raw_of(rules, numbers)},
-        {"criticals", numbers->criticals},
-    };
-    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(integers); i++) {
-        ampel_print_key(&print, integers[i].key);
-        ampel_print_integer(&print, integers[i].value);
-    }
-    ampel_print_key(&print, "caps");
-    ampel_print_word(&print, "{");
-    for (uint32_t i = 0; i < rules->cap_groups_count; i++) {
-        ampel_print_key(&print, rules->cap_groups[i].name);
-        ampel_print_unsigned(&print, numbers->caps[i]);
-    }
-    ampel_print_word(&print, "}");
+    ampel_member_text(&print, "account", ampel_text_of(explanation->account));
+    ampel_member_time(&print, "as_of", explanation->as_of_ms);
+    ampel_member_text(&print, "rules_version", ampel_text_of(rules->version));
+    ampel_members_rated(&print, numbers->score, numbers->colour, numbers->risk);
+    ampel_member_integer(&print, "start", rules->start);
+    ampel_members_sums(&print, numbers->orders, numbers->order_points, numbers->deducted);
+    ampel_member_integer(&print, "raw", raw_of(rules, numbers));
+    ampel_member_integer(&print, "criticals", numbers->criticals);
+    ampel_members_caps(&print, rules, numbers);
+    variants_json(&print, explanation);
     ampel_print_key(&print, "violations");
     ampel_print_word(&print, "[");
-    AMPEL_ASSERT(!print.full);
-    fwrite(bytes, 1, print.size, stdout);
+    ampel_members_piece(&print);
     for (uint32_t i = 0; i < explanation->count; i++) {
-        print = (struct ampel_print){.bytes = bytes, .capacity = sizeof bytes};
         if (i > 0) ampel_print_word(&print, ",");
         violation_json(&print, explanation, &explanation->violations[i]);
-        AMPEL_ASSERT(!print.full);
-        fwrite(bytes, 1, print.size, stdout);
+        ampel_members_piece(&print);
     }
     printf("]");
     ampel_explained_incidents_json(&explanation->incidents);
@@ -235,20 +273,13 @@ static void programs_print(const struct ampel_explanation *explanation, const st
     printf("}\n");
 }
 
-static int show(const struct ampel_explanation *explanation, const struct ampel_rules *rules,
-                enum ampel_format format, bool found, const char *account) {
-    if (!found) {
-        fprintf(stderr, "ampel explain: there is no account %s (tenant/seller/marketplace)\n", account);
-        return AMPEL_EXIT_REFUSED;
-    }
-    if (strcmp(explanation->rules_version, rules->version) != 0)
-        fprintf(stderr, "ampel explain: the rating was made with rules %s, explained with %s; give --rules FILE\n",
-                explanation->rules_version, rules->version);
-    if (format == AMPEL_FORMAT_TABLE)
-        people_print(explanation, rules);
-    else
-        programs_print(explanation, rules);
-    return AMPEL_EXIT_OK;
+static bool show(struct ampel_portfolio *portfolio, uint32_t slot, enum ampel_format format) {
+    struct ampel_explanation explanation;
+    bool good = ampel_explanation_open(portfolio, slot, &explanation);
+    if (good && format == AMPEL_FORMAT_TABLE) people_print(&explanation);
+    if (good && format == AMPEL_FORMAT_JSONL) programs_print(&explanation);
+    ampel_explanation_close(&explanation);
+    return good;
 }
 
 static bool ignore(void *context, const struct ampel_engine *engine, const struct ampel_change *change) {
@@ -258,63 +289,45 @@ static bool ignore(void *context, const struct ampel_engine *engine, const struc
     return true;
 }
 
-static int from_files(char **files, int files_count, const char *account, int64_t as_of_ms,
-                      const struct ampel_rules *rules, enum ampel_format format) {
+static int from_files(const struct ampel_question *question, char *const *files, int files_count, const char *account) {
     /* Assurance needs every day as it went, so time passes as it did. */
-    const struct ampel_replay_options options = {.rules = rules, .until_ms = as_of_ms, .account = account};
+    const struct ampel_replay_options options = {
+        .rules = &question->rules, .until_ms = question->as_of_ms, .account = account};
     const struct ampel_replay_sink sink = {.change = ignore};
     struct ampel_replay replay;
-    struct ampel_explanation explanation = {0};
     int status = AMPEL_EXIT_FAILED;
     if (ampel_replay_open(&replay, files, files_count, &options) && ampel_replay_run(&replay, &sink)) {
         struct ampel_portfolio portfolio = {.engine = replay.engine};
-        bool found = ampel_explanation_files(&portfolio, account, as_of_ms, &explanation);
-        status = show(&explanation, rules, format, found, account);
-        ampel_explanation_close(&explanation);
+        uint32_t slot = ampel_portfolio_find(&portfolio, account);
+        if (slot == AMPEL_SLOT_NONE)
+            status = ampel_account_missing(usage.command, account);
+        else if (show(&portfolio, slot, question->format))
+            status = AMPEL_EXIT_OK;
     }
     ampel_replay_close(&replay);
     return status;
 }
 
-static int from_database(const char *url, const char *account, const struct ampel_rules *rules,
-                         enum ampel_format format) {
-    struct ampel_pq *pq = ampel_connect("explain", url);
-    if (pq == NULL) return AMPEL_EXIT_FAILED;
-    struct ampel_explanation explanation;
-    struct ampel_error error = {0};
-    bool found;
-    int status = ampel_explanation_database(pq, rules, account, &explanation, &found, &error) == AMPEL_DATABASE_OK
-                     ? show(&explanation, rules, format, found, account)
-                     : ampel_connect_failed("explain", &error);
-    ampel_explanation_close(&explanation);
-    ampel_pq_close(pq);
-    return status;
+static int from_database(const struct ampel_question *question, const char *account) {
+    struct ampel_stored_options where = ampel_question_stored(question, usage.command, NULL, 0, account);
+    struct ampel_stored stored;
+    uint32_t slot;
+    int status;
+    struct ampel_portfolio *portfolio = ampel_stored_account(&stored, &where, &slot, &status);
+    if (portfolio == NULL) return status;
+    bool good = show(portfolio, slot, question->format);
+    status = ampel_stored_close(&stored);
+    return good ? status : AMPEL_EXIT_FAILED;
 }
 
 int ampel_command_explain(int argc, char **argv) {
-    int64_t as_of_ms = INT64_MIN;
-    const char *rules_path = NULL, *format_text = NULL, *url = NULL;
-    struct ampel_option_list sets = {0};
-    const struct ampel_option options[] = {
-        {"as-of", 't', AMPEL_OPTION_TIME, &as_of_ms, "TIME", "with files: the time of the question; default: now"},
-        {"rules", 'r', AMPEL_OPTION_TEXT, &rules_path, "FILE", "default: AMPEL_RULES, else the built-in rules"},
-        {"set", 's', AMPEL_OPTION_LIST, &sets, "KEY=VALUE", "one rule by its dotted key; may be repeated"},
-        {"format", 'f', AMPEL_OPTION_TEXT, &format_text, "FORM", "table (for people, default) or jsonl"},
-        {"database", 'd', AMPEL_OPTION_TEXT, &url, "URL", "default: AMPEL_DATABASE_URL"},
-    };
+    struct ampel_question question = AMPEL_QUESTION_INIT;
+    const struct ampel_option options[] = {AMPEL_QUESTION_OPTIONS(question)};
     int words;
     enum ampel_options_result read =
         ampel_options_read(&usage, options, AMPEL_ARRAY_COUNT(options), argc, argv, &words);
     if (read != AMPEL_OPTIONS_OK) return read == AMPEL_OPTIONS_HELP ? AMPEL_EXIT_OK : AMPEL_EXIT_USAGE;
-    enum ampel_format format;
-    if (!ampel_format_read(&usage, format_text, &format)) return AMPEL_EXIT_USAGE;
     if (words == 0) return ampel_usage_wrong(&usage, "no ACCOUNT is given");
-    if (words == 1 && as_of_ms != INT64_MIN)
-        return ampel_usage_wrong(&usage, "--as-of needs files: what is stored stands as it is");
-    struct ampel_rules rules;
-    if (words == 1) rules_path = ampel_environment_or(rules_path, "AMPEL_RULES");
-    if (!ampel_portfolio_rules(rules_path, &sets, &rules)) return AMPEL_EXIT_USAGE;
-    if (as_of_ms == INT64_MIN) as_of_ms = ampel_option_now();
-    return words == 1 ? from_database(url, argv[1], &rules, format)
-                      : from_files(argv + 2, words - 1, argv[1], as_of_ms, &rules, format);
+    if (!ampel_question_settle(&question, &usage, words - 1)) return AMPEL_EXIT_USAGE;
+    return words == 1 ? from_database(&question, argv[1]) : from_files(&question, argv + 2, words - 1, argv[1]);
 }

@@ -3,7 +3,6 @@
 #define AMPEL_WORKERS_CLI_EXPLAINED_BESIDE_H
 
 #include "engine/engine.h"
-#include "workers/pq.h"
 
 #define AMPEL_EXPLAINED_METRICS_MAX 64
 
@@ -25,11 +24,6 @@ struct ampel_explained_beside {
 
 void ampel_explained_beside_engine(const struct ampel_engine *engine, uint32_t slot,
                                    struct ampel_explained_beside *out);
-/* key: tenant, seller, marketplace. Returns as ampel_pq_run. */
-AMPEL_MUST_CHECK enum ampel_database_status
-ampel_explained_beside_database(struct ampel_pq *pq, const struct ampel_pq_value key[3],
-                                const struct ampel_rules *rules, struct ampel_explained_beside *out,
-                                struct ampel_error *error);
 /* Nothing where it is not known. */
 void ampel_explained_beside_print(const struct ampel_explained_beside *beside);
 /* The members "assurance", "metrics_banner" and "metrics", a comma before each; to standard output. */

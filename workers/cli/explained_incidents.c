@@ -8,11 +8,10 @@
 #include "proto/text.h"
 #include "proto/time.h"
 #include "workers/checkpoint_incident.h"
+#include "workers/cli/flow.h"
 #include "workers/cli/labels.h"
 #include "workers/cli/outlook_json.h"
 #include "workers/cli/table.h"
-
-/* ---- from where ----------------------------------------------------------------------------- */
 
 bool ampel_explained_incidents_engine(struct ampel_engine *engine, uint32_t slot,
                                       struct ampel_explained_incidents *out) {
@@ -31,19 +30,6 @@ bool ampel_explained_incidents_engine(struct ampel_engine *engine, uint32_t slot
     }
     ampel_arena_close(arena);
     return true;
-}
-
-enum ampel_database_status ampel_explained_incidents_database(struct ampel_pq *pq, const struct ampel_pq_value key[3],
-                                                              struct ampel_explained_incidents *out,
-                                                              struct ampel_error *error) {
-    *out = (struct ampel_explained_incidents){.total = 0};
-    enum ampel_database_status status = ampel_pq_run(pq, AMPEL_SQL_READ_INCIDENTS, key, 3, error);
-    if (status != AMPEL_DATABASE_OK || ampel_pq_rows(pq) == 0) return status;
-    out->total = (uint32_t)ampel_pq_get_int64(pq, 0, 0);
-    out->score_without = (int32_t)ampel_pq_get_int64(pq, 0, 1);
-    out->list = strdup(ampel_pq_get_text(pq, 0, 2).bytes);
-    AMPEL_ASSERT(out->list != NULL);
-    return AMPEL_DATABASE_OK;
 }
 
 void ampel_explained_incidents_close(struct ampel_explained_incidents *incidents) { free(incidents->list); }
@@ -67,29 +53,43 @@ static void time_write(const struct ampel_json *object, const char *key, char ou
     if (text.size > 0 && ampel_time_decode(text, &at_ms)) ampel_label_minute(at_ms, out);
 }
 
+static void disputes_print(const struct ampel_json *disputes) {
+    struct ampel_flow flow;
+    ampel_flow_start(&flow, 6);
+    ampel_flow_put(&flow, 4, AMPEL_PLAIN, "%s", ampel_label("dispute first:"));
+    for (uint32_t i = 0; i < ampel_json_count(disputes); i++) {
+        struct ampel_text violation;
+        if (ampel_json_text(ampel_json_at(disputes, i), &violation))
+            ampel_flow_put(&flow, 1, AMPEL_PLAIN, "%.*s", (int)violation.size, violation.bytes);
+    }
+    ampel_flow_end(&flow);
+}
+
 static void incident_print(const struct ampel_json *incident, int32_t score) {
     char from[AMPEL_LABEL_TIME_SIZE], end[AMPEL_LABEL_TIME_SIZE];
     struct ampel_text id = word(incident, "id"), phase = word(incident, "phase");
     const struct ampel_json *disputes = ampel_json_get(incident, "dispute");
+    struct ampel_flow flow;
     time_write(incident, "compromised_from", from);
     time_write(incident, "ended_at", end);
-    printf(ampel_label("\n  incident %s%.*s%s (%s): score %d with it, %s%lld%s without\n"),
-           ampel_paint_start(AMPEL_BOLD), (int)id.size, id.bytes, ampel_paint_end(), ampel_label(phase.bytes), score,
-           ampel_paint_start(AMPEL_BOLD), number(incident, "score"), ampel_paint_end());
+    printf("\n");
+    ampel_flow_start(&flow, 4);
+    ampel_flow_put(&flow, 2, AMPEL_PLAIN, "%s", ampel_label("incident "));
+    ampel_flow_put(&flow, 0, AMPEL_BOLD, "%.*s", (int)id.size, id.bytes);
+    ampel_flow_put(&flow, 1, AMPEL_PLAIN, "(%s):", ampel_label(phase.bytes));
+    ampel_flow_put(&flow, 1, AMPEL_PLAIN, ampel_label("score %d with it,"), score);
+    ampel_flow_put(&flow, 1, AMPEL_BOLD, ampel_label("%lld without"), number(incident, "score"));
+    ampel_flow_end(&flow);
     printf(ampel_label("    from %s until %s\n"), from, end);
-    printf(ampel_label("    %lld violations, %lld of them cost %lld points, with their repeats %lld\n"),
-           number(incident, "violations"), number(incident, "deducting"), number(incident, "points"),
-           number(incident, "points_caused"));
+    ampel_flow_start(&flow, 4);
+    ampel_flow_words(&flow, 4, AMPEL_PLAIN,
+                     ampel_label("%lld violations, %lld of them cost %lld points, with their repeats %lld"),
+                     number(incident, "violations"), number(incident, "deducting"), number(incident, "points"),
+                     number(incident, "points_caused"));
+    ampel_flow_end(&flow);
     printf(ampel_label("    %lld orders, %lld cancelled on its days\n"), number(incident, "orders"),
            number(incident, "cancelled"));
-    if (ampel_json_count(disputes) == 0) return;
-    fputs(ampel_label("    dispute first:"), stdout);
-    for (uint32_t i = 0; i < ampel_json_count(disputes); i++) {
-        struct ampel_text violation;
-        if (ampel_json_text(ampel_json_at(disputes, i), &violation))
-            printf(" %.*s", (int)violation.size, violation.bytes);
-    }
-    printf("\n");
+    if (ampel_json_count(disputes) > 0) disputes_print(disputes);
 }
 
 void ampel_explained_incidents_print(const struct ampel_explained_incidents *incidents, int32_t score) {

@@ -3,7 +3,6 @@
 #define AMPEL_WORKERS_CLI_EXPLAINED_INCIDENTS_H
 
 #include "engine/incident.h"
-#include "workers/pq.h"
 
 struct ampel_explained_incidents {
     uint32_t total;        /* with those that are not listed; 0: none */
@@ -14,10 +13,6 @@ struct ampel_explained_incidents {
 /* False: no memory, said on standard error. */
 AMPEL_MUST_CHECK bool ampel_explained_incidents_engine(struct ampel_engine *engine, uint32_t slot,
                                                        struct ampel_explained_incidents *out);
-/* key: tenant, seller, marketplace. Returns as ampel_pq_run. */
-AMPEL_MUST_CHECK enum ampel_database_status
-ampel_explained_incidents_database(struct ampel_pq *pq, const struct ampel_pq_value key[3],
-                                   struct ampel_explained_incidents *out, struct ampel_error *error);
 /* Both say nothing where there are none. score is the one with them. */
 void ampel_explained_incidents_print(const struct ampel_explained_incidents *incidents, int32_t score);
 /* ,"score_without_incidents":N,"incidents":[...] to standard output. */

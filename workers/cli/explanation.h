@@ -1,4 +1,4 @@
-/* What explains one account's score: its numbers and all known violations, from files or from the database. */
+/* What explains one account's score: its numbers, the same under each variant of the rules, and all known violations. */
 #ifndef AMPEL_WORKERS_CLI_EXPLANATION_H
 #define AMPEL_WORKERS_CLI_EXPLANATION_H
 
@@ -6,7 +6,6 @@
 #include "workers/cli/explained_beside.h"
 #include "workers/cli/explained_incidents.h"
 #include "workers/cli/portfolio.h"
-#include "workers/pq.h"
 
 struct ampel_explained {
     char id[AMPEL_ID_BYTES_MAX + 1];
@@ -19,24 +18,22 @@ struct ampel_explained {
 };
 
 struct ampel_explanation {
-    char account[3 * AMPEL_ID_BYTES_MAX + 3];
-    char rules_version[AMPEL_ID_BYTES_MAX + 1];
+    char account[AMPEL_PORTFOLIO_NAME_SIZE];
     int64_t as_of_ms;
+    const struct ampel_rules *rules; /* the engine's */
     struct ampel_numbers numbers;
+    int32_t score_min, score_max; /* over the rules and their variants */
+    struct ampel_numbers variants[AMPEL_VARIANTS_MAX]; /* in the order of the rules' variants */
     uint32_t count;
     struct ampel_explained *violations; /* by id */
     struct ampel_explained_beside beside;
     struct ampel_explained_incidents incidents;
 };
 
-/* From a portfolio in memory. False: there is no such account. */
-AMPEL_MUST_CHECK bool ampel_explanation_files(const struct ampel_portfolio *portfolio,
-                                              const char *account, int64_t as_of_ms,
-                                              struct ampel_explanation *out);
-/* From the database; rules name its cap groups. *found false: there is no such account. Returns as ampel_pq_run. */
-AMPEL_MUST_CHECK enum ampel_database_status
-ampel_explanation_database(struct ampel_pq *pq, const struct ampel_rules *rules, const char *account,
-                           struct ampel_explanation *out, bool *found, struct ampel_error *error);
+/* The account in a slot of the portfolio's engine, at its time; what was borrowed holds as long as the engine.
+   False: said on standard error. Close it in either case. */
+AMPEL_MUST_CHECK bool ampel_explanation_open(struct ampel_portfolio *portfolio, uint32_t slot,
+                                             struct ampel_explanation *out);
 void ampel_explanation_close(struct ampel_explanation *explanation);
 
 #endif

@@ -8,6 +8,7 @@
 #include "proto/violation_list.h"
 #include "workers/cli/command.h"
 #include "workers/cli/connect.h"
+#include "workers/cli/labels.h"
 #include "workers/cli/portfolio.h"
 
 static const struct ampel_usage usage = {
@@ -192,7 +193,8 @@ static int export_run(struct exporting *exporting, char *const *files, int files
                 strerror(errno));
         return AMPEL_EXIT_FAILED;
     }
-    fprintf(stderr, "%llu violations\n", (unsigned long long)exporting->rows);
+    fprintf(stderr, exporting->rows == 1 ? ampel_label("%llu violation\n") : ampel_label("%llu violations\n"),
+            (unsigned long long)exporting->rows);
     if (status == AMPEL_EXIT_OK && exporting->rows == 0 && exporting->account != NULL) return AMPEL_EXIT_REFUSED;
     return status;
 }

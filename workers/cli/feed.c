@@ -13,6 +13,8 @@
 #include "workers/cli/feed_link.h"
 #include "workers/cli/feed_state.h"
 #include "workers/cli/options.h"
+#include "workers/cli/labels.h"
+#include "workers/cli/members.h"
 #include "workers/cli/source.h"
 
 #define LINKS_MAX 256
@@ -86,12 +88,9 @@ static void refused_write(struct feeding *feeding, uint8_t verdict, const char *
     static char bytes[512 * 1024];
     struct ampel_print print = {.bytes = bytes, .capacity = sizeof bytes};
     ampel_print_word(&print, "{");
-    ampel_print_key(&print, "verdict");
-    ampel_print_json(&print, ampel_text_of(ampel_verdict_name(verdict)));
-    ampel_print_key(&print, "field");
-    ampel_print_json(&print, ampel_text_of(field));
-    ampel_print_key(&print, "reason");
-    ampel_print_json(&print, ampel_text_of(reason));
+    ampel_member_text(&print, "verdict", ampel_text_of(ampel_verdict_name(verdict)));
+    ampel_member_text(&print, "field", ampel_text_of(field));
+    ampel_member_text(&print, "reason", ampel_text_of(reason));
     ampel_print_key(&print, event_is_json ? "event" : "line");
     if (event_is_json)
         ampel_print_text(&print, event);
@@ -293,16 +292,16 @@ static bool files_feed(struct feeding *feeding, char **files, int files_count,
 static uint64_t summary_print(const struct feeding *feeding) {
     uint64_t refused = 0;
     for (uint32_t i = 0; i < AMPEL_VERDICTS_COUNT; i++) refused += feeding->by_verdict[i];
-    printf("%" PRIu64 " events accepted, %" PRIu64 " refused, in %" PRIu64 " batches", feeding->accepted, refused,
-           feeding->batches);
+    printf(ampel_label("%llu events accepted, %llu refused, in %llu batches"), (unsigned long long)feeding->accepted,
+           (unsigned long long)refused, (unsigned long long)feeding->batches);
     if (feeding->duplicates > 0)
-        printf(" (%" PRIu64 " of them were durable before)", feeding->duplicates);
+        printf(ampel_label(" (%llu of them were durable before)"), (unsigned long long)feeding->duplicates);
     printf("\n");
     for (uint32_t i = 0; i < AMPEL_VERDICTS_COUNT; i++)
         if (feeding->by_verdict[i] > 0)
             printf("  %-20s %" PRIu64 "  %s\n", ampel_verdict_name((uint8_t)i), feeding->by_verdict[i],
                    ampel_verdict_sentence((uint8_t)i));
-    if (refused > 0) printf("refused events: %s\n", feeding->refused_path);
+    if (refused > 0) printf(ampel_label("refused events: %s\n"), feeding->refused_path);
     return refused;
 }
 

@@ -8,7 +8,9 @@
 #include "proto/text.h"
 #include "proto/time.h"
 #include "workers/cli/command.h"
+#include "workers/cli/flow.h"
 #include "workers/cli/labels.h"
+#include "workers/cli/members.h"
 #include "workers/cli/outlook_json.h"
 #include "workers/cli/question.h"
 #include "workers/cli/table.h"
@@ -75,18 +77,12 @@ static void fix_json(struct ampel_print *print, const struct ampel_outlook_fix *
                      const struct ampel_rules *rules) {
     static const char *const names[] = {"approved", "acknowledged"};
     const struct ampel_outlook_outcome *outcomes[] = {&fix->approved, &fix->acknowledged};
-    ampel_print_key(print, "id");
-    ampel_print_json(print, id);
-    ampel_print_key(print, "policy");
-    ampel_print_json(print, ampel_text_of(policy_of(fix)));
-    ampel_print_key(print, "state");
-    ampel_print_json(print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_VIOLATION_STATE, fix->state)));
-    ampel_print_key(print, "expires_at");
-    ampel_print_time(print, fix->expires_at_ms);
-    ampel_print_key(print, "rank");
-    ampel_print_unsigned(print, fix->rank);
-    ampel_print_key(print, "points");
-    ampel_print_integer(print, fix->points);
+    ampel_member_text(print, "id", id);
+    ampel_member_text(print, "policy", ampel_text_of(policy_of(fix)));
+    ampel_member_name(print, "state", AMPEL_REGISTRY_VIOLATION_STATE, fix->state);
+    ampel_member_time(print, "expires_at", fix->expires_at_ms);
+    ampel_member_integer(print, "rank", fix->rank);
+    ampel_member_integer(print, "points", fix->points);
     ampel_print_key(print, "at_risk_sales");
     if (fix->at_risk_sales_cents < 0)
         ampel_print_word(print, "null");
@@ -96,30 +92,21 @@ static void fix_json(struct ampel_print *print, const struct ampel_outlook_fix *
                  fix->at_risk_sales_cents % 100);
         ampel_print_word(print, amount);
     }
-    ampel_print_key(print, "next_rank");
-    ampel_print_unsigned(print, fix->now.next_rank);
+    ampel_member_integer(print, "next_rank", fix->now.next_rank);
     if (fix->cap_group != AMPEL_CAP_GROUP_NONE) {
-        ampel_print_key(print, "cap");
-        ampel_print_json(print, ampel_text_of(rules->cap_groups[fix->cap_group].name));
-        ampel_print_key(print, "cap_count");
-        ampel_print_unsigned(print, fix->now.cap_count);
-        ampel_print_key(print, "cap_limit");
-        ampel_print_unsigned(print, rules->cap_groups[fix->cap_group].limit);
+        ampel_member_text(print, "cap", ampel_text_of(rules->cap_groups[fix->cap_group].name));
+        ampel_member_integer(print, "cap_count", fix->now.cap_count);
+        ampel_member_integer(print, "cap_limit", rules->cap_groups[fix->cap_group].limit);
     }
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(names); i++) {
         ampel_print_key(print, names[i]);
         ampel_print_word(print, "{");
         ampel_outlook_json_outcome(print, outcomes[i]);
-        ampel_print_key(print, "gain");
-        ampel_print_integer(print, outcomes[i]->score - fix->now.score);
-        ampel_print_key(print, "raw_gain");
-        ampel_print_integer(print, outcomes[i]->raw - fix->now.raw);
-        ampel_print_key(print, "cap_count");
-        ampel_print_unsigned(print, outcomes[i]->cap_count);
-        ampel_print_key(print, "next_rank");
-        ampel_print_unsigned(print, outcomes[i]->next_rank);
-        ampel_print_key(print, "ranks_lowered");
-        ampel_print_unsigned(print, outcomes[i]->ranks_lowered);
+        ampel_member_integer(print, "gain", outcomes[i]->score - fix->now.score);
+        ampel_member_integer(print, "raw_gain", outcomes[i]->raw - fix->now.raw);
+        ampel_member_integer(print, "cap_count", outcomes[i]->cap_count);
+        ampel_member_integer(print, "next_rank", outcomes[i]->next_rank);
+        ampel_member_integer(print, "ranks_lowered", outcomes[i]->ranks_lowered);
         ampel_print_word(print, "}");
     }
 }
@@ -130,16 +117,16 @@ static void fixes_table(const struct ampel_outlook_fix *fixes, uint32_t count, c
                         int64_t now_ms) {
     struct ampel_table *table = ampel_table_open();
     AMPEL_ASSERT(table != NULL);
-    ampel_table_column(table, "VIOLATION", AMPEL_LEFT, true);
-    ampel_table_column(table, "POLICY", AMPEL_LEFT, true);
-    ampel_table_column(table, "COSTS", AMPEL_RIGHT, false);
-    ampel_table_column(table, "APPROVED", AMPEL_RIGHT, false);
-    ampel_table_column(table, "ACKN.", AMPEL_RIGHT, false);
-    ampel_table_column(table, "RISK", AMPEL_LEFT, false);
-    ampel_table_column(table, "NEXT", AMPEL_RIGHT, false);
-    ampel_table_column(table, "CAP", AMPEL_RIGHT, false);
-    ampel_table_column(table, "SALES", AMPEL_RIGHT, false);
-    ampel_table_column(table, "DAYS", AMPEL_RIGHT, false);
+    ampel_table_column(table, "VIOLATION", AMPEL_LEFT, AMPEL_FIT_NAME);
+    ampel_table_column(table, "POLICY", AMPEL_LEFT, AMPEL_FIT_CUT);
+    ampel_table_column(table, "COSTS", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "APPROVED", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "ACKN.", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "RISK", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "NEXT", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "CAP", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "SALES", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "DAYS", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
     for (uint32_t i = 0; i < count; i++) {
         const struct ampel_outlook_fix *fix = &fixes[i];
         ampel_table_cell(table, AMPEL_PLAIN, "%.*s", (int)fix->id.size, fix->id.bytes);
@@ -164,7 +151,7 @@ static void fixes_table(const struct ampel_outlook_fix *fixes, uint32_t count, c
         sales_cell(table, fix->at_risk_sales_cents);
         ampel_table_cell(table, AMPEL_DIM, "%" PRId64, (fix->expires_at_ms - now_ms + AMPEL_DAY_MS - 1) / AMPEL_DAY_MS);
     }
-    (void)ampel_table_print(table, 0);
+    ampel_table_print(table);
     ampel_table_close(table);
 }
 
@@ -186,20 +173,18 @@ static void green_print(const struct ampel_outlook_green *green) {
         fputs(ampel_label("back to green: it is green\n"), stdout);
         return;
     }
-    printf(ampel_label("back to green (%s%d%s) with %u approval%s%s:\n"), ampel_paint_start(AMPEL_PAINT_GREEN), green->then.score,
-           ampel_paint_end(), green->count, green->count == 1 || ampel_language_is_german() ? "" : "s",
-           ampel_label(green->exact ? ", and with no fewer" : ", found by a greedy choice"));
-    uint32_t columns, rows, used = 0;
-    ampel_terminal_size(&columns, &rows);
-    for (uint32_t i = 0; i < green->count; i++) {
-        if (used > 0 && used + green->ids[i].size + 1 > columns) {
-            printf("\n");
-            used = 0;
-        }
-        printf("%s%.*s", used == 0 ? "  " : " ", (int)green->ids[i].size, green->ids[i].bytes);
-        used += green->ids[i].size + (used == 0 ? 2 : 1);
-    }
-    printf("\n");
+    struct ampel_flow flow;
+    ampel_flow_start(&flow, 2);
+    ampel_flow_put(&flow, 0, AMPEL_PLAIN, "%s", ampel_label("back to green"));
+    ampel_flow_put(&flow, 1, AMPEL_PAINT_GREEN, "(%d)", green->then.score);
+    ampel_flow_words(&flow, 1, AMPEL_PLAIN,
+                     green->count == 1 ? ampel_label("with %u approval%s:") : ampel_label("with %u approvals%s:"),
+                     green->count, ampel_label(green->exact ? ", and with no fewer" : ", found by a greedy choice"));
+    ampel_flow_end(&flow);
+    ampel_flow_start(&flow, 2);
+    for (uint32_t i = 0; i < green->count; i++)
+        ampel_flow_put(&flow, i == 0 ? 2 : 1, AMPEL_PLAIN, "%.*s", (int)green->ids[i].size, green->ids[i].bytes);
+    ampel_flow_end(&flow);
 }
 
 static bool account_show(struct ampel_portfolio *portfolio, uint32_t slot, enum ampel_format format) {
@@ -229,7 +214,7 @@ static bool account_show(struct ampel_portfolio *portfolio, uint32_t slot, enum 
         ampel_print_word(&print, "{");
         fix_json(&print, &fixes[i], fixes[i].id, rules);
         ampel_print_word(&print, "}");
-        ampel_outlook_json_piece(&print);
+        ampel_members_piece(&print);
         if (i + 1 < count) fputs(",", stdout);
     }
     fputs("]}\n", stdout);
@@ -306,12 +291,12 @@ static int row_compare(const void *left, const void *right) {
 static void rows_table(const struct rows *rows, uint32_t shown, size_t skip) {
     struct ampel_table *table = ampel_table_open();
     AMPEL_ASSERT(table != NULL);
-    ampel_table_column(table, "ACCOUNT", AMPEL_LEFT, true);
-    ampel_table_column(table, "VIOLATION", AMPEL_LEFT, true);
-    ampel_table_column(table, "RISK", AMPEL_LEFT, false);
-    ampel_table_column(table, "APPROVED", AMPEL_RIGHT, false);
-    ampel_table_column(table, "ACKN.", AMPEL_RIGHT, false);
-    ampel_table_column(table, "SALES", AMPEL_RIGHT, false);
+    ampel_table_column(table, "ACCOUNT", AMPEL_LEFT, AMPEL_FIT_NAME);
+    ampel_table_column(table, "VIOLATION", AMPEL_LEFT, AMPEL_FIT_NAME);
+    ampel_table_column(table, "RISK", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "APPROVED", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "ACKN.", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "SALES", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
     for (uint32_t i = 0; i < shown; i++) {
         const struct row *row = &rows->list[i];
         ampel_table_cell(table, AMPEL_PLAIN, "%s", row->account + skip);
@@ -323,7 +308,7 @@ static void rows_table(const struct rows *rows, uint32_t shown, size_t skip) {
                          row->fix.acknowledged.risk == row->fix.approved.risk ? "" : "*");
         sales_cell(table, row->fix.at_risk_sales_cents);
     }
-    (void)ampel_table_print(table, 0);
+    ampel_table_print(table);
     ampel_table_close(table);
 }
 
@@ -333,15 +318,12 @@ static void rows_json(const struct rows *rows, uint32_t shown, const struct ampe
     for (uint32_t i = 0; i < shown; i++) {
         const struct row *row = &rows->list[i];
         ampel_print_word(&print, "{");
-        ampel_print_key(&print, "account");
-        ampel_print_json(&print, ampel_text_of(row->account));
-        ampel_print_key(&print, "score");
-        ampel_print_integer(&print, row->fix.now.score);
-        ampel_print_key(&print, "risk");
-        ampel_print_json(&print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_RISK, row->fix.now.risk)));
+        ampel_member_text(&print, "account", ampel_text_of(row->account));
+        ampel_member_integer(&print, "score", row->fix.now.score);
+        ampel_member_name(&print, "risk", AMPEL_REGISTRY_RISK, row->fix.now.risk);
         fix_json(&print, &row->fix, ampel_text_of(row->id), rules);
         ampel_print_word(&print, "}\n");
-        ampel_outlook_json_piece(&print);
+        ampel_members_piece(&print);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "workers/cli/chart.h"
 #include "workers/cli/command.h"
 #include "workers/cli/labels.h"
+#include "workers/cli/members.h"
 #include "workers/cli/outlook_json.h"
 #include "workers/cli/question.h"
 #include "workers/cli/table.h"
@@ -100,12 +101,12 @@ static void steps_print(const struct forecast *forecast, uint32_t shown) {
     ampel_engine_numbers(forecast->portfolio->engine, forecast->slot, &now);
     struct ampel_table *table = ampel_table_open();
     AMPEL_ASSERT(table != NULL);
-    ampel_table_column(table, "WHEN", AMPEL_LEFT, false);
-    ampel_table_column(table, "DAYS", AMPEL_RIGHT, false);
-    ampel_table_column(table, "SCORE", AMPEL_RIGHT, false);
-    ampel_table_column(table, "CHANGE", AMPEL_RIGHT, false);
-    ampel_table_column(table, "STATUS", AMPEL_LEFT, false);
-    ampel_table_column(table, "CAUSE", AMPEL_LEFT, true);
+    ampel_table_column(table, "WHEN", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "DAYS", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "SCORE", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "CHANGE", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "STATUS", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "CAUSE", AMPEL_LEFT, AMPEL_FIT_CUT);
     int32_t score = now.score, order_points = now.order_points;
     for (uint32_t i = 0; i < shown; i++) {
         const struct ampel_outlook_step *step = &forecast->steps[i];
@@ -122,7 +123,7 @@ static void steps_print(const struct forecast *forecast, uint32_t shown) {
         score = step->score;
         order_points = step->order_points;
     }
-    (void)ampel_table_print(table, 0);
+    ampel_table_print(table);
     ampel_table_close(table);
     if (shown < forecast->count)
         printf(ampel_label("%s%u more; --limit 0 shows all%s\n"), ampel_paint_start(AMPEL_DIM), forecast->count - shown,
@@ -159,37 +160,19 @@ static bool people_print(const struct forecast *forecast) {
 
 /* ---- for programs --------------------------------------------------------------------------- */
 
-static void time_or_null(struct ampel_print *print, const char *key, int64_t at_ms) {
-    ampel_print_key(print, key);
-    if (at_ms == INT64_MAX)
-        ampel_print_word(print, "null");
-    else
-        ampel_print_time(print, at_ms);
-}
-
 static void step_json(struct ampel_print *print, const struct ampel_outlook_step *step) {
     ampel_print_word(print, "{");
-    ampel_print_key(print, "at");
-    ampel_print_time(print, step->at_ms);
-    ampel_print_key(print, "score");
-    ampel_print_integer(print, step->score);
-    ampel_print_key(print, "status");
-    ampel_print_json(print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_COLOUR, step->colour)));
-    ampel_print_key(print, "risk");
-    ampel_print_json(print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_RISK, step->risk)));
-    ampel_print_key(print, "order_points");
-    ampel_print_integer(print, step->order_points);
+    ampel_member_time(print, "at", step->at_ms);
+    ampel_members_rated(print, step->score, step->colour, step->risk);
+    ampel_member_integer(print, "order_points", step->order_points);
     ampel_print_key(print, "causes");
     ampel_print_word(print, (step->causes & AMPEL_STEP_ORDERS) == 0 ? "[\"violation\"]"
                             : (step->causes & AMPEL_STEP_VIOLATION) == 0 ? "[\"orders\"]"
                                                                          : "[\"orders\",\"violation\"]");
     if ((step->causes & AMPEL_STEP_VIOLATION) != 0) {
-        ampel_print_key(print, "violation");
-        ampel_print_json(print, step->id);
-        ampel_print_key(print, "violations");
-        ampel_print_unsigned(print, step->violations_count);
-        ampel_print_key(print, "points");
-        ampel_print_integer(print, step->points);
+        ampel_member_text(print, "violation", step->id);
+        ampel_member_integer(print, "violations", step->violations_count);
+        ampel_member_integer(print, "points", step->points);
     }
     ampel_print_word(print, "}");
 }
@@ -198,20 +181,19 @@ static bool programs_print(const struct forecast *forecast) {
     char bytes[2048];
     struct ampel_print print = {.bytes = bytes, .capacity = sizeof bytes};
     if (!ampel_headline_json(forecast->portfolio, forecast->slot)) return false;
-    time_or_null(&print, "next_change_at", forecast->turns.next_change_at_ms);
-    time_or_null(&print, "leaves_green_at", forecast->turns.leaves_green_at_ms);
-    time_or_null(&print, "turns_green_at", forecast->turns.turns_at_ms[AMPEL_GREEN]);
-    time_or_null(&print, "turns_yellow_at", forecast->turns.turns_at_ms[AMPEL_YELLOW]);
-    time_or_null(&print, "turns_red_at", forecast->turns.turns_at_ms[AMPEL_RED]);
-    ampel_print_key(&print, "keep_orders");
-    ampel_print_word(&print, forecast->keep_orders ? "true" : "false");
+    ampel_member_time(&print, "next_change_at", forecast->turns.next_change_at_ms);
+    ampel_member_time(&print, "leaves_green_at", forecast->turns.leaves_green_at_ms);
+    ampel_member_time(&print, "turns_green_at", forecast->turns.turns_at_ms[AMPEL_GREEN]);
+    ampel_member_time(&print, "turns_yellow_at", forecast->turns.turns_at_ms[AMPEL_YELLOW]);
+    ampel_member_time(&print, "turns_red_at", forecast->turns.turns_at_ms[AMPEL_RED]);
+    ampel_member_boolean(&print, "keep_orders", forecast->keep_orders);
     ampel_print_key(&print, "steps");
     ampel_print_word(&print, "[");
-    ampel_outlook_json_piece(&print);
+    ampel_members_piece(&print);
     for (uint32_t i = 0; i < forecast->count; i++) {
         if (i > 0) fputs(",", stdout);
         step_json(&print, &forecast->steps[i]);
-        ampel_outlook_json_piece(&print);
+        ampel_members_piece(&print);
     }
     fputs("]}\n", stdout);
     return true;

@@ -11,6 +11,7 @@
 #include "workers/environment.h"
 #include "workers/cli/file.h"
 #include "workers/cli/import_list.h"
+#include "workers/cli/labels.h"
 #include "workers/cli/options.h"
 
 #define PATH_BYTES 4096
@@ -163,9 +164,9 @@ static int import_run(struct importing *importing, char **files, int files_count
     if (status <= AMPEL_EXIT_REFUSED && memory_path != NULL && !memory_save(importing->memory, memory_path))
         status = AMPEL_EXIT_FAILED;
     if (importing->list)
-        fprintf(stderr, "%u events, %u rows broken\n", importing->counts.events, importing->broken);
+        fprintf(stderr, ampel_label("%u events, %u rows broken\n"), importing->counts.events, importing->broken);
     else
-        fprintf(stderr, "%u events, %u duplicates, %u documents of no interest, %u broken\n",
+        fprintf(stderr, ampel_label("%u events, %u duplicates, %u documents of no interest, %u broken\n"),
                 importing->counts.events, importing->counts.duplicates, importing->counts.skipped,
                 importing->broken);
     return status == AMPEL_EXIT_OK && importing->broken > 0 ? AMPEL_EXIT_REFUSED : status;

@@ -31,19 +31,10 @@ bool ampel_outlook_variants_apply(struct ampel_engine *engine) {
     return good;
 }
 
-void ampel_outlook_json_piece(struct ampel_print *print) {
-    AMPEL_ASSERT(!print->full);
-    fwrite(print->bytes, 1, print->size, stdout);
-    print->size = 0;
-}
-
 void ampel_outlook_json_outcome(struct ampel_print *print, const struct ampel_outlook_outcome *outcome) {
-    ampel_print_key(print, "score");
-    ampel_print_integer(print, outcome->score);
-    ampel_print_key(print, "raw");
-    ampel_print_integer(print, outcome->raw);
-    ampel_print_key(print, "risk");
-    ampel_print_json(print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_RISK, outcome->risk)));
+    ampel_member_integer(print, "score", outcome->score);
+    ampel_member_integer(print, "raw", outcome->raw);
+    ampel_member_name(print, "risk", AMPEL_REGISTRY_RISK, outcome->risk);
 }
 
 void ampel_outlook_json_ids(const struct ampel_outlook_green *green) {
@@ -53,10 +44,10 @@ void ampel_outlook_json_ids(const struct ampel_outlook_green *green) {
     for (uint32_t i = 0; i < green->count; i++) {
         if (i > 0) ampel_print_word(&print, ",");
         ampel_print_json(&print, green->ids[i]);
-        ampel_outlook_json_piece(&print);
+        ampel_members_piece(&print);
     }
     if (green->found) ampel_print_word(&print, "]");
-    ampel_outlook_json_piece(&print);
+    ampel_members_piece(&print);
 }
 
 static void fixes_print(const struct ampel_outlook_fix *fixes, uint32_t count) {
@@ -65,17 +56,16 @@ static void fixes_print(const struct ampel_outlook_fix *fixes, uint32_t count) {
     ampel_print_word(&print, ",\"fix\":[");
     for (uint32_t i = 0; i < count; i++) {
         ampel_print_word(&print, i == 0 ? "{" : ",{");
-        ampel_print_key(&print, "id");
-        ampel_print_json(&print, fixes[i].id);
+        ampel_member_text(&print, "id", fixes[i].id);
         ampel_outlook_json_outcome(&print, &fixes[i].approved);
         ampel_print_key(&print, "acknowledged");
         ampel_print_word(&print, "{");
         ampel_outlook_json_outcome(&print, &fixes[i].acknowledged);
         ampel_print_word(&print, "}}");
-        ampel_outlook_json_piece(&print);
+        ampel_members_piece(&print);
     }
     ampel_print_word(&print, "]");
-    ampel_outlook_json_piece(&print);
+    ampel_members_piece(&print);
 }
 
 static void steps_print(const struct ampel_outlook_step *steps, uint32_t count) {
@@ -84,15 +74,13 @@ static void steps_print(const struct ampel_outlook_step *steps, uint32_t count) 
     ampel_print_word(&print, ",\"forecast\":[");
     for (uint32_t i = 0; i < count; i++) {
         ampel_print_word(&print, i == 0 ? "{" : ",{");
-        ampel_print_key(&print, "at");
-        ampel_print_integer(&print, steps[i].at_ms);
-        ampel_print_key(&print, "score");
-        ampel_print_integer(&print, steps[i].score);
+        ampel_member_integer(&print, "at", steps[i].at_ms);
+        ampel_member_integer(&print, "score", steps[i].score);
         ampel_print_word(&print, "}");
-        ampel_outlook_json_piece(&print);
+        ampel_members_piece(&print);
     }
     ampel_print_word(&print, "]");
-    ampel_outlook_json_piece(&print);
+    ampel_members_piece(&print);
 }
 
 bool ampel_outlook_json_all(struct ampel_engine *engine, uint32_t slot) {

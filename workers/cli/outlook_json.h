@@ -4,6 +4,7 @@
 
 #include "engine/outlook.h"
 #include "proto/print.h"
+#include "workers/cli/members.h"
 
 /* The variants of the rules, each applied, become those of the engine. False: said on standard error. */
 AMPEL_MUST_CHECK bool ampel_outlook_variants_apply(struct ampel_engine *engine);
@@ -15,8 +16,6 @@ AMPEL_MUST_CHECK bool ampel_outlook_json_all(struct ampel_engine *engine, uint32
 void ampel_outlook_json_outcome(struct ampel_print *print, const struct ampel_outlook_outcome *outcome);
 /* ["id", ...] or null, in pieces of its own. */
 void ampel_outlook_json_ids(const struct ampel_outlook_green *green);
-/* Writes what was printed and empties it. */
-void ampel_outlook_json_piece(struct ampel_print *print);
 /* "ampel: out of memory"; false, to be returned. */
 bool ampel_outlook_no_memory(void);
 

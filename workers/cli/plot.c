@@ -8,6 +8,7 @@
 #include "proto/text.h"
 #include "workers/cli/command.h"
 #include "workers/cli/connect.h"
+#include "workers/cli/labels.h"
 #include "workers/cli/outlook_json.h"
 #include "workers/cli/picture.h"
 #include "workers/cli/portfolio.h"
@@ -196,10 +197,9 @@ static int plot_run(struct plotting *plotting, char *const *files, int files_cou
     int status = files_count > 0 ? files_plot(plotting, files, files_count) : database_plot(plotting);
     for (uint32_t i = 0; i < plotting->lines_count; i++) free(plotting->lines[i].points);
     free(plotting->lines);
-    if (plotting->folder != NULL) fprintf(stderr, "%u pictures in %s\n", plotting->written, plotting->folder);
+    if (plotting->folder != NULL) fprintf(stderr, ampel_label("%u pictures in %s\n"), plotting->written, plotting->folder);
     if (status == AMPEL_EXIT_FAILED || plotting->account == NULL || plotting->written > 0) return status;
-    fprintf(stderr, "ampel plot: there is no account %s (tenant/seller/marketplace)\n", plotting->account);
-    return AMPEL_EXIT_REFUSED;
+    return ampel_account_missing(usage.command, plotting->account);
 }
 
 int ampel_command_plot(int argc, char **argv) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "workers/cli/labels.h"
 #include "workers/clock.h"
 
 #define REDRAW_NS INT64_C(100000000)
@@ -17,7 +18,7 @@ static int64_t monotonic_ns(void) {
 
 void ampel_progress_start(struct ampel_progress *progress, const char *what, const char *unit,
                           uint64_t total) {
-    *progress = (struct ampel_progress){.what = what, .unit = unit, .total = total};
+    *progress = (struct ampel_progress){.what = ampel_label(what), .unit = ampel_label(unit), .total = total};
     progress->shown = isatty(STDERR_FILENO) == 1;
     if (progress->shown) progress->started_ns = progress->drawn_ns = monotonic_ns();
 }
@@ -39,7 +40,7 @@ void ampel_progress_show(struct ampel_progress *progress, uint64_t done, uint64_
     fprintf(stderr, "\r%s [", progress->what);
     for (uint64_t i = 0; i < BAR_WIDTH; i++)
         fputc(i * 1000 < share * BAR_WIDTH ? '#' : '.', stderr);
-    fprintf(stderr, "] %3llu %%  %llu %s, %llu/s, %llu s left\033[K", (unsigned long long)(share / 10),
+    fprintf(stderr, ampel_label("] %3llu %%  %llu %s, %llu/s, %llu s left\033[K"), (unsigned long long)(share / 10),
             (unsigned long long)counted, progress->unit, (unsigned long long)rate,
             (unsigned long long)left_s);
 }

@@ -6,6 +6,7 @@
 #include "proto/text.h"
 #include "workers/environment.h"
 #include "workers/cli/outlook_json.h"
+#include "workers/cli/flow.h"
 #include "workers/cli/table.h"
 
 bool ampel_question_settle(struct ampel_question *question, const struct ampel_usage *usage, int files_count) {
@@ -39,20 +40,30 @@ static bool range_read(struct ampel_portfolio *portfolio, uint32_t slot, int32_t
             ampel_outlook_no_memory());
 }
 
+void ampel_headline_show(const char *account, const struct ampel_numbers *numbers) {
+    struct ampel_flow flow;
+    ampel_flow_start(&flow, 2);
+    ampel_flow_put(&flow, 0, AMPEL_BOLD, "%s", account);
+    ampel_flow_put(&flow, 2, ampel_paint_of_colour(numbers->colour), "%d %s", numbers->score,
+                   ampel_label_name(AMPEL_REGISTRY_COLOUR, numbers->colour));
+    ampel_flow_put(&flow, 0, AMPEL_PLAIN, ampel_label(", risk %s"), ampel_label_name(AMPEL_REGISTRY_RISK, numbers->risk));
+    ampel_flow_end(&flow);
+}
+
 bool ampel_headline_print(struct ampel_portfolio *portfolio, uint32_t slot) {
     char name[AMPEL_PORTFOLIO_NAME_SIZE], as_of[AMPEL_LABEL_TIME_SIZE];
     struct ampel_numbers numbers;
+    struct ampel_flow flow;
     int32_t least, greatest;
     if (!range_read(portfolio, slot, &least, &greatest)) return false;
     ampel_portfolio_name(portfolio, slot, name);
     ampel_engine_numbers(portfolio->engine, slot, &numbers);
     ampel_label_minute(ampel_engine_now(portfolio->engine), as_of);
-    printf(ampel_label("%s%s%s  %s%d %s%s, risk %s\n"), ampel_paint_start(AMPEL_BOLD), name, ampel_paint_end(),
-           ampel_paint_start(ampel_paint_of_colour(numbers.colour)), numbers.score,
-           ampel_label_name(AMPEL_REGISTRY_COLOUR, numbers.colour), ampel_paint_end(),
-           ampel_label_name(AMPEL_REGISTRY_RISK, numbers.risk));
-    printf(ampel_label("%sas of %s, rules %s, %d to %d over their variants%s\n"), ampel_paint_start(AMPEL_DIM), as_of,
-           ampel_engine_rules(portfolio->engine)->version, least, greatest, ampel_paint_end());
+    ampel_headline_show(name, &numbers);
+    ampel_flow_start(&flow, 2);
+    ampel_flow_words(&flow, 0, AMPEL_DIM, ampel_label("as of %s, rules %s, %d to %d over their variants"), as_of,
+                     ampel_engine_rules(portfolio->engine)->version, least, greatest);
+    ampel_flow_end(&flow);
     return true;
 }
 
@@ -65,22 +76,12 @@ bool ampel_headline_json(struct ampel_portfolio *portfolio, uint32_t slot) {
     ampel_portfolio_name(portfolio, slot, name);
     ampel_engine_numbers(portfolio->engine, slot, &numbers);
     ampel_print_word(&print, "{");
-    ampel_print_key(&print, "account");
-    ampel_print_json(&print, ampel_text_of(name));
-    ampel_print_key(&print, "as_of");
-    ampel_print_time(&print, ampel_engine_now(portfolio->engine));
-    ampel_print_key(&print, "rules_version");
-    ampel_print_json(&print, ampel_text_of(ampel_engine_rules(portfolio->engine)->version));
-    ampel_print_key(&print, "score");
-    ampel_print_integer(&print, numbers.score);
-    ampel_print_key(&print, "status");
-    ampel_print_json(&print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_COLOUR, numbers.colour)));
-    ampel_print_key(&print, "risk");
-    ampel_print_json(&print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_RISK, numbers.risk)));
-    ampel_print_key(&print, "score_min");
-    ampel_print_integer(&print, least);
-    ampel_print_key(&print, "score_max");
-    ampel_print_integer(&print, greatest);
-    ampel_outlook_json_piece(&print);
+    ampel_member_text(&print, "account", ampel_text_of(name));
+    ampel_member_time(&print, "as_of", ampel_engine_now(portfolio->engine));
+    ampel_member_text(&print, "rules_version", ampel_text_of(ampel_engine_rules(portfolio->engine)->version));
+    ampel_members_rated(&print, numbers.score, numbers.colour, numbers.risk);
+    ampel_member_integer(&print, "score_min", least);
+    ampel_member_integer(&print, "score_max", greatest);
+    ampel_members_piece(&print);
     return true;
 }

@@ -31,7 +31,9 @@ AMPEL_MUST_CHECK bool ampel_question_settle(struct ampel_question *question, con
 struct ampel_stored_options ampel_question_stored(const struct ampel_question *question, const char *command,
                                                   char *const *files, int files_count, const char *account);
 
-/* "demo/A1/M  440 green, risk none" and, dim, the time, the rules and the range over their variants. False: no memory. */
+/* "demo/A1/M  440 green, risk none". */
+void ampel_headline_show(const char *account, const struct ampel_numbers *numbers);
+/* The same and, dim, the time, the rules and the range over their variants. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_headline_print(struct ampel_portfolio *portfolio, uint32_t slot);
 /* {"account":...,"as_of":...,"rules_version":...,"score":...,"status":...,"risk":... with the range, the brace left open. */
 AMPEL_MUST_CHECK bool ampel_headline_json(struct ampel_portfolio *portfolio, uint32_t slot);

@@ -99,7 +99,7 @@ static bool change_take(void *context, const struct ampel_engine *engine,
     struct replaying *replaying = context;
     if (change->kind == AMPEL_CHANGE_REFUSED) refusal_say(replaying, engine, change);
     if (replaying->mark_days) ampel_day_marks_take(&replaying->marks, engine, change);
-    if (replaying->mark_days || !ampel_told_is(change)) return true;
+    if (replaying->mark_days || !ampel_change_is_told(change->kind)) return true;
     struct ampel_message_change told;
     ampel_told_fill(engine, change, &told);
     told.number = number_next(replaying, told.tenant, told.stream);

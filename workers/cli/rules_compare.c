@@ -7,6 +7,8 @@
 
 #include "proto/text.h"
 #include "workers/cli/command.h"
+#include "workers/cli/labels.h"
+#include "workers/cli/members.h"
 #include "workers/cli/outlook_json.h"
 #include "workers/cli/question.h"
 #include "workers/cli/table.h"
@@ -83,21 +85,21 @@ static int row_compare(const void *left, const void *right) {
 static void cells_put(struct ampel_table *table, const struct ampel_numbers *numbers) {
     enum ampel_paint paint = ampel_paint_of_colour(numbers->colour);
     ampel_table_cell(table, paint, "%d", numbers->score);
-    ampel_table_cell(table, paint, "%s", ampel_registry_name(AMPEL_REGISTRY_COLOUR, numbers->colour));
+    ampel_table_cell(table, paint, "%s", ampel_label_name(AMPEL_REGISTRY_COLOUR, numbers->colour));
     ampel_table_cell(table, ampel_paint_of_risk(numbers->risk), "%s",
-                     ampel_registry_name(AMPEL_REGISTRY_RISK, numbers->risk));
+                     ampel_label_name(AMPEL_REGISTRY_RISK, numbers->risk));
 }
 
 static void table_print(const struct comparison *comparison, uint32_t shown) {
     struct ampel_table *table = ampel_table_open();
     AMPEL_ASSERT(table != NULL);
-    ampel_table_column(table, "ACCOUNT", AMPEL_LEFT, true);
+    ampel_table_column(table, "ACCOUNT", AMPEL_LEFT, AMPEL_FIT_NAME);
     for (int set = 0; set < 2; set++) {
-        ampel_table_column(table, set == 0 ? "A" : "B", AMPEL_RIGHT, false);
-        ampel_table_column(table, "STATUS", AMPEL_LEFT, false);
-        ampel_table_column(table, "RISK", AMPEL_LEFT, false);
+        ampel_table_column(table, set == 0 ? "A" : "B", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+        ampel_table_column(table, "STATUS", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+        ampel_table_column(table, "RISK", AMPEL_LEFT, AMPEL_FIT_WHOLE);
     }
-    ampel_table_column(table, "CHANGE", AMPEL_RIGHT, false);
+    ampel_table_column(table, "CHANGE", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
     for (uint32_t i = 0; i < shown; i++) {
         const struct row *row = &comparison->rows[i];
         ampel_table_cell(table, AMPEL_PLAIN, "%s", row->account);
@@ -106,8 +108,13 @@ static void table_print(const struct comparison *comparison, uint32_t shown) {
         ampel_table_cell(table, row->b.score < row->a.score ? AMPEL_PAINT_RED : AMPEL_PLAIN, "%+d",
                          row->b.score - row->a.score);
     }
-    if (shown > 0) (void)ampel_table_print(table, 0);
+    if (shown > 0) ampel_table_print(table);
     ampel_table_close(table);
+}
+
+static void moves_print(uint8_t from, uint8_t to, uint32_t count) {
+    const char *before = ampel_label_name(AMPEL_REGISTRY_COLOUR, from), *after = ampel_label_name(AMPEL_REGISTRY_COLOUR, to);
+    printf("  %-*s -> %-*s  %u\n", ampel_label_width(before, 6), before, ampel_label_width(after, 6), after, count);
 }
 
 static void summary_print(const struct comparison *comparison, uint32_t shown) {
@@ -115,25 +122,20 @@ static void summary_print(const struct comparison *comparison, uint32_t shown) {
     for (uint8_t from = 0; from < 3; from++)
         for (uint8_t to = 0; to < 3; to++) moved += from == to ? 0 : comparison->colours[from][to];
     if (shown > 0) printf("\n");
-    if (shown < comparison->count) printf("%u of %u rows shown; --limit 0 shows all\n", shown, comparison->count);
-    printf("%u accounts, %u with another score, %u with another colour\n", comparison->accounts,
+    if (shown < comparison->count)
+        printf(ampel_label("%u of %u rows shown; --limit 0 shows all\n"), shown, comparison->count);
+    printf(ampel_label("%u accounts, %u with another score, %u with another colour\n"), comparison->accounts,
            comparison->scores_changed, moved);
     for (uint8_t from = 0; from < 3; from++)
         for (uint8_t to = 0; to < 3; to++)
             if (from != to && comparison->colours[from][to] > 0)
-                printf("  %-6s to %-6s  %u\n", ampel_registry_name(AMPEL_REGISTRY_COLOUR, from),
-                       ampel_registry_name(AMPEL_REGISTRY_COLOUR, to), comparison->colours[from][to]);
+                moves_print(from, to, comparison->colours[from][to]);
 }
 
 static void numbers_json(struct ampel_print *print, const char *key, const struct ampel_numbers *numbers) {
     ampel_print_key(print, key);
     ampel_print_word(print, "{");
-    ampel_print_key(print, "score");
-    ampel_print_integer(print, numbers->score);
-    ampel_print_key(print, "status");
-    ampel_print_json(print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_COLOUR, numbers->colour)));
-    ampel_print_key(print, "risk");
-    ampel_print_json(print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_RISK, numbers->risk)));
+    ampel_members_rated(print, numbers->score, numbers->colour, numbers->risk);
     ampel_print_word(print, "}");
 }
 
@@ -142,12 +144,11 @@ static void lines_print(const struct comparison *comparison, uint32_t shown) {
     struct ampel_print print = {.bytes = bytes, .capacity = sizeof bytes};
     for (uint32_t i = 0; i < shown; i++) {
         ampel_print_word(&print, "{");
-        ampel_print_key(&print, "account");
-        ampel_print_json(&print, ampel_text_of(comparison->rows[i].account));
+        ampel_member_text(&print, "account", ampel_text_of(comparison->rows[i].account));
         numbers_json(&print, "a", &comparison->rows[i].a);
         numbers_json(&print, "b", &comparison->rows[i].b);
         ampel_print_word(&print, "}\n");
-        ampel_outlook_json_piece(&print);
+        ampel_members_piece(&print);
     }
 }
 

@@ -9,9 +9,9 @@
 
 #include "proto/rules_file.h"
 #include "proto/text.h"
-#include "proto/time.h"
 #include "workers/cli/command.h"
 #include "workers/cli/connect.h"
+#include "workers/cli/labels.h"
 #include "workers/cli/options.h"
 
 #define TEXT_BYTES_MAX (256 * 1024)
@@ -97,8 +97,9 @@ static int wait_for(struct ampel_pq *pq, int64_t number, int64_t patience_s, con
         }
         if (there == partitions) {
             int64_t changed = ampel_pq_get_int64(pq, 0, 3);
-            printf("rules %s hold as number %" PRId64 ": %" PRId64 " account%s changed colour\n", version, number,
-                   changed, changed == 1 ? "" : "s");
+            printf(changed == 1 ? ampel_label("rules %s hold as number %lld: %lld account changed colour\n")
+                                : ampel_label("rules %s hold as number %lld: %lld accounts changed colour\n"),
+                   version, (long long)number, (long long)changed);
             return AMPEL_EXIT_OK;
         }
         (void)poll(NULL, 0, LOOK_EVERY_MS);
@@ -150,10 +151,10 @@ static int rules_show(struct ampel_pq *pq) {
         fprintf(stderr, "ampel rules show: none were set; workers use their own --rules file, or the built-in rules\n");
         return AMPEL_EXIT_REFUSED;
     }
-    char set_at[AMPEL_TIME_SIZE];
-    ampel_time_encode(ampel_pq_get_time(pq, 0, 3), set_at);
-    fprintf(stderr, "rules %s, number %" PRId64 ", set at %s\n", ampel_pq_get_text(pq, 0, 1).bytes,
-            ampel_pq_get_int64(pq, 0, 0), set_at);
+    char set_at[AMPEL_LABEL_TIME_SIZE];
+    ampel_label_time(ampel_pq_get_time(pq, 0, 3), set_at);
+    fprintf(stderr, ampel_label("rules %s, number %lld, set at %s\n"), ampel_pq_get_text(pq, 0, 1).bytes,
+            (long long)ampel_pq_get_int64(pq, 0, 0), set_at);
     struct ampel_text text = ampel_pq_get_text(pq, 0, 2);
     (void)fwrite(text.bytes, 1, text.size, stdout);
     return AMPEL_EXIT_OK;

@@ -9,6 +9,7 @@
 #include "workers/cli/command.h"
 #include "workers/cli/explained_incidents.h"
 #include "workers/cli/format.h"
+#include "workers/cli/members.h"
 #include "workers/cli/labels.h"
 #include "workers/cli/outlook_json.h"
 #include "workers/cli/portfolio.h"
@@ -63,34 +64,6 @@ static struct listed *violations_list(const struct ampel_engine *engine, uint32_
     return list;
 }
 
-static void piece_write(const struct ampel_print *print) {
-    AMPEL_ASSERT(!print->full);
-    fwrite(print->bytes, 1, print->size, stdout);
-}
-
-static void numbers_print(struct ampel_print *print, const struct ampel_rules *rules,
-                          const struct ampel_numbers *numbers) {
-    ampel_print_key(print, "score");
-    ampel_print_integer(print, numbers->score);
-    ampel_print_key(print, "status");
-    ampel_print_json(print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_COLOUR, numbers->colour)));
-    ampel_print_key(print, "risk");
-    ampel_print_json(print, ampel_text_of(ampel_registry_name(AMPEL_REGISTRY_RISK, numbers->risk)));
-    ampel_print_key(print, "orders");
-    ampel_print_integer(print, numbers->orders);
-    ampel_print_key(print, "order_points");
-    ampel_print_integer(print, numbers->order_points);
-    ampel_print_key(print, "deducted");
-    ampel_print_integer(print, numbers->deducted);
-    ampel_print_key(print, "caps");
-    ampel_print_word(print, "{");
-    for (uint32_t i = 0; i < rules->cap_groups_count; i++) {
-        ampel_print_key(print, rules->cap_groups[i].name);
-        ampel_print_integer(print, numbers->caps[i]);
-    }
-    ampel_print_word(print, "}");
-}
-
 static bool line_print(const struct ampel_portfolio *portfolio, uint32_t slot, bool outlook) {
     static const char *const names[] = {"tenant", "seller", "marketplace"};
     char bytes[PIECE_BYTES];
@@ -101,26 +74,23 @@ static bool line_print(const struct ampel_portfolio *portfolio, uint32_t slot, b
     ampel_engine_numbers(portfolio->engine, slot, &numbers);
     ampel_print_word(&print, "{");
     for (uint32_t i = 0; i < 3; i++) {
-        ampel_print_key(&print, names[i]);
-        ampel_print_json(&print, identity[i]);
+        ampel_member_text(&print, names[i], identity[i]);
     }
-    numbers_print(&print, ampel_engine_rules(portfolio->engine), &numbers);
+    ampel_members_rated(&print, numbers.score, numbers.colour, numbers.risk);
+    ampel_members_sums(&print, numbers.orders, numbers.order_points, numbers.deducted);
+    ampel_members_caps(&print, ampel_engine_rules(portfolio->engine), &numbers);
     ampel_print_key(&print, "violations");
     ampel_print_word(&print, "[");
-    piece_write(&print);
+    ampel_members_piece(&print);
     uint32_t count;
     struct listed *list = violations_list(portfolio->engine, slot, &count);
     for (uint32_t i = 0; i < count; i++) {
-        print = (struct ampel_print){.bytes = bytes, .capacity = sizeof bytes};
         ampel_print_word(&print, i == 0 ? "{" : ",{");
-        ampel_print_key(&print, "id");
-        ampel_print_json(&print, ampel_text_of(list[i].id));
-        ampel_print_key(&print, "rank");
-        ampel_print_integer(&print, list[i].rank);
-        ampel_print_key(&print, "points");
-        ampel_print_integer(&print, list[i].points);
+        ampel_member_text(&print, "id", ampel_text_of(list[i].id));
+        ampel_member_integer(&print, "rank", list[i].rank);
+        ampel_member_integer(&print, "points", list[i].points);
         ampel_print_word(&print, "}");
-        piece_write(&print);
+        ampel_members_piece(&print);
     }
     free(list);
     fputs("]", stdout);
@@ -137,15 +107,15 @@ static void table_print(const struct ampel_portfolio *portfolio) {
     const struct ampel_rules *rules = ampel_engine_rules(portfolio->engine);
     struct ampel_table *table = ampel_table_open();
     AMPEL_ASSERT(table != NULL);
-    ampel_table_column(table, "ACCOUNT", AMPEL_LEFT, true);
-    ampel_table_column(table, "SCORE", AMPEL_RIGHT, false);
-    ampel_table_column(table, "STATUS", AMPEL_LEFT, false);
-    ampel_table_column(table, "RISK", AMPEL_LEFT, false);
-    ampel_table_column(table, "ORDERS", AMPEL_RIGHT, false);
-    ampel_table_column(table, "EARNED", AMPEL_RIGHT, false);
-    ampel_table_column(table, "LOST", AMPEL_RIGHT, false);
+    ampel_table_column(table, "ACCOUNT", AMPEL_LEFT, AMPEL_FIT_NAME);
+    ampel_table_column(table, "SCORE", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "STATUS", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "RISK", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "ORDERS", AMPEL_RIGHT, AMPEL_FIT_SPARE);
+    ampel_table_column(table, "EARNED", AMPEL_RIGHT, AMPEL_FIT_SPARE);
+    ampel_table_column(table, "LOST", AMPEL_RIGHT, AMPEL_FIT_SPARE);
     for (uint32_t i = 0; i < rules->cap_groups_count; i++)
-        ampel_table_column(table, rules->cap_groups[i].name, AMPEL_RIGHT, true);
+        ampel_table_column(table, rules->cap_groups[i].name, AMPEL_RIGHT, AMPEL_FIT_CUT);
     for (uint32_t i = 0; i < portfolio->accounts_count; i++) {
         struct ampel_text tenant, seller, marketplace;
         struct ampel_numbers numbers;
@@ -168,7 +138,7 @@ static void table_print(const struct ampel_portfolio *portfolio) {
                                                                                   : AMPEL_PLAIN,
                              "%u/%u", numbers.caps[group], rules->cap_groups[group].limit);
     }
-    (void)ampel_table_print(table, 0);
+    ampel_table_print(table);
     ampel_table_close(table);
 }
 

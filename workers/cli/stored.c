@@ -136,6 +136,11 @@ int ampel_stored_close(struct ampel_stored *stored) {
     return stored->refused ? AMPEL_EXIT_REFUSED : AMPEL_EXIT_OK;
 }
 
+int ampel_account_missing(const char *command, const char *account) {
+    fprintf(stderr, "ampel %s: there is no account %s (tenant/seller/marketplace)\n", command, account);
+    return AMPEL_EXIT_REFUSED;
+}
+
 struct ampel_portfolio *ampel_stored_account(struct ampel_stored *out, const struct ampel_stored_options *options,
                                              uint32_t *slot, int *status) {
     struct ampel_portfolio *portfolio = ampel_stored_open(out, options) ? ampel_stored_next(out) : NULL;
@@ -144,8 +149,6 @@ struct ampel_portfolio *ampel_stored_account(struct ampel_stored *out, const str
     bool failed = out->failed;
     *status = ampel_stored_close(out);
     if (failed) return NULL;
-    fprintf(stderr, "ampel %s: there is no account %s (tenant/seller/marketplace)\n", options->command,
-            options->account);
-    *status = AMPEL_EXIT_REFUSED;
+    *status = ampel_account_missing(options->command, options->account);
     return NULL;
 }

@@ -36,6 +36,8 @@ struct ampel_portfolio *ampel_stored_next(struct ampel_stored *stored);
 /* Returns the exit status: OK, REFUSED or FAILED. */
 int ampel_stored_close(struct ampel_stored *stored);
 
+/* Says that there is no such account; AMPEL_EXIT_REFUSED. */
+int ampel_account_missing(const char *command, const char *account);
 /* The whole of what a command does with one account: opens, walks and finds it. NULL: *status says why, closed already. */
 struct ampel_portfolio *ampel_stored_account(struct ampel_stored *out, const struct ampel_stored_options *options,
                                              uint32_t *slot, int *status);

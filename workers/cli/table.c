@@ -9,14 +9,20 @@
 #include <unistd.h>
 
 #include "engine/registry.h"
+#include "workers/cli/names.h"
 
 #define COLUMNS_MAX 32
-#define COLUMN_WIDTH_MIN 6
+/* Columns are cut down to this, and where that is not enough to the lesser. */
+#define COLUMN_WIDTH_MIN  6
+#define COLUMN_WIDTH_LAST 3
+/* Names keep so much while there is a column to spare. */
+#define NAME_WIDTH_KEPT   30
 
 struct column {
     const char *title;
     enum ampel_align align;
-    bool shrink;
+    enum ampel_fit fit;
+    bool gone; /* spared */
 };
 
 struct cell {
@@ -90,9 +96,9 @@ void ampel_table_close(struct ampel_table *table) {
 }
 
 void ampel_table_column(struct ampel_table *table, const char *title, enum ampel_align align,
-                        bool shrink) {
+                        enum ampel_fit fit) {
     AMPEL_ASSERT(table->columns_count < COLUMNS_MAX);
-    table->columns[table->columns_count++] = (struct column){ampel_label(title), align, shrink};
+    table->columns[table->columns_count++] = (struct column){.title = ampel_label(title), .align = align, .fit = fit};
 }
 
 void ampel_table_cell(struct ampel_table *table, enum ampel_paint paint, const char *format, ...) {
@@ -146,46 +152,112 @@ static void print_cell(const struct column *column, const struct cell *cell, uin
     fputs(last ? "\n" : "  ", stdout);
 }
 
-static void fit(const struct ampel_table *table, uint32_t *widths) {
-    if (isatty(STDOUT_FILENO) != 1) return;
-    uint32_t columns, rows;
-    ampel_terminal_size(&columns, &rows);
-    for (;;) {
-        uint32_t total = 0, widest = COLUMNS_MAX;
-        for (uint32_t i = 0; i < table->columns_count; i++) {
-            total += widths[i] + (i > 0 ? 2 : 0);
-            if (table->columns[i].shrink && widths[i] > COLUMN_WIDTH_MIN &&
-                (widest == COLUMNS_MAX || widths[i] > widths[widest]))
-                widest = i;
-        }
-        if (total <= columns || widest == COLUMNS_MAX) return;
+/* ---- fitting -------------------------------------------------------------------------------- */
+
+static uint32_t rows_of(const struct ampel_table *table) {
+    return table->columns_count == 0 ? 0 : table->cells_count / table->columns_count;
+}
+
+/* The texts of one column, borrowed; free the array. */
+static char **texts_of(const struct ampel_table *table, uint32_t column) {
+    uint32_t rows = rows_of(table);
+    char **texts = calloc((size_t)rows + 1, sizeof *texts);
+    AMPEL_ASSERT(texts != NULL);
+    for (uint32_t row = 0; row < rows; row++) texts[row] = table->cells[row * table->columns_count + column].text;
+    return texts;
+}
+
+static uint32_t total_of(const struct ampel_table *table, const uint32_t *widths) {
+    uint32_t total = 0;
+    for (uint32_t i = 0; i < table->columns_count; i++)
+        if (!table->columns[i].gone) total += widths[i] + (total > 0 ? 2 : 0);
+    return total;
+}
+
+/* Columns go while the others would have to be cut short. */
+static void spare(struct ampel_table *table, const uint32_t *widths, const uint32_t *least, uint32_t columns) {
+    uint32_t wanted[COLUMNS_MAX];
+    for (uint32_t i = 0; i < table->columns_count; i++) {
+        wanted[i] = table->columns[i].fit == AMPEL_FIT_CUT ? least[i] : widths[i];
+        if (table->columns[i].fit == AMPEL_FIT_NAME && wanted[i] > NAME_WIDTH_KEPT) wanted[i] = NAME_WIDTH_KEPT;
+    }
+    for (uint32_t i = table->columns_count; i-- > 0 && total_of(table, wanted) > columns;)
+        if (table->columns[i].fit == AMPEL_FIT_SPARE) table->columns[i].gone = true;
+}
+
+/* Takes from the widest that is wider than its least, until all fit. False: they do not. */
+static bool shrink(const struct ampel_table *table, const uint32_t *least, uint32_t columns, uint32_t *widths) {
+    while (total_of(table, widths) > columns) {
+        uint32_t widest = COLUMNS_MAX;
+        for (uint32_t i = 0; i < table->columns_count; i++)
+            if (!table->columns[i].gone && widths[i] > least[i] && (widest == COLUMNS_MAX || widths[i] > widths[widest])) widest = i;
+        if (widest == COLUMNS_MAX) return false;
         widths[widest]--;
+    }
+    return true;
+}
+
+static void least_find(const struct ampel_table *table, const uint32_t *widths, uint32_t *least) {
+    for (uint32_t i = 0; i < table->columns_count; i++) {
+        least[i] = widths[i];
+        if (table->columns[i].fit == AMPEL_FIT_CUT && widths[i] > COLUMN_WIDTH_MIN) least[i] = COLUMN_WIDTH_MIN;
+        if (table->columns[i].fit != AMPEL_FIT_NAME || widths[i] <= AMPEL_NAMES_WIDTH_MIN) continue;
+        char **texts = texts_of(table, i);
+        least[i] = ampel_names_width(texts, rows_of(table));
+        if (least[i] < width_of(table->columns[i].title)) least[i] = width_of(table->columns[i].title);
+        free(texts);
     }
 }
 
-uint32_t ampel_table_print(const struct ampel_table *table, uint32_t rows_max) {
-    uint32_t rows = table->columns_count == 0 ? 0 : table->cells_count / table->columns_count;
-    uint32_t shown = rows_max == 0 || rows < rows_max ? rows : rows_max;
-    uint32_t widths[COLUMNS_MAX];
-    for (uint32_t i = 0; i < table->columns_count; i++) {
-        widths[i] = width_of(table->columns[i].title);
-        for (uint32_t row = 0; row < shown; row++) {
-            uint32_t width = width_of(table->cells[row * table->columns_count + i].text);
-            if (width > widths[i]) widths[i] = width;
-        }
+static void names_cut(struct ampel_table *table, uint32_t column, uint32_t width) {
+    char **texts = texts_of(table, column);
+    uint32_t rows = rows_of(table);
+    ampel_names_cut(texts, rows, width);
+    for (uint32_t row = 0; row < rows; row++) table->cells[row * table->columns_count + column].text = texts[row];
+    free(texts);
+}
+
+static void fit(struct ampel_table *table, uint32_t *widths) {
+    uint32_t columns, rows, least[COLUMNS_MAX];
+    if (isatty(STDOUT_FILENO) != 1) return;
+    ampel_terminal_size(&columns, &rows);
+    if (total_of(table, widths) <= columns) return;
+    least_find(table, widths, least);
+    spare(table, widths, least, columns);
+    if (!shrink(table, least, columns, widths)) {
+        for (uint32_t i = 0; i < table->columns_count; i++)
+            if ((table->columns[i].fit == AMPEL_FIT_CUT || table->columns[i].fit == AMPEL_FIT_NAME) &&
+                least[i] > COLUMN_WIDTH_LAST)
+                least[i] = COLUMN_WIDTH_LAST;
+        (void)shrink(table, least, columns, widths);
     }
-    fit(table, widths);
+    for (uint32_t i = 0; i < table->columns_count; i++)
+        if (table->columns[i].fit == AMPEL_FIT_NAME) names_cut(table, i, widths[i]);
+}
+
+static void row_print(const struct ampel_table *table, const struct cell *cells, const uint32_t *widths) {
+    uint32_t last = table->columns_count - 1;
+    while (last > 0 && table->columns[last].gone) last--;
+    for (uint32_t i = 0; i <= last; i++)
+        if (!table->columns[i].gone) print_cell(&table->columns[i], &cells[i], widths[i], i == last);
+}
+
+void ampel_table_print(struct ampel_table *table) {
+    uint32_t widths[COLUMNS_MAX] = {0}, rows = rows_of(table);
+    struct cell titles[COLUMNS_MAX] = {0};
     for (uint32_t i = 0; i < table->columns_count; i++) {
         union {
             const char *from;
             char *to;
         } title = {.from = table->columns[i].title};
-        struct cell cell = {title.to, AMPEL_BOLD};
-        print_cell(&table->columns[i], &cell, widths[i], i + 1 == table->columns_count);
+        titles[i] = (struct cell){title.to, AMPEL_BOLD};
+        widths[i] = width_of(table->columns[i].title);
+        for (uint32_t row = 0; row < rows; row++) {
+            uint32_t width = width_of(table->cells[row * table->columns_count + i].text);
+            if (width > widths[i]) widths[i] = width;
+        }
     }
-    for (uint32_t row = 0; row < shown; row++)
-        for (uint32_t i = 0; i < table->columns_count; i++)
-            print_cell(&table->columns[i], &table->cells[row * table->columns_count + i], widths[i],
-                       i + 1 == table->columns_count);
-    return rows;
+    fit(table, widths);
+    row_print(table, titles, widths);
+    for (uint32_t row = 0; row < rows; row++) row_print(table, &table->cells[row * table->columns_count], widths);
 }

@@ -16,6 +16,8 @@
 #include "workers/cli/connect.h"
 #include "workers/environment.h"
 #include "workers/cli/format.h"
+#include "workers/cli/labels.h"
+#include "workers/cli/members.h"
 #include "workers/cli/table.h"
 #include "workers/keyfile.h"
 
@@ -89,27 +91,22 @@ static int tenant_add(const struct tenant_command *command, const char *tenant) 
     if (!tenant_key_make(command, tenant, true, &keyfile, path)) return AMPEL_EXIT_FAILED;
     if (ampel_tenant_add(command->url, tenant, keyfile.public_key, &added, role, &error) != AMPEL_DATABASE_OK)
         return failed(&error);
-    printf("tenant %s %s; key %s%s%s\n", tenant, added ? "added" : "was there", path,
-           role[0] != 0 ? "; database role " : "", role);
+    printf(added ? ampel_label("tenant %s added; key %s") : ampel_label("tenant %s was there; key %s"), tenant, path);
+    if (role[0] != 0) printf(ampel_label("; database role %s"), role);
+    printf("\n");
     return AMPEL_EXIT_OK;
 }
 
-static void list_line(const struct ampel_tenant_row *row, const char *created) {
+static void list_line(const struct ampel_tenant_row *row) {
     char bytes[1024];
     struct ampel_print print = {.bytes = bytes, .capacity = sizeof bytes};
     ampel_print_word(&print, "{");
-    ampel_print_key(&print, "tenant");
-    ampel_print_json(&print, ampel_text_of(row->tenant));
-    ampel_print_key(&print, "suspended");
-    ampel_print_word(&print, row->suspended ? "true" : "false");
-    ampel_print_key(&print, "keys");
-    ampel_print_unsigned(&print, row->keys_count);
-    ampel_print_key(&print, "accounts");
-    ampel_print_unsigned(&print, row->accounts_count);
-    ampel_print_key(&print, "role");
-    ampel_print_json(&print, ampel_text_of(row->role));
-    ampel_print_key(&print, "created_at");
-    ampel_print_json(&print, ampel_text_of(created));
+    ampel_member_text(&print, "tenant", ampel_text_of(row->tenant));
+    ampel_member_boolean(&print, "suspended", row->suspended);
+    ampel_member_unsigned(&print, "keys", row->keys_count);
+    ampel_member_unsigned(&print, "accounts", row->accounts_count);
+    ampel_member_text(&print, "role", ampel_text_of(row->role));
+    ampel_member_time(&print, "created_at", row->created_at_ms);
     ampel_print_word(&print, "}\n");
     fwrite(bytes, 1, print.size, stdout);
 }
@@ -122,28 +119,28 @@ static int tenant_list(const struct tenant_command *command) {
         return failed(&error);
     struct ampel_table *table = ampel_table_open();
     AMPEL_ASSERT(table != NULL);
-    ampel_table_column(table, "TENANT", AMPEL_LEFT, true);
-    ampel_table_column(table, "ACCOUNTS", AMPEL_RIGHT, false);
-    ampel_table_column(table, "KEYS", AMPEL_RIGHT, false);
-    ampel_table_column(table, "STATE", AMPEL_LEFT, false);
-    ampel_table_column(table, "ROLE", AMPEL_LEFT, true);
-    ampel_table_column(table, "SINCE", AMPEL_LEFT, false);
+    ampel_table_column(table, "TENANT", AMPEL_LEFT, AMPEL_FIT_NAME);
+    ampel_table_column(table, "ACCOUNTS", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "KEYS", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "STATE", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "ROLE", AMPEL_LEFT, AMPEL_FIT_NAME);
+    ampel_table_column(table, "SINCE", AMPEL_LEFT, AMPEL_FIT_WHOLE);
     for (uint32_t i = 0; i < rows_count; i++) {
-        char created[AMPEL_TIME_SIZE];
-        ampel_time_encode(rows[i].created_at_ms, created);
+        char created[AMPEL_LABEL_TIME_SIZE];
+        ampel_label_day(rows[i].created_at_ms, created);
         if (command->format == AMPEL_FORMAT_JSONL) {
-            list_line(&rows[i], created);
+            list_line(&rows[i]);
             continue;
         }
         ampel_table_cell(table, AMPEL_BOLD, "%s", rows[i].tenant);
         ampel_table_cell(table, AMPEL_PLAIN, "%" PRIu64, rows[i].accounts_count);
         ampel_table_cell(table, AMPEL_PLAIN, "%" PRIu64, rows[i].keys_count);
         ampel_table_cell(table, rows[i].suspended ? AMPEL_PAINT_RED : AMPEL_PAINT_GREEN, "%s",
-                         rows[i].suspended ? "suspended" : "active");
+                         ampel_label(rows[i].suspended ? "suspended" : "active"));
         ampel_table_cell(table, AMPEL_PLAIN, "%s", rows[i].role);
-        ampel_table_cell(table, AMPEL_DIM, "%.10s", created);
+        ampel_table_cell(table, AMPEL_DIM, "%s", created);
     }
-    if (command->format == AMPEL_FORMAT_TABLE) (void)ampel_table_print(table, 0);
+    if (command->format == AMPEL_FORMAT_TABLE) ampel_table_print(table);
     ampel_table_close(table);
     free(rows);
     return AMPEL_EXIT_OK;
@@ -170,7 +167,7 @@ static int tenant_key(const struct tenant_command *command, const char *tenant) 
             unlink(path); /* a key that nobody knows would only be taken for a good one */
             return failed(&error);
         }
-        printf("tenant %s has one more key, %s\n", tenant, path);
+        printf(ampel_label("tenant %s has one more key, %s\n"), tenant, path);
         return AMPEL_EXIT_OK;
     }
     struct ampel_tenant_key_row *rows;
@@ -179,12 +176,14 @@ static int tenant_key(const struct tenant_command *command, const char *tenant) 
         return failed(&error);
     bool known = rows_count > 0 || tenant_known(command, tenant, &error);
     for (uint32_t i = 0; i < rows_count; i++) {
-        char created[AMPEL_TIME_SIZE];
-        ampel_time_encode(rows[i].created_at_ms, created);
-        if (command->format == AMPEL_FORMAT_JSONL) /* z85 has no quote and no backslash */
+        char created[AMPEL_LABEL_TIME_SIZE];
+        if (command->format == AMPEL_FORMAT_JSONL) { /* z85 has no quote and no backslash */
+            ampel_time_encode(rows[i].created_at_ms, created);
             printf("{\"public_key\":\"%s\",\"created_at\":\"%s\"}\n", rows[i].public_key, created);
-        else
-            printf("%s  since %s\n", rows[i].public_key, created);
+        } else {
+            ampel_label_time(rows[i].created_at_ms, created);
+            printf(ampel_label("%s  since %s\n"), rows[i].public_key, created);
+        }
     }
     free(rows);
     return known ? AMPEL_EXIT_OK : failed(&error);
@@ -193,7 +192,7 @@ static int tenant_key(const struct tenant_command *command, const char *tenant) 
 static int tenant_revoke(const struct tenant_command *command, const char *tenant, const char *key) {
     struct ampel_error error = {0};
     if (ampel_tenant_key(command->url, tenant, key, true, &error) != AMPEL_DATABASE_OK) return failed(&error);
-    printf("key %s of tenant %s is refused from now on\n", key, tenant);
+    printf(ampel_label("key %s of tenant %s is refused from now on\n"), key, tenant);
     return AMPEL_EXIT_OK;
 }
 
@@ -201,7 +200,7 @@ static int tenant_suspend(const struct tenant_command *command, const char *tena
     struct ampel_error error = {0};
     if (ampel_tenant_suspend(command->url, tenant, suspended, &error) != AMPEL_DATABASE_OK)
         return failed(&error);
-    printf("tenant %s is %s\n", tenant, suspended ? "suspended" : "let in again");
+    printf(suspended ? ampel_label("tenant %s is suspended\n") : ampel_label("tenant %s is let in again\n"), tenant);
     return AMPEL_EXIT_OK;
 }
 

@@ -1,4 +1,3 @@
-#include "workers/cli/labels.h"
 #include "workers/cli/told.h"
 
 #include <inttypes.h>
@@ -7,17 +6,14 @@
 
 #include "proto/hash.h"
 #include "proto/text.h"
-#include "workers/cli/table.h"
-
-bool ampel_told_is(const struct ampel_change *change) {
-    return change->kind != AMPEL_CHANGE_REFUSED && change->kind != AMPEL_CHANGE_FORGOTTEN;
-}
+#include "workers/cli/flow.h"
+#include "workers/cli/labels.h"
 
 void ampel_told_fill(const struct ampel_engine *engine, const struct ampel_change *change,
                      struct ampel_message_change *out) {
     const struct ampel_rules *rules = ampel_engine_rules(engine);
     *out = (struct ampel_message_change){
-        .stream = change->kind == AMPEL_CHANGE_SCORE ? AMPEL_STREAM_SCORES : AMPEL_STREAM_ALERTS,
+        .stream = ampel_change_stream(change->kind),
         .change = *change,
         .rules_version = ampel_text_of(rules->version),
         .caps_count = rules->cap_groups_count,
@@ -35,63 +31,101 @@ static bool of_assurance(uint8_t kind) {
            kind == AMPEL_CHANGE_ASSURANCE_NEAR;
 }
 
-static void amounts_print(const struct ampel_change *change) {
-    if (change->kind == AMPEL_CHANGE_DRIFT)
-        printf(ampel_label("  drift %+d, before %+d\n"), change->amount, change->amount_before);
-    else if (change->kind == AMPEL_CHANGE_MISSING)
-        printf(ampel_label("  missing %d\n"), change->amount);
-    else if (of_assurance(change->kind))
-        printf(ampel_label("  %d days below\n"), change->amount);
+/* What an alert counts, in words. */
+static void amounts_put(struct ampel_flow *flow, const struct ampel_change *change) {
+    ampel_flow_start(flow, 4);
+    switch (change->kind) {
+    case AMPEL_CHANGE_DRIFT:
+        ampel_flow_words(flow, 2, AMPEL_PLAIN, ampel_label("the report less the model: %+d; at the report before: %+d"),
+                         change->amount, change->amount_before);
+        break;
+    case AMPEL_CHANGE_MISSING:
+        ampel_flow_words(flow, 2, AMPEL_PLAIN,
+                         ampel_label("missing %d: the report shows more than are known; at the report before: %d"),
+                         change->amount, change->amount_before);
+        break;
+    case AMPEL_CHANGE_ASSURANCE_GAINED:
+    case AMPEL_CHANGE_ASSURANCE_LOST:
+        ampel_flow_words(flow, 2, AMPEL_PLAIN, ampel_label("%d days below its mark"), change->amount);
+        break;
+    case AMPEL_CHANGE_ASSURANCE_NEAR:
+        ampel_flow_words(flow, 2, AMPEL_PLAIN, ampel_label("%d days below its mark; three more lose it"), change->amount);
+        break;
+    default:
+        return;
+    }
+    ampel_flow_end(flow);
 }
 
-static void cause_print(const struct ampel_cause *cause, uint8_t kind) {
+static const char *cause_words(const struct ampel_cause *cause, uint8_t kind) {
+    switch (cause->kind) {
+    case AMPEL_CAUSE_EXPIRY:
+        return ampel_label("because a violation left the window:");
+    case AMPEL_CAUSE_MIDNIGHT:
+        return ampel_label(of_assurance(kind) ? "because a day closed" : "because orders left the window");
+    case AMPEL_CAUSE_BACKFILL:
+        return ampel_label("after a backfill");
+    default:
+        return ampel_label("because the rules changed");
+    }
+}
+
+static void cause_put(struct ampel_flow *flow, const struct ampel_cause *cause, uint8_t kind) {
     char at[AMPEL_LABEL_TIME_SIZE];
     ampel_label_time(cause->at_ms, at);
     const char *policy = cause->policy == 255 ? NULL : ampel_label_name(AMPEL_REGISTRY_POLICY, cause->policy);
-    switch (cause->kind) {
-    case AMPEL_CAUSE_EVENT:
-        printf(ampel_label("because of %s"), ampel_label_name(AMPEL_REGISTRY_EVENT_TYPE, cause->event_type));
-        break;
-    case AMPEL_CAUSE_EXPIRY:
-        fputs(ampel_label("because a violation left the window:"), stdout);
-        break;
-    case AMPEL_CAUSE_MIDNIGHT:
-        fputs(ampel_label(of_assurance(kind) ? "because a day closed" : "because orders left the window"), stdout);
-        break;
-    case AMPEL_CAUSE_BACKFILL:
-        fputs(ampel_label("after a backfill"), stdout);
-        break;
-    default:
-        fputs(ampel_label("because the rules changed"), stdout);
-    }
-    if (cause->id_size > 0) printf(" %.*s", (int)cause->id_size, cause->id);
-    if (policy != NULL) printf(" (%s)", policy);
-    printf(ampel_label(" of %s\n"), at);
+    if (cause->kind == AMPEL_CAUSE_EVENT)
+        ampel_flow_put(flow, 1, AMPEL_PLAIN, ampel_label("because of %s"),
+                       ampel_label_name(AMPEL_REGISTRY_EVENT_TYPE, cause->event_type));
+    else
+        ampel_flow_put(flow, 1, AMPEL_PLAIN, "%s", cause_words(cause, kind));
+    if (cause->id_size > 0) ampel_flow_put(flow, 1, AMPEL_PLAIN, "%.*s", (int)cause->id_size, cause->id);
+    if (policy != NULL) ampel_flow_put(flow, 1, AMPEL_PLAIN, "(%s)", policy);
+    ampel_flow_put(flow, 1, AMPEL_PLAIN, ampel_label("of %s"), at);
+}
+
+/* "194 yellow -> 210 green (+16), risk none" */
+static void scores_put(struct ampel_flow *flow, const struct ampel_change *change) {
+    const struct ampel_numbers *before = &change->before, *after = &change->after;
+    if (!change->is_new)
+        ampel_flow_put(flow, 2, ampel_paint_of_colour(before->colour), "%d %s", before->score,
+                       ampel_label_name(AMPEL_REGISTRY_COLOUR, before->colour));
+    if (!change->is_new) ampel_flow_put(flow, 1, AMPEL_PLAIN, "->");
+    ampel_flow_put(flow, change->is_new ? 2 : 1, ampel_paint_of_colour(after->colour), "%d %s", after->score,
+                   ampel_label_name(AMPEL_REGISTRY_COLOUR, after->colour));
+    if (!change->is_new && before->score != after->score)
+        ampel_flow_put(flow, 1, AMPEL_PLAIN, "(%+d)", after->score - before->score);
+    ampel_flow_put(flow, 0, AMPEL_PLAIN, ampel_label(", risk %s"), ampel_label_name(AMPEL_REGISTRY_RISK, after->risk));
 }
 
 static void change_show(const struct ampel_message_change *told) {
     const struct ampel_change *change = &told->change;
-    const struct ampel_numbers *before = &change->before, *after = &change->after;
-    char at[AMPEL_LABEL_TIME_SIZE], deadline[AMPEL_LABEL_TIME_SIZE];
+    struct ampel_flow flow;
+    char at[AMPEL_LABEL_TIME_SIZE];
     ampel_label_time(change->at_ms, at);
     const char *kind = ampel_label(ampel_change_name(change->kind));
-    printf("%s  %s%-*s%s  %.*s/%.*s", at, ampel_paint_start(AMPEL_BOLD), ampel_label_width(kind, 18), kind,
-           ampel_paint_end(), (int)told->seller.size, told->seller.bytes, (int)told->marketplace.size,
-           told->marketplace.bytes);
-    if (told->cap_group.size > 0) printf("  %.*s", (int)told->cap_group.size, told->cap_group.bytes);
-    if (!change->is_new)
-        printf("  %s%d %s%s ->", ampel_paint_start(ampel_paint_of_colour(before->colour)), before->score,
-               ampel_label_name(AMPEL_REGISTRY_COLOUR, before->colour), ampel_paint_end());
-    printf(ampel_label("  %s%d %s%s, risk %s\n"), ampel_paint_start(ampel_paint_of_colour(after->colour)), after->score,
-           ampel_label_name(AMPEL_REGISTRY_COLOUR, after->colour), ampel_paint_end(),
-           ampel_label_name(AMPEL_REGISTRY_RISK, after->risk));
-    printf("  #%" PRIu64 " ", told->number);
-    cause_print(&change->cause, change->kind);
-    amounts_print(change);
-    if (change->deadline_ms != 0) {
-        ampel_label_time(change->deadline_ms, deadline);
-        printf(ampel_label("  resolve before %s%s%s\n"), ampel_paint_start(AMPEL_PAINT_RED), deadline, ampel_paint_end());
+    ampel_flow_start(&flow, 4);
+    ampel_flow_put(&flow, 0, AMPEL_PLAIN, "%s", at);
+    ampel_flow_put(&flow, 2, AMPEL_BOLD, "%-*s", ampel_label_width(kind, 18), kind);
+    ampel_flow_put(&flow, 2, AMPEL_PLAIN, "%.*s/%.*s", (int)told->seller.size, told->seller.bytes,
+                   (int)told->marketplace.size, told->marketplace.bytes);
+    if (told->cap_group.size > 0) {
+        char group[AMPEL_ID_BYTES_MAX + 1];
+        snprintf(group, sizeof group, "%.*s", (int)told->cap_group.size, told->cap_group.bytes);
+        ampel_flow_put(&flow, 2, AMPEL_PLAIN, "%s", ampel_label(group));
     }
+    scores_put(&flow, change);
+    ampel_flow_end(&flow);
+    ampel_flow_start(&flow, 4);
+    ampel_flow_put(&flow, 2, AMPEL_PLAIN, "#%" PRIu64, told->number);
+    cause_put(&flow, &change->cause, change->kind);
+    ampel_flow_end(&flow);
+    amounts_put(&flow, change);
+    if (change->deadline_ms == 0) return;
+    ampel_label_time(change->deadline_ms, at);
+    ampel_flow_put(&flow, 2, AMPEL_PLAIN, "%s", ampel_label("resolve before"));
+    ampel_flow_put(&flow, 1, AMPEL_PAINT_RED, "%s", at);
+    ampel_flow_end(&flow);
 }
 
 void ampel_told_print(const struct ampel_message_change *told, enum ampel_format format) {

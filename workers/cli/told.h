@@ -6,9 +6,6 @@
 #include "proto/message.h"
 #include "workers/cli/format.h"
 
-/* Whether a change goes out on a stream at all; what does not (a refusal, a forgotten violation) concerns rows. */
-bool ampel_told_is(const struct ampel_change *change);
-
 /* The change as the worker would send it, with its id; number and epoch stay 0. Texts are borrowed from the engine
    until its next apply. The change must be one that is told. */
 void ampel_told_fill(const struct ampel_engine *engine, const struct ampel_change *change,

@@ -12,7 +12,9 @@
 #include "proto/text.h"
 #include "workers/cli/command.h"
 #include "workers/cli/connect.h"
+#include "workers/cli/flow.h"
 #include "workers/cli/format.h"
+#include "workers/cli/members.h"
 #include "workers/cli/labels.h"
 #include "workers/cli/table.h"
 
@@ -23,9 +25,10 @@
 static const struct ampel_usage usage = {
     .command = "top",
     .arguments = "",
-    .about = "Shows the stored ratings, worst first: risk, then score; RANGE is the score under the readings that the\n"
-             "rules leave open, 72 HOURS what is left after red or a cap. On a terminal it is drawn again in place\n"
-             "until Ctrl-C; in a pipe, or with --once, it is printed once.",
+    .about = "Shows the stored ratings, worst first: those that may be deactivated now (red, or a repeat cap reached), by\n"
+             "score, then all others by score. RANGE is the score under the readings that the rules leave open, 72\n"
+             "HOURS what is left after red or a cap. On a terminal it is drawn again in place until Ctrl-C; in a\n"
+             "pipe, or with --once, it is printed once.",
     .examples = "  ampel top --tenant nordlicht\n"
                 "  ampel top --status red --limit 0 --once --format jsonl\n",
 };
@@ -46,64 +49,87 @@ static void interrupt(int signal) {
     interrupted = 1;
 }
 
-static void text_json(struct ampel_print *print, const char *key, struct ampel_text text) {
-    ampel_print_key(print, key);
-    ampel_print_json(print, text);
+/* Groups in the order of their names: jsonb has an order of its own. */
+#define CAPS_MAX 64
+struct cap {
+    struct ampel_text name;
+    int64_t count;
+};
+
+static int cap_compare(const void *left_one, const void *right_one) {
+    const struct cap *left = left_one, *right = right_one;
+    uint32_t common = left->name.size < right->name.size ? left->name.size : right->name.size;
+    int order = memcmp(left->name.bytes, right->name.bytes, common);
+    return order != 0 ? order : (left->name.size > right->name.size) - (left->name.size < right->name.size);
+}
+
+/* The counts of a row, their names borrowed from *json, which is to be closed. */
+static uint32_t caps_read(struct ampel_text text, struct ampel_json **json, struct cap caps[CAPS_MAX]) {
+    struct ampel_error error;
+    const void *cursor = NULL;
+    const struct ampel_json *value;
+    uint32_t count = 0;
+    *json = ampel_json_open(text, &error);
+    while (*json != NULL && count < CAPS_MAX && ampel_json_next(*json, &cursor, &caps[count].name, &value))
+        if (ampel_json_integer(value, &caps[count].count)) count++;
+    if (count > 1) qsort(caps, count, sizeof *caps, cap_compare);
+    return count;
+}
+
+static void caps_json(struct ampel_print *print, struct ampel_text text) {
+    struct ampel_json *json;
+    struct cap caps[CAPS_MAX];
+    uint32_t count = caps_read(text, &json, caps);
+    ampel_print_key(print, "caps");
+    ampel_print_word(print, "{");
+    for (uint32_t i = 0; i < count; i++) {
+        char name[AMPEL_ID_BYTES_MAX + 1];
+        snprintf(name, sizeof name, "%.*s", (int)caps[i].name.size, caps[i].name.bytes);
+        ampel_member_integer(print, name, caps[i].count);
+    }
+    ampel_print_word(print, "}");
+    ampel_json_close(json);
 }
 
 static void line_print(const struct ampel_pq *pq, uint32_t row) {
     char bytes[4096];
     struct ampel_print print = {.bytes = bytes, .capacity = sizeof bytes};
     ampel_print_word(&print, "{");
-    text_json(&print, "tenant", ampel_pq_get_text(pq, row, TENANT));
-    text_json(&print, "seller", ampel_pq_get_text(pq, row, SELLER));
-    text_json(&print, "marketplace", ampel_pq_get_text(pq, row, MARKETPLACE));
-    ampel_print_key(&print, "score");
-    ampel_print_integer(&print, ampel_pq_get_int64(pq, row, SCORE));
-    text_json(&print, "status", ampel_pq_get_text(pq, row, STATUS));
-    text_json(&print, "risk", ampel_pq_get_text(pq, row, RISK));
-    ampel_print_key(&print, "orders");
-    ampel_print_integer(&print, ampel_pq_get_int64(pq, row, ORDERS));
-    ampel_print_key(&print, "order_points");
-    ampel_print_integer(&print, ampel_pq_get_int64(pq, row, ORDER_POINTS));
-    ampel_print_key(&print, "deducted");
-    ampel_print_integer(&print, ampel_pq_get_int64(pq, row, DEDUCTED));
-    ampel_print_key(&print, "caps");
-    ampel_print_text(&print, ampel_pq_get_text(pq, row, CAPS));
-    ampel_print_key(&print, "as_of");
-    ampel_print_time(&print, ampel_pq_get_time(pq, row, AS_OF));
-    text_json(&print, "rules_version", ampel_pq_get_text(pq, row, VERSION));
+    ampel_member_text(&print, "tenant", ampel_pq_get_text(pq, row, TENANT));
+    ampel_member_text(&print, "seller", ampel_pq_get_text(pq, row, SELLER));
+    ampel_member_text(&print, "marketplace", ampel_pq_get_text(pq, row, MARKETPLACE));
+    ampel_member_integer(&print, "score", ampel_pq_get_int64(pq, row, SCORE));
+    ampel_member_text(&print, "status", ampel_pq_get_text(pq, row, STATUS));
+    ampel_member_text(&print, "risk", ampel_pq_get_text(pq, row, RISK));
+    ampel_members_sums(&print, ampel_pq_get_int64(pq, row, ORDERS), ampel_pq_get_int64(pq, row, ORDER_POINTS),
+                       ampel_pq_get_int64(pq, row, DEDUCTED));
+    caps_json(&print, ampel_pq_get_text(pq, row, CAPS));
+    ampel_member_time(&print, "as_of", ampel_pq_get_time(pq, row, AS_OF));
+    ampel_member_text(&print, "rules_version", ampel_pq_get_text(pq, row, VERSION));
     if (!ampel_pq_is_null(pq, row, SCORE_MIN)) {
-        ampel_print_key(&print, "score_min");
-        ampel_print_integer(&print, ampel_pq_get_int64(pq, row, SCORE_MIN));
-        ampel_print_key(&print, "score_max");
-        ampel_print_integer(&print, ampel_pq_get_int64(pq, row, SCORE_MAX));
+        ampel_member_integer(&print, "score_min", ampel_pq_get_int64(pq, row, SCORE_MIN));
+        ampel_member_integer(&print, "score_max", ampel_pq_get_int64(pq, row, SCORE_MAX));
     }
-    if (!ampel_pq_is_null(pq, row, RUNS_OUT)) {
-        ampel_print_key(&print, "deadline");
-        ampel_print_time(&print, ampel_pq_get_time(pq, row, RUNS_OUT));
-    }
+    if (!ampel_pq_is_null(pq, row, RUNS_OUT))
+        ampel_member_time(&print, "deadline", ampel_pq_get_time(pq, row, RUNS_OUT));
     ampel_print_word(&print, "}\n");
-    AMPEL_ASSERT(!print.full);
-    fwrite(bytes, 1, print.size, stdout);
+    ampel_members_piece(&print);
 }
 
 /* "infringement 3, restricted 1": groups that count something. */
-static void caps_write(struct ampel_text json, char *out, uint32_t size) {
-    struct ampel_error error;
-    struct ampel_json *caps = ampel_json_open(json, &error);
-    const void *cursor = NULL;
-    struct ampel_text name;
-    const struct ampel_json *value;
-    uint32_t used = 0;
+static void caps_write(struct ampel_text text, char *out, uint32_t size) {
+    struct ampel_json *json;
+    struct cap caps[CAPS_MAX];
+    uint32_t count = caps_read(text, &json, caps), used = 0;
     out[0] = 0;
-    while (caps != NULL && ampel_json_next(caps, &cursor, &name, &value)) {
-        int64_t count;
-        if (!ampel_json_integer(value, &count) || count == 0 || used + name.size + 32 > size) continue;
-        used += (uint32_t)snprintf(out + used, size - used, "%s%.*s %" PRId64, used > 0 ? ", " : "",
-                                   (int)name.size, name.bytes, count);
+    for (uint32_t i = 0; i < count; i++) {
+        char name[AMPEL_ID_BYTES_MAX + 1];
+        snprintf(name, sizeof name, "%.*s", (int)caps[i].name.size, caps[i].name.bytes);
+        if (caps[i].count == 0 || used + 2 * AMPEL_ID_BYTES_MAX > size) continue;
+        used += (uint32_t)snprintf(out + used, size - used, "%s%s %" PRId64, used > 0 ? ", " : "", ampel_label(name),
+                                   caps[i].count);
     }
-    ampel_json_close(caps);
+    ampel_json_close(json);
 }
 
 static enum ampel_paint paint_of_status(struct ampel_text status) {
@@ -154,15 +180,15 @@ static void table_print(const struct ampel_pq *pq, bool one_tenant) {
     bool plain = !range && !clock;
     struct ampel_table *table = ampel_table_open();
     AMPEL_ASSERT(table != NULL);
-    ampel_table_column(table, "ACCOUNT", AMPEL_LEFT, true);
-    ampel_table_column(table, "SCORE", AMPEL_RIGHT, false);
-    if (range) ampel_table_column(table, "RANGE", AMPEL_LEFT, false);
-    ampel_table_column(table, "STATUS", AMPEL_LEFT, false);
-    ampel_table_column(table, "RISK", AMPEL_LEFT, false);
-    if (clock) ampel_table_column(table, "72 HOURS", AMPEL_LEFT, false);
-    if (plain) ampel_table_column(table, "ORDERS", AMPEL_RIGHT, false);
-    if (plain) ampel_table_column(table, "LOST", AMPEL_RIGHT, false);
-    ampel_table_column(table, "REPEATS", AMPEL_LEFT, true);
+    ampel_table_column(table, "ACCOUNT", AMPEL_LEFT, AMPEL_FIT_NAME);
+    ampel_table_column(table, "SCORE", AMPEL_RIGHT, AMPEL_FIT_WHOLE);
+    if (range) ampel_table_column(table, "RANGE", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "STATUS", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    ampel_table_column(table, "RISK", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    if (clock) ampel_table_column(table, "72 HOURS", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    if (plain) ampel_table_column(table, "ORDERS", AMPEL_RIGHT, AMPEL_FIT_SPARE);
+    if (plain) ampel_table_column(table, "LOST", AMPEL_RIGHT, AMPEL_FIT_SPARE);
+    ampel_table_column(table, "REPEATS", AMPEL_LEFT, AMPEL_FIT_CUT);
     for (uint32_t row = 0; row < ampel_pq_rows(pq); row++) {
         struct ampel_text status = ampel_pq_get_text(pq, row, STATUS);
         struct ampel_text risk = ampel_pq_get_text(pq, row, RISK);
@@ -187,21 +213,24 @@ static void table_print(const struct ampel_pq *pq, bool one_tenant) {
         }
         ampel_table_cell(table, AMPEL_DIM, "%s", caps);
     }
-    (void)ampel_table_print(table, 0);
+    ampel_table_print(table);
     ampel_table_close(table);
 }
 
 static void summary_print(const struct ampel_pq *pq, const char *tenant) {
-    char now[AMPEL_LABEL_TIME_SIZE];
-    ampel_label_clock(ampel_option_now(), now);
-    printf("%s%" PRId64 "%s%s%s%s", ampel_paint_start(AMPEL_BOLD), ampel_pq_get_int64(pq, 0, 0), ampel_label(" accounts"),
-           tenant[0] != 0 ? ampel_label(" of ") : "", tenant, ampel_paint_end());
     static const char *const names[] = {"green", "yellow", "red", "immediate"};
     static const enum ampel_paint paints[] = {AMPEL_PAINT_GREEN, AMPEL_PAINT_YELLOW, AMPEL_PAINT_RED, AMPEL_PAINT_RED};
+    char now[AMPEL_LABEL_TIME_SIZE];
+    struct ampel_flow flow;
+    ampel_label_clock(ampel_option_now(), now);
+    ampel_flow_start(&flow, 2);
+    ampel_flow_put(&flow, 0, AMPEL_BOLD, "%" PRId64 "%s%s%s", ampel_pq_get_int64(pq, 0, 0), ampel_label(" accounts"),
+                   tenant[0] != 0 ? ampel_label(" of ") : "", tenant);
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(names); i++)
-        printf("  %s%" PRId64 " %s%s", ampel_paint_start(paints[i]), ampel_pq_get_int64(pq, 0, i + 1),
-               ampel_label(names[i]), ampel_paint_end());
-    printf("  %s\n\n", now);
+        ampel_flow_put(&flow, 2, paints[i], "%" PRId64 " %s", ampel_pq_get_int64(pq, 0, i + 1), ampel_label(names[i]));
+    ampel_flow_put(&flow, 2, AMPEL_PLAIN, "%s", now);
+    ampel_flow_end(&flow);
+    printf("\n");
 }
 
 static bool view_show(struct ampel_pq *pq, const struct view *view, int64_t limit,

@@ -8,6 +8,8 @@
 
 #include "workers/cli/command.h"
 #include "workers/cli/connect.h"
+#include "workers/cli/flow.h"
+#include "workers/cli/labels.h"
 #include "workers/environment.h"
 #include "workers/cli/options.h"
 #include "workers/cli/portfolio.h"
@@ -71,21 +73,29 @@ static enum ampel_database_status system_read(struct ampel_verify *verify,
 }
 
 static void counts_print(const struct ampel_verify *verify) {
+    struct ampel_flow flow;
     if (verify->problems > PROBLEMS_PRINTED_MAX)
-        printf("and %" PRIu64 " more problems\n", verify->problems - PROBLEMS_PRINTED_MAX);
+        printf(ampel_label("and %llu more problems\n"), (unsigned long long)(verify->problems - PROBLEMS_PRINTED_MAX));
     if (verify->journal_read)
-        printf("journal: %" PRIu64 " segments, %" PRIu64 " records, positions %" PRIu64 " to %" PRIu64 "\n",
-               verify->segments, verify->records, verify->journal_first, verify->journal_end);
-    printf("%u partitions: %" PRIu64 " pages, %" PRIu64 " accounts, %" PRIu64 " violations, %" PRIu64
-           " windows of producers\n",
-           verify->system.partitions, verify->pages, verify->accounts, verify->violations,
-           verify->windows);
-    printf("compared: %" PRIu64 " rating rows, %" PRIu64 " with history\n", verify->ratings,
-           verify->histories);
-    if (verify->orders_waiting > 0)
-        printf("%" PRIu64 " rating rows wait for their order counts (orders_rows_every); their scores are right\n",
-               verify->orders_waiting);
-    printf("%" PRIu64 " problems\n", verify->problems);
+        printf(ampel_label("journal: %llu segments, %llu records, positions %llu to %llu\n"),
+               (unsigned long long)verify->segments, (unsigned long long)verify->records,
+               (unsigned long long)verify->journal_first, (unsigned long long)verify->journal_end);
+    ampel_flow_start(&flow, 2);
+    ampel_flow_words(&flow, 0, AMPEL_PLAIN,
+                     ampel_label("%u partitions: %llu pages, %llu accounts, %llu violations, %llu windows of producers"),
+                     verify->system.partitions, (unsigned long long)verify->pages, (unsigned long long)verify->accounts,
+                     (unsigned long long)verify->violations, (unsigned long long)verify->windows);
+    ampel_flow_end(&flow);
+    printf(ampel_label("compared: %llu rating rows, %llu with history\n"), (unsigned long long)verify->ratings,
+           (unsigned long long)verify->histories);
+    if (verify->orders_waiting > 0) {
+        ampel_flow_start(&flow, 2);
+        ampel_flow_words(&flow, 0, AMPEL_PLAIN,
+                         ampel_label("%llu rating rows wait for their order counts (orders_rows_every); their scores are right"),
+                         (unsigned long long)verify->orders_waiting);
+        ampel_flow_end(&flow);
+    }
+    printf(ampel_label("%llu problems\n"), (unsigned long long)verify->problems);
 }
 
 static int verify_all(struct ampel_verify *verify, const char *journal) {

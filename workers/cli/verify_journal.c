@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "workers/cli/flow.h"
+#include "workers/cli/labels.h"
 #include "workers/cli/verify.h"
 #include "workers/journal.h"
 
@@ -121,6 +123,13 @@ static void segment_count(void *context, const char *name) {
     verify->segments += size > 4 && strcmp(name + size - 4, ".log") == 0 && strncmp(name, "spare-", 6) != 0;
 }
 
+static void words_print(const char *words) {
+    struct ampel_flow flow;
+    ampel_flow_start(&flow, 2);
+    ampel_flow_words(&flow, 0, AMPEL_PLAIN, "%s", words);
+    ampel_flow_end(&flow);
+}
+
 void ampel_verify_journal(struct ampel_verify *verify, const char *path) {
     struct looking looking = {0};
     /* Opening the disk would make the directory. */
@@ -154,7 +163,7 @@ void ampel_verify_journal(struct ampel_verify *verify, const char *path) {
     struct ampel_error error = {0};
     enum ampel_journal_status status = ampel_journal_open(&options, &journal, &error);
     if (looking.busy) {
-        printf("a worker uses the journal: it is left out, the database is checked in one snapshot\n");
+        words_print(ampel_label("a worker uses the journal: it is left out, the database is checked in one snapshot"));
         return;
     }
     if (status != AMPEL_JOURNAL_OK) {
@@ -166,7 +175,7 @@ void ampel_verify_journal(struct ampel_verify *verify, const char *path) {
     verify->journal_end = ampel_journal_end(journal);
     (void)looking.real.list(looking.real.context, segment_count, verify);
     if (looking.would_cut)
-        printf("journal: the last group is not whole; a start would cut it, nobody was told of it\n");
+        words_print(ampel_label("journal: the last group is not whole; a start would cut it, nobody was told of it"));
     records_walk(verify, journal);
     ampel_journal_close(journal);
 }
