@@ -204,7 +204,7 @@ static void instant_end(struct ampel_engine *engine) {
 #define SWEEP_AHEAD_HEADER 32
 #define SWEEP_AHEAD_RING   16
 
-static void sweep_prefetch(const struct ampel_engine *engine, uint32_t slot) {
+AMPEL_INLINE void sweep_prefetch(const struct ampel_engine *engine, uint32_t slot) {
     const struct ampel_accounts *accounts = &engine->accounts;
     if (slot + SWEEP_AHEAD_HEADER < accounts->count) {
         __builtin_prefetch(ampel_account_at(accounts, slot + SWEEP_AHEAD_HEADER));

@@ -138,7 +138,7 @@ static uint32_t group_end(const struct frame_work *work, uint32_t first) {
     return total - first < GROUP ? total : first + GROUP;
 }
 
-static void headers_prefetch(const struct frame_work *work, uint32_t first) {
+AMPEL_INLINE void headers_prefetch(const struct frame_work *work, uint32_t first) {
     for (uint32_t i = first, end = group_end(work, first); i < end; i++) {
         uint32_t slot = group_slot(work, i);
         if (slot == AMPEL_SLOT_NONE) continue;
@@ -147,7 +147,7 @@ static void headers_prefetch(const struct frame_work *work, uint32_t first) {
 }
 
 /* What hangs below the headers that were fetched before. */
-static void contents_prefetch(const struct frame_work *work, uint32_t first) {
+AMPEL_INLINE void contents_prefetch(const struct frame_work *work, uint32_t first) {
     const struct ampel_engine *engine = work->engine;
     for (uint32_t i = first, end = group_end(work, first); i < end; i++) {
         uint32_t slot = group_slot(work, i);

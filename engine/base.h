@@ -11,6 +11,9 @@ extern "C" {
 #endif
 
 #define AMPEL_MUST_CHECK         __attribute__((warn_unused_result))
+/* For what is all prefetches: gcc takes such a function for one without effects and drops its calls,
+   unless it is part of its caller before that is looked at. */
+#define AMPEL_INLINE static inline __attribute__((always_inline))
 #define AMPEL_ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Borrowed bytes, not terminated; size 0 means absent. */

@@ -50,7 +50,7 @@ static inline struct ampel_table_segment *ampel_table_segment_of(const struct am
     return table->directory[((uint64_t)tag << table->depth) >> 32];
 }
 
-static inline void ampel_table_prefetch(const struct ampel_table *table, uint32_t tag) {
+AMPEL_INLINE void ampel_table_prefetch(const struct ampel_table *table, uint32_t tag) {
     __builtin_prefetch(
         &ampel_table_segment_of(table, tag)->entries[tag % AMPEL_TABLE_SEGMENT_ENTRIES]);
 }

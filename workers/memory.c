@@ -5,6 +5,10 @@
 #ifdef AMPEL_JEMALLOC
 #include <jemalloc/jemalloc.h>
 
+/* Read by jemalloc when it starts. Accounts are met at random: with pages of 4 KiB every second one
+   is a walk through the page table too (measured: apply is 1.8 times as fast on huge pages). */
+const char *malloc_conf = "thp:always";
+
 static void *obtain(struct ampel_shard_memory *state, size_t size, size_t alignment) {
     return mallocx(size, state->flags | MALLOCX_ALIGN(alignment));
 }

@@ -1,6 +1,7 @@
 """What keeps the house as it is: includes, purity, banned calls, fresh documents (style.md, architecture.md 2)."""
 
 import pathlib
+import platform
 import re
 import subprocess
 
@@ -181,3 +182,12 @@ def test_every_word_that_a_command_shows_has_a_german_one():
                 if word not in known and re.search("[a-z]|[A-Z]{3}", word):
                     missing.append(f"{path.name}: {word}")
     assert not missing
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the instruction has another name")
+@pytest.mark.parametrize("source, least", [("apply.c", 2), ("advance.c", 2), ("accounts.c", 3)])
+def test_the_compiler_leaves_prefetches_in(source, least):
+    listing = subprocess.run(["objdump", "-d", str(BUILD / "libampel_engine.a")], check=True, text=True,
+                             stdout=subprocess.PIPE).stdout
+    part = listing.split(f"{source}.o:")[1].split("file format")[1]
+    assert part.count("prefetch") >= least, f"{source}: a function of prefetches alone must be AMPEL_INLINE"
