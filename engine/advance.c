@@ -5,6 +5,7 @@
 
 #include "engine/assurance.h"
 #include "engine/drift.h"
+#include "engine/leaving.h"
 #include "engine/sort.h"
 #include "engine/state.h"
 
@@ -111,6 +112,31 @@ static bool turn_beside(struct ampel_engine *engine, uint32_t slot, struct ampel
     return ampel_assurance_tell(engine, slot, account, &cause, engine->position);
 }
 
+/* What is told ahead of time. */
+static bool turn_warn(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
+                      const struct ampel_touched *touched, bool silent, bool summed) {
+    const struct ampel_instant *instant = &engine->instant;
+    struct ampel_numbers now;
+    struct ampel_cause cause;
+    ampel_account_numbers(engine, account, &now);
+    bool look =
+        summed || touched->nearer || (touched->whole && touched->before.colour != now.colour);
+    if (instant->midnight && ampel_leaving_due(engine, account)) {
+        look = look || account->rare == NULL || account->rare->backfill == NULL;
+    }
+    if (summed)
+        ampel_cause_time(instant->at_ms, AMPEL_CAUSE_BACKFILL, &cause);
+    else if (look)
+        turn_cause(engine, touched, &now, &cause);
+    if (!ampel_account_warn(engine, slot, account, !silent, look, &cause, engine->position)) {
+        return false;
+    }
+    if ((account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0) {
+        ampel_account_due_renew(engine, slot, account);
+    }
+    return true;
+}
+
 /* Everything that this instant means to one account; its keys are those at keys_next. */
 static bool turn(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account) {
     struct ampel_instant *instant = &engine->instant;
@@ -132,6 +158,7 @@ static bool turn(struct ampel_engine *engine, uint32_t slot, struct ampel_accoun
     done = done && turn_finish(engine, slot, account, touched, silent);
     bool summed = backfilling && account->rare->backfill == NULL;
     done = done && turn_beside(engine, slot, account, touched, silent, summed);
+    done = done && turn_warn(engine, slot, account, touched, silent, summed);
     account->touched = 0;
     engine->touched_count = 0;
     return done;

@@ -182,16 +182,21 @@ static bool events_apply(const struct frame_work *work) {
 
 /* ---- the end of the step -------------------------------------------------------------------- */
 
+static void account_cause(const struct frame_work *work, const struct ampel_touched *touched,
+                          const struct ampel_numbers *after, struct ampel_cause *out) {
+    struct ampel_event event;
+    uint32_t account_index, mover = ampel_touched_mover(touched, after);
+    AMPEL_ASSERT(mover >= AMPEL_MOVER_EVENT);
+    ampel_frame_event(work->frame, mover - AMPEL_MOVER_EVENT, &account_index, &event);
+    ampel_cause_event(work->engine, touched->slot, &event, &work->source, out);
+}
+
 static bool account_tell(const struct frame_work *work, const struct ampel_touched *touched,
                          const struct ampel_numbers *after) {
     struct ampel_engine *engine = work->engine;
     if (!ampel_changes_due(engine, &touched->before, after, touched->is_new)) return true;
-    struct ampel_event event;
     struct ampel_cause cause;
-    uint32_t account_index, mover = ampel_touched_mover(touched, after);
-    AMPEL_ASSERT(mover >= AMPEL_MOVER_EVENT);
-    ampel_frame_event(work->frame, mover - AMPEL_MOVER_EVENT, &account_index, &event);
-    ampel_cause_event(engine, touched->slot, &event, &work->source, &cause);
+    account_cause(work, touched, after, &cause);
     return ampel_changes_name(engine, touched->slot, &touched->before, after, touched->is_new,
                               &cause, work->source.position);
 }
@@ -214,6 +219,19 @@ static bool account_beside(const struct frame_work *work, struct ampel_account *
     }
     if (!touched->observed) return true;
     return ampel_drift_judge(engine, touched->slot, account, &work->source, told);
+}
+
+/* What is told ahead of time. */
+static bool account_warn(const struct frame_work *work, struct ampel_account *account,
+                         const struct ampel_touched *touched, const struct ampel_numbers *after) {
+    bool look = touched->nearer || touched->is_new || touched->before.colour != after->colour;
+    struct ampel_cause cause;
+    if (look && touched->any_mover != AMPEL_MOVER_NONE)
+        account_cause(work, touched, after, &cause);
+    else
+        look = false;
+    return ampel_account_warn(work->engine, touched->slot, account, !work->source.backfill, look,
+                              &cause, work->source.position);
 }
 
 static bool account_finish(const struct frame_work *work, struct ampel_touched *touched) {
@@ -242,6 +260,7 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
         return false;
     }
     if (!account_beside(work, account, touched)) return false;
+    if (!account_warn(work, account, touched, &after)) return false;
     if ((account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0) {
         ampel_account_due_renew(engine, touched->slot, account);
     }

@@ -33,7 +33,8 @@ enum {
     AMPEL_ASSURED_NEAR = 8,        /* as told last */
     AMPEL_ASSURED_MOVED = 16,      /* violations moved since a drift was computed (drift.c) */
     AMPEL_ASSURED_BEGUN = 32,      /* something but day marks was told: it shows a score */
-    AMPEL_ASSURED_FLAGS = 63
+    AMPEL_ASSURED_LEAVING = 64,    /* that it will leave green was told (leaving.h) */
+    AMPEL_ASSURED_FLAGS = 127
 };
 
 /* Three more days below lose it: "three days from lost". */

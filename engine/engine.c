@@ -78,12 +78,18 @@ static bool account_recompute(struct ampel_engine *engine, uint32_t slot,
     if (account->violations != NULL) {
         ampel_account_dirty(&engine->accounts, slot, account, AMPEL_ROW_VIOLATIONS);
     }
-    ampel_account_due_renew(engine, slot, account);
     if (!ampel_account_show(engine, account, touched, &after)) return false;
     if (!ampel_assurance_tell(engine, slot, account, cause, engine->position)) return false;
-    return !ampel_changes_due(engine, &touched->before, &after, false) ||
-           ampel_changes_name(engine, slot, &touched->before, &after, false, cause,
-                              engine->position);
+    if (ampel_changes_due(engine, &touched->before, &after, false) &&
+        !ampel_changes_name(engine, slot, &touched->before, &after, false, cause,
+                            engine->position)) {
+        return false;
+    }
+    if (!ampel_account_warn(engine, slot, account, true, true, cause, engine->position)) {
+        return false;
+    }
+    ampel_account_due_renew(engine, slot, account);
+    return true;
 }
 
 enum ampel_engine_status ampel_engine_rules_set(struct ampel_engine *engine,
@@ -244,12 +250,11 @@ uint32_t ampel_engine_page_dirty_next(const struct ampel_engine *engine, uint32_
 
 uint8_t ampel_engine_row_changed(const struct ampel_engine *engine, uint32_t slot) {
     AMPEL_ASSERT(slot < engine->accounts.count);
-    return ampel_account_at(&engine->accounts, slot)->flags &
-           (AMPEL_ROW_NUMBERS | AMPEL_ROW_ORDERS | AMPEL_ROW_VIOLATIONS | AMPEL_ROW_FACTS);
+    return ampel_account_at(&engine->accounts, slot)->flags & AMPEL_ROW_ALL;
 }
 
 static void account_clean(struct ampel_account *account) {
-    uint8_t row = AMPEL_ROW_NUMBERS | AMPEL_ROW_ORDERS | AMPEL_ROW_VIOLATIONS | AMPEL_ROW_FACTS;
+    uint8_t row = AMPEL_ROW_ALL;
     if ((account->flags & AMPEL_ROW_VIOLATIONS) != 0 && account->violations != NULL) {
         for (uint32_t i = 0; i < account->violations->count; i++) {
             struct ampel_violation_hot *hot = &account->violations->hot[i];

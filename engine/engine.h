@@ -218,6 +218,19 @@ AMPEL_MUST_CHECK bool ampel_engine_metrics_next(const struct ampel_engine *engin
 uint8_t ampel_engine_banner(const struct ampel_engine *engine, uint32_t slot);
 const char *ampel_banner_name(uint8_t banner); /* no_data, good, bad */
 
+/* ---- out: clocks (engine/clocks.h) ------------------------------------------------------------ */
+
+enum ampel_clock_kind { AMPEL_CLOCK_RED = 0, AMPEL_CLOCK_ASSURANCE = 1, AMPEL_CLOCK_CAP = 2 };
+const char *ampel_clock_name(uint8_t kind); /* red, assurance, cap */
+struct ampel_clock_run {
+    int64_t started_ms, deadline_ms; /* the deadline may be behind now */
+    uint8_t kind;                    /* enum ampel_clock_kind */
+    uint8_t cap_group;               /* CAP: index; else AMPEL_CAP_GROUP_NONE */
+};
+/* Those that run, by kind and cap group. Walk as above. */
+AMPEL_MUST_CHECK bool ampel_engine_clock_next(const struct ampel_engine *engine, uint32_t slot,
+                                              uint32_t *cursor, struct ampel_clock_run *out);
+
 /* ---- out: what changed ---------------------------------------------------------------------- */
 
 #define AMPEL_CHANGES(X)                                                                \
@@ -234,13 +247,15 @@ const char *ampel_banner_name(uint8_t banner); /* no_data, good, bad */
     X(ASSURANCE_LOST, assurance_lost, 10)                                               \
     X(ASSURANCE_NEAR, assurance_near, 11) /* three more days below lose it */           \
     X(DRIFT, drift_changed, 12)           /* against the report before, unexplained */  \
-    X(MISSING, violations_missing, 13)    /* a report shows more than are known */
+    X(MISSING, violations_missing, 13)    /* a report shows more than are known */  \
+    X(WILL_TURN, will_turn, 14)           /* green ends by ageing orders in 14 days */ \
+    X(DEADLINE_NEAR, deadline_near, 15)   /* a clock runs out in 24 or 4 hours */
 
 enum ampel_change_kind {
 #define X(upper, lower, code) AMPEL_CHANGE_##upper = code,
     AMPEL_CHANGES(X)
 #undef X
-        AMPEL_CHANGES_COUNT = 14
+        AMPEL_CHANGES_COUNT = 16
 };
 const char *ampel_change_name(uint8_t kind);
 /* Whether such a change goes out to watchers; what does not (a refusal, a forgotten violation) concerns rows alone. */
@@ -252,6 +267,8 @@ enum ampel_cause_kind {
     AMPEL_CAUSE_MIDNIGHT = 2, /* orders aged out */
     AMPEL_CAUSE_BACKFILL = 3, /* the summary of old events */
     AMPEL_CAUSE_RULES = 4,    /* other rules */
+    AMPEL_CAUSE_CLOCK = 5,    /* a clock that started at at_ms; code is which */
+    AMPEL_CAUSES_COUNT = 6
 };
 
 /* The last thing in the step that moved the account; several are named by the last one. */
@@ -262,7 +279,7 @@ struct ampel_cause {
     uint8_t event_type;    /* EVENT only, else 255 */
     uint8_t policy;        /* 255 where none */
     int8_t severity;       /* resolved; -1 where none */
-    uint8_t code;          /* EVENT: its code (the state, the status), 255 where none */
+    uint8_t code; /* EVENT: its code (the state, the status); CLOCK: enum ampel_clock_kind; 255 none */
     uint8_t id_size;       /* of the violation */
     uint8_t producer_size; /* of the frame */
     char id[AMPEL_ID_BYTES_MAX];
@@ -271,14 +288,16 @@ struct ampel_cause {
 
 struct ampel_change {
     int64_t at_ms;         /* the instant: the stamp, or the moment on the way to it */
-    int64_t deadline_ms;   /* that starts with it (red_hours, cap_hours), 0 if none */
+    int64_t deadline_ms;   /* that starts with it (red_hours, cap_hours) or comes near; WILL_TURN: when it
+                              turns; 0 if none */
     uint64_t position;     /* of the log record that was read, 0 for time before any */
     int64_t since_ms;      /* DRIFT, MISSING: at of the report before, 0 if none */
-    int32_t amount;        /* ASSURANCE_*: days below; DRIFT: the drift; MISSING: how many */
+    int32_t amount;        /* ASSURANCE_*: days below; DRIFT: the drift; MISSING: how many; WILL_TURN:
+                              the score then; DEADLINE_NEAR: hours left */
     int32_t amount_before; /* DRIFT, MISSING: the same at the report before */
     uint32_t slot;
     uint8_t kind;      /* enum ampel_change_kind */
-    uint8_t cap_group; /* CAP_*: index; else 255 */
+    uint8_t cap_group; /* CAP_*, DEADLINE_NEAR of a cap: index; else 255 */
     uint8_t verdict;   /* REFUSED: enum ampel_verdict */
     bool is_new;       /* the account came into being in this step: before is all zero */
     struct ampel_numbers before, after;
@@ -309,7 +328,10 @@ enum {
     AMPEL_ROW_NUMBERS = 1,
     AMPEL_ROW_ORDERS = 2,
     AMPEL_ROW_VIOLATIONS = 4,
-    AMPEL_ROW_FACTS = 16 /* assurance, drift, metrics; 8 is the engine's own */
+    AMPEL_ROW_FACTS = 16,  /* assurance, drift, metrics; 8 is the engine's own */
+    AMPEL_ROW_CLOCKS = 32, /* which clocks run */
+    AMPEL_ROW_ALL = AMPEL_ROW_NUMBERS | AMPEL_ROW_ORDERS | AMPEL_ROW_VIOLATIONS | AMPEL_ROW_FACTS |
+                    AMPEL_ROW_CLOCKS
 };
 uint8_t ampel_engine_row_changed(const struct ampel_engine *engine, uint32_t slot);
 

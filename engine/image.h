@@ -114,7 +114,10 @@ AMPEL_MUST_CHECK enum ampel_engine_status ampel_image_beside_read(struct ampel_e
                                                                   bool sections);
 
 /* Tags are never given anew: a page at rest may hold them. */
-enum { AMPEL_SECTION_END = 0 };
+enum {
+    AMPEL_SECTION_END = 0,
+    AMPEL_SECTION_CLOCKS = 1, /* each that runs: u8 place in the list, u8 told, i64 started, deadline */
+};
 /* Begins a section; the return is what its end needs. One that stays empty leaves no byte. */
 AMPEL_MUST_CHECK uint32_t ampel_image_section_begin(struct ampel_image_writer *writer, uint8_t tag);
 void ampel_image_section_end(struct ampel_image_writer *writer, uint32_t begin);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine/assurance.h"
+#include "engine/clocks.h"
 #include "engine/drift.h"
 #include "engine/image.h"
 
@@ -28,20 +29,63 @@ void ampel_image_section_end(struct ampel_image_writer *writer, uint32_t begin) 
     writer->size = behind;
 }
 
-static void sections_put(struct ampel_image_writer *writer) {
+static void clocks_put(struct ampel_image_writer *writer, const struct ampel_clocks *clocks) {
+    uint32_t begin = ampel_image_section_begin(writer, AMPEL_SECTION_CLOCKS);
+    for (uint32_t i = 0; clocks != NULL && i < AMPEL_CLOCKS_MAX; i++) {
+        const struct ampel_clock_state *clock = &clocks->list[i];
+        if (clock->deadline_ms == 0) continue;
+        ampel_image_put_u8(writer, (uint8_t)i);
+        ampel_image_put_u8(writer, (uint8_t)clock->told);
+        ampel_image_put_i64(writer, clock->started_ms);
+        ampel_image_put_i64(writer, clock->deadline_ms);
+    }
+    ampel_image_section_end(writer, begin);
+}
+
+static enum ampel_engine_status clocks_read(struct ampel_engine *engine,
+                                            struct ampel_image_reader *section,
+                                            struct ampel_account *account) {
+    struct ampel_rare *rare = ampel_account_rare(account, &engine->pool);
+    if (rare == NULL) return AMPEL_ENGINE_NO_MEMORY;
+    rare->clocks = ampel_pool_take(&engine->pool, sizeof(*rare->clocks));
+    if (rare->clocks == NULL) return AMPEL_ENGINE_NO_MEMORY;
+    memset(rare->clocks, 0, sizeof(*rare->clocks));
+    for (uint32_t next = 0; section->offset < section->size;) {
+        uint32_t index = ampel_image_get_u8(section), told = ampel_image_get_u8(section);
+        int64_t started_ms = ampel_image_get_i64(section);
+        int64_t deadline_ms = ampel_image_get_i64(section);
+        if (section->bad || index < next || index >= AMPEL_CLOCKS_MAX ||
+            (told & ~(uint32_t)AMPEL_CLOCK_FLAGS) != 0 || started_ms < 0 ||
+            started_ms > engine->now_ms || deadline_ms <= started_ms ||
+            deadline_ms > started_ms + AMPEL_WINDOW_MS * 3) {
+            return AMPEL_ENGINE_BAD_BYTES;
+        }
+        rare->clocks->list[index] = (struct ampel_clock_state){started_ms, deadline_ms, told, 0};
+        next = index + 1;
+    }
+    return AMPEL_ENGINE_OK;
+}
+
+static void sections_put(struct ampel_image_writer *writer, const struct ampel_rare *rare) {
+    clocks_put(writer, rare != NULL ? rare->clocks : NULL);
     ampel_image_put_u8(writer, AMPEL_SECTION_END);
 }
 
 /* One section's bytes; what it leaves unread is refused. */
-static enum ampel_engine_status section_read(struct ampel_image_reader *section, uint8_t tag) {
-    (void)section;
+static enum ampel_engine_status section_read(struct ampel_engine *engine,
+                                             struct ampel_image_reader *section, uint8_t tag,
+                                             struct ampel_account *account) {
     switch (tag) {
+    case AMPEL_SECTION_CLOCKS:
+        return clocks_read(engine, section, account);
     default:
         return AMPEL_ENGINE_BAD_BYTES;
     }
 }
 
-static enum ampel_engine_status sections_read(struct ampel_image_reader *reader) {
+static enum ampel_engine_status sections_read(struct ampel_engine *engine,
+                                              struct ampel_image_reader *reader,
+                                              struct ampel_account *account) {
     uint8_t before = AMPEL_SECTION_END;
     for (;;) {
         uint8_t tag = ampel_image_get_u8(reader);
@@ -50,7 +94,7 @@ static enum ampel_engine_status sections_read(struct ampel_image_reader *reader)
         struct ampel_image_reader section = {.size = ampel_image_get_u32(reader)};
         section.bytes = ampel_image_get(reader, section.size);
         if (reader->bad || tag <= before || section.size == 0) return AMPEL_ENGINE_BAD_BYTES;
-        enum ampel_engine_status status = section_read(&section, tag);
+        enum ampel_engine_status status = section_read(engine, &section, tag, account);
         if (status != AMPEL_ENGINE_OK) return status;
         if (section.bad || section.offset != section.size) return AMPEL_ENGINE_BAD_BYTES;
         before = tag;
@@ -82,7 +126,7 @@ void ampel_image_beside_put(struct ampel_image_writer *writer,
     ampel_image_put_u16(writer, 0);
     if (bits) ampel_image_put(writer, rare->below->words, sizeof(rare->below->words));
     drifts_put(writer, rare != NULL ? rare->facts : NULL);
-    sections_put(writer);
+    sections_put(writer, rare);
 }
 
 static bool drift_read(struct ampel_image_reader *reader, struct ampel_fact *fact) {
@@ -116,7 +160,8 @@ enum ampel_engine_status ampel_image_beside_read(struct ampel_engine *engine,
     account->assured = ampel_image_get_u8(reader);
     uint8_t bits = ampel_image_get_u8(reader);
     uint16_t zero = ampel_image_get_u16(reader);
-    if (reader->bad || zero != 0 || bits > 1 || (account->assured & ~AMPEL_ASSURED_FLAGS) != 0 ||
+    uint32_t flags = sections ? AMPEL_ASSURED_FLAGS : AMPEL_ASSURED_FLAGS & ~AMPEL_ASSURED_LEAVING;
+    if (reader->bad || zero != 0 || bits > 1 || (account->assured & ~flags) != 0 ||
         account->first_day > account->settled_day || account->settled_day > engine->now_day) {
         return AMPEL_ENGINE_BAD_BYTES;
     }
@@ -137,5 +182,5 @@ enum ampel_engine_status ampel_image_beside_read(struct ampel_engine *engine,
     enum ampel_engine_status status =
         drifts_read(reader, account->rare != NULL ? account->rare->facts : NULL);
     if (status != AMPEL_ENGINE_OK || !sections) return status;
-    return sections_read(reader);
+    return sections_read(engine, reader, account);
 }

@@ -17,7 +17,8 @@ enum ampel_verdict ampel_event_tolerate(const struct ampel_event *event) {
 
 static enum ampel_outcome orders_merge(struct ampel_engine *engine, uint32_t slot,
                                        struct ampel_account *account,
-                                       const struct ampel_event *event) {
+                                       const struct ampel_event *event,
+                                       struct ampel_touched *touched) {
     int64_t age_days = engine->now_day - event->at_ms / AMPEL_DAY_MS;
     if (age_days >= AMPEL_WINDOW_CELLS) return AMPEL_OUTCOME_SAME;
     uint32_t cell = engine->now_cell + AMPEL_WINDOW_CELLS - (uint32_t)age_days;
@@ -37,6 +38,7 @@ static enum ampel_outcome orders_merge(struct ampel_engine *engine, uint32_t slo
     }
     ampel_account_dirty(&engine->accounts, slot, account, 0);
     if (age_days >= engine->rules.window_days) return AMPEL_OUTCOME_KEPT;
+    if (ampel_day_total(after) < ampel_day_total(before)) touched->nearer = true;
     account->orders += ampel_day_total(after) - ampel_day_total(before);
     return AMPEL_OUTCOME_MOVED;
 }
@@ -120,12 +122,13 @@ enum ampel_outcome ampel_account_merge(struct ampel_engine *engine, uint32_t slo
     if (event->type != AMPEL_EVENT_DAY_MARK) touched->shows = true;
     enum ampel_outcome outcome;
     if (event->type <= AMPEL_EVENT_ORDERS_DAY) {
-        outcome = orders_merge(engine, slot, account, event);
+        outcome = orders_merge(engine, slot, account, event, touched);
         if (outcome == AMPEL_OUTCOME_MOVED) touched->orders_mover = mover;
     } else if (event->type <= AMPEL_EVENT_VIOLATION_STATE) {
         ampel_touched_complete(engine, account, touched);
         outcome = violations_merge(engine, slot, account, event);
         if (outcome == AMPEL_OUTCOME_MOVED) touched->violations_mover = mover;
+        if (outcome == AMPEL_OUTCOME_MOVED || outcome == AMPEL_OUTCOME_KEPT) touched->nearer = true;
     } else {
         ampel_touched_complete(engine, account, touched);
         outcome = rest_merge(engine, slot, account, event, touched, mover);

@@ -78,6 +78,16 @@ ampel_outlook_turns(struct ampel_engine *engine, uint32_t slot, struct ampel_out
 AMPEL_MUST_CHECK enum ampel_engine_status ampel_outlook_next_change(struct ampel_engine *engine,
                                                                     uint32_t slot, int64_t *at_ms);
 
+struct ampel_outlook_leaving {
+    int64_t at_ms; /* INT64_MAX: never */
+    int32_t score; /* from at_ms on */
+};
+/* The first step of the forecast without keep_orders out of green, if orders cause it; never where
+   the account is not green. Cost: O(n log n + days until it). */
+AMPEL_MUST_CHECK enum ampel_engine_status ampel_outlook_leaving(struct ampel_engine *engine,
+                                                                uint32_t slot,
+                                                                struct ampel_outlook_leaving *out);
+
 /* ---- fix first (3.13) ----------------------------------------------------------------------- */
 
 struct ampel_outlook_outcome {

@@ -189,3 +189,19 @@ enum ampel_engine_status ampel_outlook_next_change(struct ampel_engine *engine, 
     *at_ms = walk_next(&walk, &step) ? step.at_ms : INT64_MAX;
     return AMPEL_ENGINE_OK;
 }
+
+enum ampel_engine_status ampel_outlook_leaving(struct ampel_engine *engine, uint32_t slot,
+                                               struct ampel_outlook_leaving *out) {
+    struct walk walk;
+    struct ampel_outlook_step step;
+    if (!walk_init(&walk, engine, slot, false)) return AMPEL_ENGINE_NO_MEMORY;
+    *out = (struct ampel_outlook_leaving){.at_ms = INT64_MAX};
+    if (walk.numbers.colour != AMPEL_GREEN) return AMPEL_ENGINE_OK;
+    while (walk_next(&walk, &step)) {
+        if (step.colour == AMPEL_GREEN) continue;
+        if ((step.causes & AMPEL_STEP_ORDERS) == 0) break;
+        *out = (struct ampel_outlook_leaving){step.at_ms, step.score};
+        break;
+    }
+    return AMPEL_ENGINE_OK;
+}

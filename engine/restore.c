@@ -3,6 +3,7 @@
 
 #include "engine/assurance.h"
 #include "engine/image.h"
+#include "engine/leaving.h"
 
 static enum ampel_engine_status poisoned(struct ampel_engine *engine,
                                          enum ampel_engine_status status) {
@@ -178,12 +179,21 @@ static enum ampel_engine_status account_settle(struct ampel_engine *engine, uint
     if (engine->other_rules && account->violations != NULL) {
         ampel_account_dirty(&engine->accounts, slot, account, AMPEL_ROW_VIOLATIONS);
     }
-    ampel_account_due_renew(engine, slot, account);
     if (!ampel_assurance_show(engine, slot, account, after.score)) return AMPEL_ENGINE_NO_MEMORY;
-    if (!ampel_changes_due(engine, shown, &after, false)) return AMPEL_ENGINE_OK;
     ampel_cause_time(engine->now_ms, AMPEL_CAUSE_RULES, &cause);
-    bool named = ampel_changes_name(engine, slot, shown, &after, false, &cause, engine->position);
-    return named ? AMPEL_ENGINE_OK : AMPEL_ENGINE_NO_MEMORY;
+    if (ampel_changes_due(engine, shown, &after, false) &&
+        !ampel_changes_name(engine, slot, shown, &after, false, &cause, engine->position)) {
+        return AMPEL_ENGINE_NO_MEMORY;
+    }
+    /* Pages without clocks start them now. */
+    bool told = account->rare == NULL || account->rare->backfill == NULL;
+    if (!ampel_account_warn(engine, slot, account, told, engine->other_rules, &cause,
+                            engine->position)) {
+        return AMPEL_ENGINE_NO_MEMORY;
+    }
+    if (!engine->other_rules) ampel_leaving_renew(engine, account);
+    ampel_account_due_renew(engine, slot, account);
+    return AMPEL_ENGINE_OK;
 }
 
 static enum ampel_engine_status account_read(struct ampel_engine *engine,

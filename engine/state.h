@@ -35,6 +35,7 @@ struct ampel_touched {
     uint32_t any_mover, orders_mover, violations_mover;
     uint32_t assurance_mover; /* a profile or a day mark */
     bool observed;            /* a report came */
+    bool nearer;              /* what may bring its leaving green nearer (leaving.h) */
     bool shows;               /* anything but a day mark came */
     bool is_new;
     bool whole; /* before is complete; else only its orders are, as nothing else has changed yet */
@@ -123,7 +124,12 @@ void ampel_account_row_mark(struct ampel_engine *engine, uint32_t slot,
 AMPEL_MUST_CHECK bool ampel_account_show(struct ampel_engine *engine, struct ampel_account *account,
                                          const struct ampel_touched *touched,
                                          const struct ampel_numbers *after);
-/* Hangs the account where its violations and its backfill say. */
+/* What is told ahead of time: clocks that run out, and, where look is set, that it will leave green.
+   told is false for frames of a backfill. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_account_warn(struct ampel_engine *engine, uint32_t slot,
+                                         struct ampel_account *account, bool told, bool look,
+                                         const struct ampel_cause *cause, uint64_t position);
+/* Hangs the account where its violations, its backfill and its clocks say. */
 void ampel_account_due_renew(struct ampel_engine *engine, uint32_t slot,
                              struct ampel_account *account);
 

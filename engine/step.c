@@ -1,6 +1,8 @@
 #include <string.h>
 
 #include "engine/assurance.h"
+#include "engine/clocks.h"
+#include "engine/leaving.h"
 
 void ampel_account_numbers(const struct ampel_engine *engine, const struct ampel_account *account,
                            struct ampel_numbers *out) {
@@ -44,7 +46,8 @@ void ampel_touched_complete(const struct ampel_engine *engine, const struct ampe
 
 bool ampel_touched_settle(struct ampel_engine *engine, struct ampel_account *account,
                           const struct ampel_touched *touched) {
-    if (touched->whole || (account->assured & AMPEL_ASSURED_BEGUN) == 0) return false;
+    if (touched->whole || touched->nearer) return false;
+    if ((account->assured & AMPEL_ASSURED_BEGUN) == 0) return false;
     if (account->orders == touched->before.orders) return true;
     if (ampel_rating_order_points(&engine->rules, account->orders) !=
         ampel_rating_order_points(&engine->rules, touched->before.orders)) {
@@ -94,10 +97,18 @@ void ampel_account_due_renew(struct ampel_engine *engine, uint32_t slot,
         account->rare->backfill->due_ms < due_ms) {
         due_ms = account->rare->backfill->due_ms;
     }
+    int64_t clocks_ms = ampel_clocks_due(account);
+    if (clocks_ms < due_ms) due_ms = clocks_ms;
     /* Only an image of other times can hold what is overdue: it leaves at the next instant. */
     if (due_ms <= engine->now_ms) due_ms = engine->now_ms + 1;
     account->flags = (uint8_t)(account->flags & ~AMPEL_ACCOUNT_DUE_STALE);
     bool hangs = account->wheel_place != AMPEL_WHEEL_NOWHERE;
     if (account->due_ms == due_ms && hangs == (due_ms != INT64_MAX)) return;
     ampel_wheel_set(&engine->wheel, &engine->accounts, slot, due_ms);
+}
+
+bool ampel_account_warn(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
+                        bool told, bool look, const struct ampel_cause *cause, uint64_t position) {
+    if (!ampel_clocks_step(engine, slot, account, told, position)) return false;
+    return !look || ampel_leaving_judge(engine, slot, account, told, cause, position);
 }

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "engine/leaving.h"
 #include "engine/state.h"
 #include "engine/window.h"
 
@@ -14,6 +15,7 @@ static uint32_t leaving_cell(const struct ampel_engine *engine) {
 bool ampel_account_midnight_due(const struct ampel_engine *engine,
                                 const struct ampel_account *account) {
     if (account->rare != NULL && account->rare->facts != NULL) return true;
+    if (ampel_leaving_due(engine, account)) return true;
     if (account->ring == NULL) return false;
     return ampel_window_get(account->ring, account->ring_width, leaving_cell(engine)) != 0 ||
            ampel_window_get(account->ring, account->ring_width, engine->now_cell) != 0;

@@ -143,6 +143,8 @@ uint32_t ampel_message_encode(const struct ampel_message *message, uint8_t *byte
 
 /* A change as one JSON object without newline, the fields of the wire under the same names, times RFC 3339: what
    `ampel watch --format jsonl` and `ampel replay` print and what the outbox stores. 0: capacity. */
+/* event, expiry, midnight, backfill, rules, clock. */
+const char *ampel_cause_name(uint8_t kind);
 uint32_t ampel_change_json(const struct ampel_message_change *change, char *bytes, uint32_t capacity);
 
 #ifdef __cplusplus

@@ -7,7 +7,13 @@
 #include "proto/text.h"
 
 /* The words for enum ampel_cause_kind. */
-static const char *const cause_names[] = {"event", "expiry", "midnight", "backfill", "rules"};
+static const char *const cause_names[] = {"event",    "expiry", "midnight",
+                                          "backfill", "rules",  "clock"};
+static_assert(AMPEL_CAUSES_COUNT == AMPEL_ARRAY_COUNT(cause_names), "a word for each cause");
+
+const char *ampel_cause_name(uint8_t kind) {
+    return kind < AMPEL_CAUSES_COUNT ? cause_names[kind] : "unknown";
+}
 
 const char *ampel_stream_name(enum ampel_stream stream) {
     return stream == AMPEL_STREAM_SCORES ? "scores" : "alerts";
@@ -144,9 +150,14 @@ static void put_numbers(struct sink *sink, const char *key, const struct ampel_n
     close_map(sink);
 }
 
-/* The state or status that the event set; the codes of other events do not move a score. */
+/* The state or status that the event set, or which clock; the codes of other events do not move a
+   score. */
 static void put_code(struct sink *sink, const struct ampel_cause *cause) {
     if (cause->code == AMPEL_CODE_NONE) return;
+    if (cause->kind == AMPEL_CAUSE_CLOCK) {
+        put_word(sink, "clock", ampel_clock_name(cause->code));
+        return;
+    }
     if (cause->event_type == AMPEL_EVENT_VIOLATION_STATE)
         put_word(sink, "state", ampel_registry_name(AMPEL_REGISTRY_VIOLATION_STATE, cause->code));
     if (cause->event_type == AMPEL_EVENT_ACCOUNT_STATUS ||
@@ -157,8 +168,7 @@ static void put_code(struct sink *sink, const struct ampel_cause *cause) {
 static void put_cause(struct sink *sink, const struct ampel_cause *cause) {
     put_key(sink, "cause");
     open_map(sink);
-    AMPEL_ASSERT(cause->kind < AMPEL_ARRAY_COUNT(cause_names));
-    put_word(sink, "kind", cause_names[cause->kind]);
+    put_word(sink, "kind", ampel_cause_name(cause->kind));
     if (cause->event_type < AMPEL_EVENT_TYPES_COUNT)
         put_word(sink, "type", ampel_registry_name(AMPEL_REGISTRY_EVENT_TYPE, cause->event_type));
     if (cause->policy < ampel_registry_count(AMPEL_REGISTRY_POLICY))
@@ -180,7 +190,8 @@ static void put_cause(struct sink *sink, const struct ampel_cause *cause) {
 static bool has_amount(uint8_t kind) {
     return kind == AMPEL_CHANGE_ASSURANCE_GAINED || kind == AMPEL_CHANGE_ASSURANCE_LOST ||
            kind == AMPEL_CHANGE_ASSURANCE_NEAR || kind == AMPEL_CHANGE_DRIFT ||
-           kind == AMPEL_CHANGE_MISSING;
+           kind == AMPEL_CHANGE_MISSING || kind == AMPEL_CHANGE_WILL_TURN ||
+           kind == AMPEL_CHANGE_DEADLINE_NEAR;
 }
 
 /* Whether it compares with a report before. */
@@ -369,9 +380,23 @@ static bool read_id(const struct ampel_pack *map, const char *key, char bytes[AM
     return true;
 }
 
+static bool read_clock(const struct ampel_pack *map, struct ampel_cause *cause,
+                       struct ampel_error *error) {
+    struct ampel_text name;
+    if (take_text(map, "clock", &name)) {
+        for (uint8_t kind = AMPEL_CLOCK_RED; kind <= AMPEL_CLOCK_CAP; kind++) {
+            if (!ampel_text_is(name, ampel_clock_name(kind))) continue;
+            cause->code = kind;
+            return true;
+        }
+    }
+    return ampel_error_set(error, "clock", "the clock is missing or unknown");
+}
+
 static bool read_code(const struct ampel_pack *map, struct ampel_cause *cause,
                       struct ampel_error *error) {
     cause->code = AMPEL_CODE_NONE;
+    if (cause->kind == AMPEL_CAUSE_CLOCK) return read_clock(map, cause, error);
     if (cause->event_type == AMPEL_EVENT_VIOLATION_STATE)
         return take_name(map, "state", AMPEL_REGISTRY_VIOLATION_STATE, false, AMPEL_CODE_NONE,
                          &cause->code, error);

@@ -95,13 +95,6 @@ static void alert_row(struct ampel_postgres *postgres, uint64_t stream_epoch,
     ampel_copy_text(copy, message_bytes(postgres, &message));
 }
 
-static const char *cause_name(uint8_t kind) {
-    static const char *const names[] = {"event", "expiry", "midnight", "backfill", "rules"};
-    static_assert(AMPEL_CAUSE_RULES + 1 == AMPEL_ARRAY_COUNT(names), "a name for each cause");
-    AMPEL_ASSERT(kind < AMPEL_ARRAY_COUNT(names));
-    return names[kind];
-}
-
 static void history_row(struct ampel_postgres *postgres, uint64_t stream_epoch,
                         const struct ampel_rules_face *rules, const struct ampel_told *told) {
     struct ampel_copy *copy = &postgres->copy;
@@ -123,7 +116,7 @@ static void history_row(struct ampel_postgres *postgres, uint64_t stream_epoch,
     before_int32(copy, change, change->before.score);
     before_name(copy, change, colour_name(&change->before));
     before_name(copy, change, risk_name(&change->before));
-    ampel_copy_name(copy, cause_name(change->cause.kind));
+    ampel_copy_name(copy, ampel_cause_name(change->cause.kind));
     ampel_copy_text_or_null(copy, (struct ampel_text){change->cause.id, change->cause.id_size});
     ampel_copy_text(copy, message.rules_version);
     ampel_copy_text(copy, message_bytes(postgres, &message));

@@ -63,7 +63,8 @@ void ampel_beside_assurance(const struct ampel_beside *beside, struct ampel_assu
 
 static void name(struct ampel_beside *beside, uint8_t kind) {
     AMPEL_ASSERT(beside->named_count < AMPEL_BESIDE_NAMED_MAX);
-    beside->named[beside->named_count++] = (struct ampel_beside_named){beside->now_ms, kind};
+    beside->named[beside->named_count++] =
+        (struct ampel_beside_named){.at_ms = beside->now_ms, .kind = kind};
 }
 
 static void compare_assurance(struct ampel_beside *beside) {
@@ -103,6 +104,8 @@ static const struct ampel_beside_report *report_before(const struct ampel_beside
     const struct ampel_beside_report *before = NULL;
     for (uint32_t i = 0; i < beside->reports_count; i++) {
         const struct ampel_beside_report *other = &beside->reports[i];
+        /* Facts older than two windows are forgotten (rating-model 2). */
+        if (day_of(other->at_ms) < day_of(beside->now_ms) - 360) continue;
         if (!other->known || other->at_ms >= at_ms) continue;
         if (before == NULL || other->at_ms > before->at_ms) before = other;
     }
@@ -117,6 +120,8 @@ static bool event_between(const struct ampel_beside *beside, int64_t after_ms, i
     for (uint32_t i = 0; i < beside->oracle.events_count; i++) {
         const struct ampel_oracle_event *event = &beside->oracle.events[i];
         if (event->at_ms > beside->now_ms) continue;
+        /* What is forgotten explains nothing. */
+        if (event->at_ms < beside->now_ms - 2 * AMPEL_WINDOW_MS) continue;
         bool violation = event->type == AMPEL_EVENT_VIOLATION;
         if (!violation && event->type != AMPEL_EVENT_VIOLATION_STATE) continue;
         if (between(event->at_ms, after_ms, until_ms)) return true;
@@ -174,7 +179,7 @@ static int64_t next_instant(const struct ampel_beside *beside) {
     for (uint32_t i = 0; i < beside->reports_count; i++) {
         if (beside->reports[i].at_ms > now_ms) next_ms = least(next_ms, beside->reports[i].at_ms);
     }
-    return next_ms;
+    return least(next_ms, ampel_beside_ahead_ms(beside));
 }
 
 static bool violations_move(const struct ampel_beside *beside) {
@@ -198,6 +203,7 @@ void ampel_beside_advance(struct ampel_beside *beside, int64_t to_ms) {
         if (beside->oracle.events_count > 0) show(beside);
         judge_due(beside);
         if (next_ms % AMPEL_DAY_MS == 0) compare_assurance(beside);
+        ampel_beside_ahead(beside);
     }
     beside->now_ms = to_ms;
 }
@@ -210,18 +216,21 @@ void ampel_beside_tell(struct ampel_beside *beside, const struct ampel_oracle_ev
         event->type == AMPEL_EVENT_VIOLATION || event->type == AMPEL_EVENT_VIOLATION_STATE;
     if (violation && event->at_ms <= beside->now_ms) beside->moved = true;
     show(beside);
+    ampel_beside_ahead(beside);
 }
 
 void ampel_beside_profile(struct ampel_beside *beside, bool professional, bool emergency_phone) {
     beside->professional = professional;
     beside->emergency_phone = emergency_phone;
     compare_assurance(beside);
+    ampel_beside_ahead(beside);
 }
 
 void ampel_beside_mark(struct ampel_beside *beside, int64_t day, int32_t lowest) {
     int32_t *mark = cell(beside, beside->marks, day);
     if (lowest < *mark) *mark = lowest;
     compare_assurance(beside);
+    ampel_beside_ahead(beside);
 }
 
 void ampel_beside_observe(struct ampel_beside *beside, int64_t at_ms, int32_t score) {
@@ -229,4 +238,9 @@ void ampel_beside_observe(struct ampel_beside *beside, int64_t at_ms, int32_t sc
     beside->reports[beside->reports_count++] =
         (struct ampel_beside_report){.at_ms = at_ms, .observed = score};
     judge_due(beside);
+}
+
+void ampel_beside_status(struct ampel_beside *beside, uint8_t status) {
+    beside->status = status;
+    ampel_beside_ahead(beside);
 }

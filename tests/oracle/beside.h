@@ -23,7 +23,16 @@ struct ampel_beside_report {
 
 struct ampel_beside_named {
     int64_t at_ms;
+    int64_t deadline_ms; /* DEADLINE_NEAR, WILL_TURN */
+    int32_t amount;      /* the same */
     uint8_t kind;
+    uint8_t clock, cap_group; /* DEADLINE_NEAR */
+};
+
+/* A condition and the time there is since it began. */
+struct ampel_beside_clock {
+    int64_t started_ms, deadline_ms;
+    bool runs, first_told, last_told;
 };
 
 struct ampel_beside {
@@ -34,7 +43,10 @@ struct ampel_beside {
     int32_t lowest[AMPEL_BESIDE_DAYS_MAX]; /* shown; INT32_MAX where none */
     int32_t marks[AMPEL_BESIDE_DAYS_MAX];  /* told; INT32_MAX where none */
     bool professional, emergency_phone, eligible, near;
-    bool moved; /* violations, since a drift was computed */
+    bool moved;     /* violations, since a drift was computed */
+    uint8_t status; /* the last account_status */
+    bool leaving_told;
+    struct ampel_beside_clock clocks[2 + AMPEL_CAP_GROUPS_MAX];   /* red, assurance, caps */
     struct ampel_beside_report reports[AMPEL_BESIDE_REPORTS_MAX]; /* as they came */
     uint32_t reports_count;
     struct ampel_beside_named named[AMPEL_BESIDE_NAMED_MAX];
@@ -51,6 +63,12 @@ void ampel_beside_tell(struct ampel_beside *beside, const struct ampel_oracle_ev
 void ampel_beside_profile(struct ampel_beside *beside, bool professional, bool emergency_phone);
 void ampel_beside_mark(struct ampel_beside *beside, int64_t day, int32_t lowest);
 void ampel_beside_observe(struct ampel_beside *beside, int64_t at_ms, int32_t score);
+void ampel_beside_status(struct ampel_beside *beside, uint8_t status);
+
+/* ahead.c: what is told before it comes, at the present instant. */
+void ampel_beside_ahead(struct ampel_beside *beside);
+/* The next instant at which a clock warns. */
+int64_t ampel_beside_ahead_ms(const struct ampel_beside *beside);
 void ampel_beside_assurance(const struct ampel_beside *beside, struct ampel_assurance *out);
 
 #endif

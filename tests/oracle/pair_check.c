@@ -270,7 +270,8 @@ static bool is_beside(const struct ampel_change *change) {
     return change->kind == AMPEL_CHANGE_ASSURANCE_GAINED ||
            change->kind == AMPEL_CHANGE_ASSURANCE_LOST ||
            change->kind == AMPEL_CHANGE_ASSURANCE_NEAR || change->kind == AMPEL_CHANGE_DRIFT ||
-           change->kind == AMPEL_CHANGE_MISSING;
+           change->kind == AMPEL_CHANGE_MISSING || change->kind == AMPEL_CHANGE_WILL_TURN ||
+           change->kind == AMPEL_CHANGE_DEADLINE_NEAR;
 }
 
 /* Turns the engine's changes of compared accounts into the form of the expectation. */

@@ -1,4 +1,5 @@
-/* Assurance and drift of random accounts, the engine beside the slow oracle after every step. */
+/* Assurance, drift, clocks and what is told ahead of random accounts, the engine beside the slow oracle after every
+   step. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -6,7 +7,7 @@
 #include "tests/oracle/random.h"
 #include "tests/unit/engine_fixture.h"
 
-#define STORIES 250
+#define STORIES 400
 #define STEPS   120
 
 struct story {
@@ -14,8 +15,10 @@ struct story {
     struct ampel_beside slow;
     struct ampel_random random;
     uint64_t seed;
+    bool gentle; /* few orders, few violations and long waits: green that ends by itself */
     uint32_t violations_count, states_count; /* states come in the order of the violations */
     int64_t violation_at_ms[STEPS];
+    uint32_t ahead[4]; /* told of the clocks of red, assurance and caps, and of green that ends */
 };
 
 /* ---- one step, told to both ------------------------------------------------------------------ */
@@ -24,7 +27,7 @@ static void send_order(struct story *story, int64_t at_ms) {
     struct ampel_oracle_event event;
     bool total = ampel_random_chance(&story->random, 60);
     ampel_oracle_event_init(&event, total ? AMPEL_EVENT_ORDERS_DAY : AMPEL_EVENT_ORDER, at_ms);
-    event.count = (uint32_t)ampel_random_between(&story->random, 1, 6000);
+    event.count = (uint32_t)ampel_random_between(&story->random, 1, story->gentle ? 1500 : 6000);
     event.rev = total ? (uint16_t)ampel_random_between(&story->random, 1, 9) : 0;
     SEND(&story->f, .type = event.type, .at_ms = at_ms, .count = event.count, .rev = event.rev);
     ampel_beside_tell(&story->slow, &event);
@@ -34,7 +37,7 @@ static void send_violation(struct story *story, int64_t at_ms) {
     struct ampel_oracle_event event;
     ampel_oracle_event_init(&event, AMPEL_EVENT_VIOLATION, at_ms);
     event.policy = (uint8_t)ampel_random_between(&story->random, 0, 3);
-    event.severity = (int8_t)ampel_random_between(&story->random, 0, 4);
+    event.severity = (int8_t)ampel_random_between(&story->random, 0, story->gentle ? 3 : 4);
     uint32_t number = story->violations_count++;
     story->violation_at_ms[number] = at_ms;
     (void)snprintf(event.id, sizeof event.id, "V%u", number);
@@ -49,6 +52,8 @@ static void send_state(struct story *story, int64_t at_ms) {
     if (story->states_count == story->violations_count) return;
     uint32_t number = story->states_count++;
     if (at_ms < story->violation_at_ms[number]) at_ms = story->violation_at_ms[number];
+    /* The state of a violation that was forgotten waits and explains nothing. */
+    if (at_ms > story->violation_at_ms[number] + 2 * AMPEL_WINDOW_MS) return;
     ampel_oracle_event_init(&event, AMPEL_EVENT_VIOLATION_STATE, at_ms);
     event.code = (uint8_t)ampel_random_between(&story->random, 1, 7);
     (void)snprintf(event.id, sizeof event.id, "V%u", number);
@@ -119,10 +124,22 @@ static void send_report(struct story *story, int64_t at_ms) {
     ampel_beside_observe(&story->slow, at_ms, score);
 }
 
+/* Each later than the one before, as profiles. */
+static void send_status(struct story *story) {
+    int64_t now_ms = story->slow.now_ms + 1;
+    uint8_t status = (uint8_t)ampel_random_between(&story->random, 0, 2);
+    fixture_advance(&story->f, now_ms);
+    ampel_beside_advance(&story->slow, now_ms);
+    SEND(&story->f, .type = AMPEL_EVENT_ACCOUNT_STATUS, .at_ms = now_ms, .code = status);
+    ampel_beside_status(&story->slow, status);
+}
+
 static void pass_time(struct story *story) {
     int64_t now_ms = story->slow.now_ms, to_ms;
     uint64_t die = ampel_random_below(&story->random, 10);
-    if (die < 4)
+    if (story->gentle && die < 8)
+        to_ms = now_ms + ampel_random_between(&story->random, 0, 25 * DAY);
+    else if (die < 4)
         to_ms = now_ms + ampel_random_between(&story->random, 0, 6 * HOUR);
     else if (die < 6)
         to_ms = (now_ms / DAY + ampel_random_between(&story->random, 1, 3)) * DAY;
@@ -150,6 +167,7 @@ static void step(struct story *story) {
                           : ampel_random_between(&story->random, -4 * 60000, 9 * DAY);
     int64_t at_ms = story->slow.now_ms - late_ms;
     uint64_t die = ampel_random_below(&story->random, 100);
+    if (story->gentle && die >= 57 && die < 60) die = 41;
     if (die < 40)
         pass_time(story);
     else if (die < 52)
@@ -158,8 +176,10 @@ static void step(struct story *story) {
         send_violation(story, at_ms);
     else if (die < 70)
         send_state(story, at_ms);
-    else if (die < 90)
+    else if (die < 87)
         send_report(story, at_ms);
+    else if (die < 90)
+        send_status(story);
     else if (die < 94)
         send_profile(story);
     else if (die < 97)
@@ -174,14 +194,21 @@ static void check_named(struct story *story) {
     uint32_t count, found = 0;
     const struct ampel_change *changes = ampel_engine_changes(story->f.engine, &count);
     for (uint32_t i = 0; i < count; i++) {
-        if (changes[i].kind < AMPEL_CHANGE_ASSURANCE_GAINED ||
-            changes[i].kind > AMPEL_CHANGE_ASSURANCE_NEAR) {
-            continue;
-        }
+        const struct ampel_change *change = &changes[i];
+        bool assurance = change->kind >= AMPEL_CHANGE_ASSURANCE_GAINED &&
+                         change->kind <= AMPEL_CHANGE_ASSURANCE_NEAR;
+        bool ahead =
+            change->kind == AMPEL_CHANGE_WILL_TURN || change->kind == AMPEL_CHANGE_DEADLINE_NEAR;
+        if (!assurance && !ahead) continue;
         assert_true(found < story->slow.named_count);
-        assert_int_equal(changes[i].kind, story->slow.named[found].kind);
-        assert_int_equal(changes[i].at_ms, story->slow.named[found].at_ms);
-        found++;
+        const struct ampel_beside_named *named = &story->slow.named[found++];
+        assert_int_equal(change->kind, named->kind);
+        assert_int_equal(change->at_ms, named->at_ms);
+        if (!ahead) continue;
+        assert_int_equal(change->deadline_ms, named->deadline_ms);
+        assert_int_equal(change->amount, named->amount);
+        assert_int_equal(change->cap_group, named->cap_group);
+        story->ahead[change->kind == AMPEL_CHANGE_WILL_TURN ? 3 : named->clock]++;
     }
     assert_int_equal(found, story->slow.named_count);
     story->slow.named_count = 0;
@@ -209,6 +236,22 @@ static void check_reports(struct story *story) {
     assert_int_equal(found, known);
 }
 
+static void check_clocks(struct story *story) {
+    struct ampel_clock_run run;
+    uint32_t cursor = 0, slow = 0;
+    while (ampel_engine_clock_next(story->f.engine, 0, &cursor, &run)) {
+        uint32_t number = run.kind < AMPEL_CLOCK_CAP ? run.kind : AMPEL_CLOCK_CAP + run.cap_group;
+        for (; slow < number; slow++)
+            assert_false(story->slow.clocks[slow].runs);
+        assert_true(story->slow.clocks[slow].runs);
+        assert_int_equal(run.started_ms, story->slow.clocks[slow].started_ms);
+        assert_int_equal(run.deadline_ms, story->slow.clocks[slow].deadline_ms);
+        slow++;
+    }
+    for (; slow < AMPEL_ARRAY_COUNT(story->slow.clocks); slow++)
+        assert_false(story->slow.clocks[slow].runs);
+}
+
 static void check(struct story *story) {
     struct ampel_assurance fast, slow;
     ampel_engine_assurance(story->f.engine, 0, &fast);
@@ -221,13 +264,14 @@ static void check(struct story *story) {
     assert_int_equal(fast.today_below, slow.today_below);
     check_named(story);
     check_reports(story);
+    check_clocks(story);
 }
 
 static uint64_t seed_first = 20261121, seed_last;
 
-static void assurance_and_drift_of_random_accounts_are_the_oracles(void **state) {
+static void what_stands_beside_the_score_of_random_accounts_is_the_oracles(void **state) {
     (void)state;
-    uint32_t gained = 0, unexplained = 0;
+    uint32_t gained = 0, unexplained = 0, ahead[4] = {0};
     for (uint64_t number = 0; number < STORIES; number++) {
         struct story story;
         memset(&story, 0, sizeof story);
@@ -236,6 +280,7 @@ static void assurance_and_drift_of_random_accounts_are_the_oracles(void **state)
         fixture_open(&story.f, NOON);
         ampel_beside_init(&story.slow, &story.f.rules, NOON);
         /* History may be taken over before the first event of its own. */
+        story.gentle = number % 2 == 0;
         if (number % 3 == 0) {
             send_marks(&story);
             pass_time(&story);
@@ -246,6 +291,8 @@ static void assurance_and_drift_of_random_accounts_are_the_oracles(void **state)
             check(&story);
         }
         gained += story.slow.eligible;
+        for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(ahead); i++)
+            ahead[i] += story.ahead[i];
         for (uint32_t i = 0; i < story.slow.reports_count; i++)
             unexplained += story.slow.reports[i].must_explain;
         ampel_beside_reset(&story.slow);
@@ -254,13 +301,15 @@ static void assurance_and_drift_of_random_accounts_are_the_oracles(void **state)
     /* Else the stories would show nothing. */
     assert_true(gained > 5);
     assert_true(unexplained > 50);
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(ahead); i++)
+        assert_true(ahead[i] > 15);
 }
 
 int main(void) {
     const char *seed = getenv("AMPEL_TEST_SEED");
     if (seed != NULL) seed_first = strtoull(seed, NULL, 10);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(assurance_and_drift_of_random_accounts_are_the_oracles),
+        cmocka_unit_test(what_stands_beside_the_score_of_random_accounts_is_the_oracles),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     if (failed != 0) printf("AMPEL_TEST_SEED=%" PRIu64 "\n", seed_last);

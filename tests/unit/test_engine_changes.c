@@ -185,13 +185,15 @@ static void time_names_midnight_or_the_violation_that_left(void **state) {
     VIOLATION(&f, .at_ms = NOON, .policy = 4, .severity = HIGH, .id = "v1");
     (void)take(&f);
     fixture_advance(&f, NOON + 300 * DAY);
-    assert_int_equal(take(&f), 6); /* 200 -> 192 is yellow: score, colour, risk; and back */
-    assert_int_equal(taken[0].cause.kind, AMPEL_CAUSE_MIDNIGHT);
-    assert_int_equal(taken[0].at_ms, (NOON / DAY + 179) * DAY);
-    assert_int_equal(taken[3].cause.kind, AMPEL_CAUSE_EXPIRY);
-    assert_int_equal(taken[3].at_ms, NOON + AMPEL_WINDOW_MS);
-    assert_int_equal(taken[3].cause.policy, 4);
-    assert_id(&taken[3].cause, "v1");
+    /* 200 -> 192 is yellow: told before, then score, colour, risk; and back */
+    assert_int_equal(take(&f), 7);
+    assert_int_equal(taken[0].kind, AMPEL_CHANGE_WILL_TURN);
+    assert_int_equal(taken[1].cause.kind, AMPEL_CAUSE_MIDNIGHT);
+    assert_int_equal(taken[1].at_ms, (NOON / DAY + 179) * DAY);
+    assert_int_equal(taken[4].cause.kind, AMPEL_CAUSE_EXPIRY);
+    assert_int_equal(taken[4].at_ms, NOON + AMPEL_WINDOW_MS);
+    assert_int_equal(taken[4].cause.policy, 4);
+    assert_id(&taken[4].cause, "v1");
     fixture_close(&f);
 }
 

@@ -245,7 +245,7 @@ static void assert_changes(const struct ampel_message_change *left,
 static void every_kind_of_change_and_cause_comes_back(void **state) {
     (void)state;
     for (uint32_t kind = 0; kind < AMPEL_CHANGES_COUNT; kind++) {
-        for (uint32_t cause = 0; cause <= AMPEL_CAUSE_RULES; cause++) {
+        for (uint32_t cause = 0; cause < AMPEL_CAUSES_COUNT; cause++) {
             for (uint32_t type = 0; type <= AMPEL_EVENT_TYPES_COUNT; type++) {
                 sent.kind = AMPEL_MESSAGE_CHANGE;
                 fill_change(&sent.change);
@@ -262,6 +262,7 @@ static void every_kind_of_change_and_cause_comes_back(void **state) {
                 bool coded = type == AMPEL_EVENT_VIOLATION_STATE ||
                              type == AMPEL_EVENT_ACCOUNT_STATUS || type == AMPEL_EVENT_OBSERVED;
                 change->cause.code = coded ? 2 : AMPEL_CODE_NONE;
+                if (cause == AMPEL_CAUSE_CLOCK) change->cause.code = (uint8_t)(kind % 3);
                 if (cause != AMPEL_CAUSE_EVENT) {
                     change->cause.producer_size = change->cause.id_size = 0;
                     change->cause.sequence = 0;

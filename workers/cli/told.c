@@ -57,12 +57,33 @@ static void amounts_put(struct ampel_flow *flow, const struct ampel_change *chan
     ampel_flow_end(flow);
 }
 
+/* Until when there is time, or when it comes. */
+static void deadline_put(struct ampel_flow *flow, const struct ampel_change *change) {
+    char at[AMPEL_LABEL_TIME_SIZE];
+    if (change->deadline_ms == 0) return;
+    bool turns = change->kind == AMPEL_CHANGE_WILL_TURN;
+    ampel_label_time(change->deadline_ms, at);
+    ampel_flow_start(flow, 4);
+    ampel_flow_put(flow, 2, AMPEL_PLAIN, "%s", ampel_label(turns ? "leaves green at" : "resolve before"));
+    ampel_flow_put(flow, 1, turns ? AMPEL_PAINT_YELLOW : AMPEL_PAINT_RED, "%s", at);
+    if (turns) ampel_flow_words(flow, 1, AMPEL_PLAIN, ampel_label("with a score of %d then"), change->amount);
+    if (change->kind == AMPEL_CHANGE_DEADLINE_NEAR)
+        ampel_flow_words(flow, 1, AMPEL_PLAIN, ampel_label("in %d hours"), change->amount);
+    ampel_flow_end(flow);
+}
+
+/* Orders that are foreseen to leave have not left. */
+static const char *midnight_words(uint8_t kind) {
+    if (of_assurance(kind)) return "because a day closed";
+    return kind == AMPEL_CHANGE_WILL_TURN ? "because orders will leave the window" : "because orders left the window";
+}
+
 static const char *cause_words(const struct ampel_cause *cause, uint8_t kind) {
     switch (cause->kind) {
     case AMPEL_CAUSE_EXPIRY:
         return ampel_label("because a violation left the window:");
     case AMPEL_CAUSE_MIDNIGHT:
-        return ampel_label(of_assurance(kind) ? "because a day closed" : "because orders left the window");
+        return ampel_label(midnight_words(kind));
     case AMPEL_CAUSE_BACKFILL:
         return ampel_label("after a backfill");
     default:
@@ -77,6 +98,9 @@ static void cause_put(struct ampel_flow *flow, const struct ampel_cause *cause, 
     if (cause->kind == AMPEL_CAUSE_EVENT)
         ampel_flow_put(flow, 1, AMPEL_PLAIN, ampel_label("because of %s"),
                        ampel_label_name(AMPEL_REGISTRY_EVENT_TYPE, cause->event_type));
+    else if (cause->kind == AMPEL_CAUSE_CLOCK)
+        ampel_flow_put(flow, 1, AMPEL_PLAIN, ampel_label("because of the clock %s"),
+                       ampel_label(ampel_clock_name(cause->code)));
     else
         ampel_flow_put(flow, 1, AMPEL_PLAIN, "%s", cause_words(cause, kind));
     if (cause->id_size > 0) ampel_flow_put(flow, 1, AMPEL_PLAIN, "%.*s", (int)cause->id_size, cause->id);
@@ -121,11 +145,7 @@ static void change_show(const struct ampel_message_change *told) {
     cause_put(&flow, &change->cause, change->kind);
     ampel_flow_end(&flow);
     amounts_put(&flow, change);
-    if (change->deadline_ms == 0) return;
-    ampel_label_time(change->deadline_ms, at);
-    ampel_flow_put(&flow, 2, AMPEL_PLAIN, "%s", ampel_label("resolve before"));
-    ampel_flow_put(&flow, 1, AMPEL_PAINT_RED, "%s", at);
-    ampel_flow_end(&flow);
+    deadline_put(&flow, change);
 }
 
 void ampel_told_print(const struct ampel_message_change *told, enum ampel_format format) {

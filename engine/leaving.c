@@ -1,0 +1,123 @@
+#include "engine/leaving.h"
+
+#include "engine/assurance.h"
+#include "engine/outlook_view.h"
+#include "engine/window.h"
+
+#define NEVER 0 /* no day to look on */
+
+/* ---- the bound ------------------------------------------------------------------------------ */
+
+static int64_t deducted_of(const struct ampel_account *account) {
+    return account->violations != NULL ? account->violations->sums.deducted : 0;
+}
+
+/* The least orders with which it is green, as long as no violation leaves. What effects take from
+   the score ends by itself and is left out. */
+static uint32_t orders_needed(const struct ampel_engine *engine,
+                              const struct ampel_account *account) {
+    const struct ampel_rules *rules = &engine->rules;
+    int64_t deducted = deducted_of(account);
+    uint32_t low = 0, high = account->orders;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (ampel_rating_raw(rules, middle, deducted) >= rules->band_green)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* No midnight before the one at which this day begins takes the account from green; INT64_MAX: none
+   ever does. */
+static int64_t day_least(const struct ampel_engine *engine, const struct ampel_account *account) {
+    if (ampel_rating_raw(&engine->rules, 0, deducted_of(account)) >= engine->rules.band_green) {
+        return INT64_MAX;
+    }
+    if (account->ring == NULL) return INT64_MAX;
+    uint32_t needed = orders_needed(engine, account), orders = account->orders;
+    uint32_t days = (uint32_t)engine->rules.window_days;
+    for (uint32_t age = days; age-- > 0;) {
+        uint32_t cell = (engine->now_cell + AMPEL_WINDOW_CELLS - age) % AMPEL_WINDOW_CELLS;
+        orders -= ampel_day_total(ampel_window_get(account->ring, account->ring_width, cell));
+        if (orders < needed) return engine->now_day + days - age;
+    }
+    return INT64_MAX;
+}
+
+/* ---- the day -------------------------------------------------------------------------------- */
+
+static bool backfilling(const struct ampel_account *account) {
+    return account->rare != NULL && account->rare->backfill != NULL;
+}
+
+static bool is_green(const struct ampel_engine *engine, const struct ampel_account *account) {
+    struct ampel_numbers numbers;
+    ampel_account_numbers(engine, account, &numbers);
+    return numbers.colour == AMPEL_GREEN;
+}
+
+static bool name(struct ampel_engine *engine, uint32_t slot, const struct ampel_account *account,
+                 const struct ampel_outlook_leaving *leaving, const struct ampel_cause *cause,
+                 uint64_t position) {
+    struct ampel_change *change =
+        ampel_change_push(engine, AMPEL_CHANGE_WILL_TURN, slot, position, cause);
+    if (change == NULL) return false;
+    ampel_account_numbers(engine, account, &change->before);
+    change->after = change->before;
+    change->deadline_ms = leaving->at_ms;
+    change->amount = leaving->score;
+    return true;
+}
+
+static void told_set(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
+                     bool told) {
+    account->assured = (uint8_t)(account->assured & ~AMPEL_ASSURED_LEAVING);
+    if (told) account->assured |= AMPEL_ASSURED_LEAVING;
+    ampel_account_dirty(&engine->accounts, slot, account, 0);
+}
+
+bool ampel_leaving_judge(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
+                         bool told, const struct ampel_cause *cause, uint64_t position) {
+    bool was = (account->assured & AMPEL_ASSURED_LEAVING) != 0;
+    int64_t today = engine->now_day;
+    account->look_day = NEVER;
+    /* A return to green is judged when it comes. */
+    if (!told || !is_green(engine, account)) return true;
+    bool midnight = engine->instant.active && engine->instant.midnight;
+    if (was && !midnight) {
+        account->look_day = ampel_leaving_look(today + 1);
+        return true;
+    }
+    int64_t day = day_least(engine, account);
+    struct ampel_outlook_leaving leaving = {.at_ms = INT64_MAX};
+    if (day - today <= (was ? AMPEL_LEAVING_AGAIN_DAYS : AMPEL_LEAVING_DAYS)) {
+        if (ampel_outlook_leaving(engine, slot, &leaving) != AMPEL_ENGINE_OK) return false;
+        day = leaving.at_ms == INT64_MAX ? INT64_MAX : leaving.at_ms / AMPEL_DAY_MS;
+    }
+    if (was && day - today <= AMPEL_LEAVING_AGAIN_DAYS) {
+        account->look_day = ampel_leaving_look(today + 1);
+        return true;
+    }
+    if (was) told_set(engine, slot, account, false);
+    if (day == INT64_MAX) return true;
+    if (day - today > AMPEL_LEAVING_DAYS) {
+        account->look_day = ampel_leaving_look(day - AMPEL_LEAVING_DAYS);
+        return true;
+    }
+    account->look_day = ampel_leaving_look(today + 1);
+    told_set(engine, slot, account, true);
+    return name(engine, slot, account, &leaving, cause, position);
+}
+
+void ampel_leaving_renew(struct ampel_engine *engine, struct ampel_account *account) {
+    int64_t tomorrow = engine->now_day + 1;
+    account->look_day = NEVER;
+    if (backfilling(account) || !is_green(engine, account)) return;
+    bool was = (account->assured & AMPEL_ASSURED_LEAVING) != 0;
+    int64_t day = was ? tomorrow : day_least(engine, account);
+    if (day == INT64_MAX) return;
+    day -= was ? 0 : AMPEL_LEAVING_DAYS;
+    account->look_day = ampel_leaving_look(day > tomorrow ? day : tomorrow);
+}

@@ -1,0 +1,49 @@
+/* Which accounts will leave green by ageing orders alone, told 14 days before (change WILL_TURN).
+
+   The day is that of the forecast without keep_orders (rating-model 3.12): its first step out of
+   green, if orders cause it. Told once, at the first instant at which that day lies at most 14 days
+   ahead: the midnight that comes so near, or the event that brings it near. Told again only after a
+   midnight at which the account was green and the day lay more than 28 days ahead, or was none. That
+   it was told is state: part of pages, not of digests.
+
+   Cost. That day moves nearer only by violations, by fewer orders of a day, and by rules; time and
+   more orders never bring it nearer than it was foreseen. So an account is judged when one of these
+   touched it, and else on look_day alone, which is in its header: 14 days before the day. Judging
+   asks a bound first, that no violation leaves: one that has none costing it points has no such day
+   (as long as rules.start lies in the green), for others one pass over the ring tells. Only below
+   28 days is the forecast walked. What was told is judged every midnight. */
+#ifndef AMPEL_ENGINE_LEAVING_H
+#define AMPEL_ENGINE_LEAVING_H
+
+#include "engine/state.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define AMPEL_LEAVING_DAYS       14
+#define AMPEL_LEAVING_AGAIN_DAYS 28
+
+/* What stands in account->look_day for a day: told from others within one round of 65 535 days. */
+static inline uint16_t ampel_leaving_look(int64_t day) {
+    return (uint16_t)(1 + day % 65535);
+}
+/* Whether the midnight that has just begun is the account's. */
+static inline bool ampel_leaving_due(const struct ampel_engine *engine,
+                                     const struct ampel_account *account) {
+    return account->look_day == ampel_leaving_look(engine->now_day);
+}
+
+/* Looks ahead, and tells. told is false for frames of a backfill: its summary is judged. False: no
+   memory. */
+AMPEL_MUST_CHECK bool ampel_leaving_judge(struct ampel_engine *engine, uint32_t slot,
+                                          struct ampel_account *account, bool told,
+                                          const struct ampel_cause *cause, uint64_t position);
+/* After an import: when to look next, by the bound alone. */
+void ampel_leaving_renew(struct ampel_engine *engine, struct ampel_account *account);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
