@@ -67,7 +67,7 @@ create view ampel.deadline with (security_invoker = true) as
                and b.number > a.number
                and (a.kind = 'colour_changed' and b.kind = 'colour_changed' and b.status_before = 'red'
                     or a.kind = 'cap_reached' and b.kind = 'risk_changed' and b.risk_before = 'immediate')) as resolved_at
-      from ampel.alert_row as a where a.deadline is not null
+      from ampel.alert_row as a where a.deadline is not null and a.kind in ('colour_changed', 'cap_reached')
     union all
     select v.tenant, v.seller, v.marketplace, 'expiry', null, v.id, v.at, v.expires_at, null
       from ampel.violation as v where v.deducting;
