@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import os
 import pathlib
 import subprocess
+import tempfile
 import time
 
 from system import System, processor_seconds
@@ -41,7 +43,7 @@ def feed(system, path, events):
     """Feeds one file; returns (seconds until all is applied, cores used, processor seconds by thread)."""
     before = processor_seconds(system.worker.pid)
     applied = system.metrics()["events_applied_total"]
-    started, used = time.monotonic(), time.clock_gettime(time.CLOCK_MONOTONIC)
+    started = time.monotonic()
     feeder = subprocess.Popen([str(system.bin / "ampel"), "feed", str(path)], env=system.environment, cwd=system.folder,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     told = feeder.stdout.read()
@@ -53,13 +55,13 @@ def feed(system, path, events):
     return seconds, (after - before[0]) / seconds, threads
 
 
-def end_to_end(bin_folder, events, accounts, run=20, batch=4096, violations=1, settings=None, check=True):
+def end_to_end(bin_folder, events, accounts, run=20, batch=4096, violations=1, tenants=1, settings=None, check=True):
     """events/s from `ampel feed` of an encoded file to the last one applied, and what there is to know about it."""
     now_ms = int(time.time() * SECONDS_IN_MS)
-    with System(bin_folder, **(settings or {})) as system:
+    with System(bin_folder, tenants=tenants, **(settings or {})) as system:
         path = system.folder / "events.ampel"
         load(bin_folder, "make", path, "--events", events, "--accounts", accounts, "--run", run, "--batch", batch,
-             "--violations", violations, "--sent-at", now_ms)
+             "--violations", violations, "--tenants", tenants, "--sent-at", now_ms)
         seconds, cores, threads = feed(system, path, events)
         metrics = system.metrics()
         found = {"events_per_second": events / seconds, "seconds": seconds, "worker_cores": cores, "threads": threads,
@@ -77,9 +79,143 @@ def end_to_end(bin_folder, events, accounts, run=20, batch=4096, violations=1, s
         return found
 
 
-if __name__ == "__main__":
-    import sys
-    arguments = dict(word.split("=") for word in sys.argv[2:])
-    settings = {name[2:]: value for name, value in arguments.items() if name.startswith("s_")}
-    numbers = {name: int(value) for name, value in arguments.items() if not name.startswith("s_")}
-    print(json.dumps(end_to_end(sys.argv[1], settings=settings, **numbers), indent=1))
+# ---- parts: each gets the run of bench/run ----------------------------------------------------
+
+CHECKPOINTS = {"checkpoint_every": 10000}
+
+
+def detail(found):
+    threads = ", ".join(f"{name} {spent} s" for name, spent in found["threads"].items() if spent >= 0.05)
+    return (f"{found['seconds']:.1f} s, {found['bytes_per_event']:.1f} bytes an event on the wire, {found['journal_bytes_per_event']:.1f} "
+            f"in the journal, {found['syncs']:.0f} groups, {found['checkpoints']:.0f} checkpoints; processor time of the worker: {threads}")
+
+
+def stages(runner, events, **words):
+    """{stage: events/s} of each stage alone, over a file of the same form."""
+    with tempfile.TemporaryDirectory(prefix="ampel-bench-", dir="/var/tmp") as folder:
+        path = pathlib.Path(folder) / "events.ampel"
+        flags = [word for name, value in words.items() for word in ("--" + name, value)]
+        load(runner.bin, "make", path, "--events", events, *flags)
+        return {found["name"].removeprefix("stage_"): found for found in load(runner.bin, "stages", path, "--journal", folder + "/journal")}
+
+
+def measure_end_to_end(run):
+    events, accounts = (200_000, 10_000) if run.smoke else (60_000_000, 200_000)
+    alone = stages(run, min(events, 8_000_000), accounts=accounts, run=20, violations=1)
+    found = end_to_end(run.bin, events, accounts, settings=CHECKPOINTS)
+    slowest = min(alone, key=lambda name: alone[name]["value"])
+    rates = ", ".join(f"{name} {one['value'] / 1e6:.1f} M/s" for name, one in alone.items())
+    run.tell("end_to_end", found["events_per_second"], limit=alone[slowest]["value"], digest=found["digest"],
+             note=f"the limit is {slowest} alone ({rates}); "
+             + detail(found))
+
+
+def measure_small(run):
+    events, accounts = (50_000, 5_000) if run.smoke else (10_000_000, 100_000)
+    found = end_to_end(run.bin, events, accounts, run=4, batch=16, settings=CHECKPOINTS)
+    run.tell("end_to_end_small", found["events_per_second"], digest=found["digest"], note=detail(found))
+
+
+def latencies(run, system, rate, batch, seconds):
+    words = ["latency", "--endpoint", f"tcp://127.0.0.1:{system.feed_port}", "--watch", f"tcp://127.0.0.1:{system.watch_port}",
+             "--key", system.folder / "keys" / "load-0.key", "--rate", rate, "--batch", batch, "--seconds", seconds,
+             "--disk", system.folder, "--producer", f"latency-{batch}"]
+    return {found["name"]: found for found in load(run.bin, *words)}
+
+
+def measure_latency(run):
+    half = run.results.get("end_to_end", {}).get("value", 2e6) / 2
+    rate, seconds = (20_000, 2) if run.smoke else (half, 20)
+    with System(run.bin, **CHECKPOINTS) as system:
+        rest = latencies(run, system, 10, 1, 2 if run.smoke else 20)
+        found = latencies(run, system, rate, 1000, seconds)
+    rest_tell(run, rest)
+    ack, alert, sync = found["ack"], found["alert"], found["sync_256k"]
+    goal = max(5.0, 8 * sync["p99"])
+    told = (f"at {rate / 1e6:.2f} M events/s in batches of 1 000; p50 {ack['p50']:.2f}, p90 {ack['p90']:.2f}, p99.9 {ack['p999']:.2f}, "
+            f"most {ack['most']:.2f} ms of {ack['count']}; write and fdatasync of 256 KiB p50 {sync['p50']:.2f}, p99 {sync['p99']:.2f} ms")
+    run.take("ack_p99_ms", {"value": ack["p99"], "unit": "ms", "goal": goal, "better": "less", "limit": sync["p99"],
+                            "ratio": ack["p99"] / sync["p99"], "note": told})
+    run.take("alert_p99_ms", {"value": alert["p99"], "unit": "ms", "goal": 2 * goal, "better": "less",
+                              "note": f"p50 {alert['p50']:.2f}, p90 {alert['p90']:.2f}, most {alert['most']:.2f} ms of {alert['count']} alerts"})
+
+
+def rest_tell(run, found):
+    ack, sync = found["ack"], found["sync_4k"]
+    run.take("ack_rest_ms", {"value": ack["p50"], "unit": "ms", "goal": 0.5 + sync["p50"], "better": "less", "limit": sync["p50"],
+                             "ratio": ack["p50"] / sync["p50"],
+                             "note": f"p90 {ack['p90']:.2f} ms; fdatasync of 4 KiB p50 {sync['p50']:.2f}, p90 {sync['p90']:.2f} ms"})
+
+
+def score_seconds(run, path, as_of_ms):
+    """Seconds of one core from file to ratings."""
+    before = os.times()
+    started = time.monotonic()
+    done = subprocess.run([str(run.bin / "ampel"), "score", str(path), "--as-of", str(as_of_ms), "--format", "jsonl", "--no-outlook"],
+                          stdout=subprocess.PIPE, check=True)
+    after = os.times()
+    core = after.children_user + after.children_system - before.children_user - before.children_system
+    return time.monotonic() - started, core, done.stdout
+
+
+def bulk_of(run, name, events, accounts, form, note):
+    now_ms = 1790858096789
+    with tempfile.TemporaryDirectory(prefix="ampel-bench-", dir="/var/tmp") as folder:
+        path = pathlib.Path(folder) / "events"
+        load(run.bin, "make", path, "--events", events, "--accounts", accounts, "--run", 20, "--violations", 100, "--form", form,
+             "--sent-at", now_ms)
+        _, core, out = score_seconds(run, path, now_ms)
+    lines = out.decode().splitlines()
+    orders = sum(json.loads(line)["orders"] for line in lines)
+    violations = sum(len(json.loads(line)["violations"]) for line in lines)
+    if orders + violations != events:
+        raise RuntimeError(f"{name}: {orders} orders and {violations} violations are not the {events} events")
+    run.tell(name, events / core, digest=hashlib.sha256(out).hexdigest()[:16],
+             note=note + f"; {len(lines)} accounts printed with their violations, {core:.2f} s of one core in all")
+
+
+def measure_bulk(run):
+    events, accounts = (100_000, 5_000) if run.smoke else (20_000_000, 1_000_000)
+    bulk_of(run, "bulk", events, accounts, "encoded", "events come in runs of 20 an account")
+    bulk_of(run, "bulk_jsonl", min(events, 4_000_000), accounts // 5, "jsonl", "likewise")
+
+
+def measure_growth(run):
+    """Cost by accounts, batch size, tenants and shards."""
+    events = 50_000 if run.smoke else 4_000_000
+    counts = (100, 1_000) if run.smoke else (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+    lines = {}
+    for count in counts:
+        for name, found in stages(run, events, accounts=count, run=1, violations=1).items():
+            lines.setdefault(name, []).append((count, found["core_ns"]))
+    run.draw("stages_accounts", "Each stage alone, by accounts", "accounts", "ns of one core an event", lines,
+             "Each event is another account's than the one before, drawn at random: the most that accounts can cost.")
+    lines = {}
+    for batch in (16, 1_000) if run.smoke else (1, 10, 100, 1_000, 10_000, 100_000):
+        for name, found in stages(run, min(events, 100_000 * batch), accounts=100_000, run=20, violations=1, batch=batch).items():
+            lines.setdefault(name, []).append((batch, found["core_ns"]))
+    run.draw("stages_batch", "Each stage alone, by batch size", "events in a batch", "ns of one core an event", lines,
+             "Events come in runs of 20 an account; 100 000 accounts.")
+    if run.smoke:
+        return
+    lines = {"events/s": []}
+    for tenants in (1, 10, 100):
+        found = end_to_end(run.bin, events, 100_000, tenants=tenants, settings=CHECKPOINTS, check=False)
+        lines["events/s"].append((tenants, found["events_per_second"]))
+    run.draw("whole_tenants", "The whole, by tenants", "tenants", "events/s", lines,
+             "One `ampel feed` with a connection for each tenant; it speaks for at most 256 in one run.")
+    lines = {"events/s": []}
+    for shards in (1, 2):
+        found = end_to_end(run.bin, events, 100_000, settings=CHECKPOINTS | {"shards": shards}, check=False)
+        lines["events/s"].append((shards, found["events_per_second"]))
+    run.draw("whole_shards", "The whole, by shards", "shards", "events/s", lines,
+             "On two cores a second shard competes with the rest of the way.")
+
+
+PARTS = {
+    "whole": (measure_end_to_end, ("end_to_end",)),
+    "small": (measure_small, ("end_to_end_small",)),
+    "latency": (measure_latency, ("ack_rest_ms", "ack_p99_ms", "alert_p99_ms")),
+    "bulk": (measure_bulk, ("bulk", "bulk_jsonl")),
+    "growth": (measure_growth, ()),
+}
