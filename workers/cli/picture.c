@@ -16,6 +16,9 @@
 #define LANE       20
 #define SCORE_STEP 200
 #define LABEL_GAP  12
+#define LEGEND     18
+/* Tenths of a pixel: the title, smaller where the account is long (a bold capital is 0.78 of its size wide). */
+#define TITLE_TENTHS 160
 
 static const char *const colours[] = {"#1a7f37", "#9a6700", "#cf222e"}; /* by enum ampel_colour */
 static const char *const bands[] = {"#e3f4e6", "#fdf3cf", "#fbe0e0"};
@@ -77,6 +80,9 @@ static void extent_find(struct drawing *drawing) {
     for (uint32_t i = 0; i < picture->points_count; i++) reach(drawing, picture->points[i].score);
     for (uint32_t i = 0; i < drawing->steps_count; i++) reach(drawing, drawing->steps[i].score);
     reach(drawing, drawing->numbers.score);
+    /* No score stands above the clamp. */
+    if (drawing->greatest > drawing->rules->clamp_max && drawing->rules->clamp_max >= 2 * SCORE_STEP)
+        drawing->greatest = drawing->rules->clamp_max;
 }
 
 static bool shown(const struct drawing *drawing, const struct ampel_violation *violation) {
@@ -105,7 +111,9 @@ static void head_draw(const struct drawing *drawing, int height) {
             WIDTH, height, WIDTH, height);
     word(out, drawing->picture->account);
     fprintf(out, "</title>\n<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n", WIDTH, height);
-    fprintf(out, "<text x=\"16\" y=\"26\" font-size=\"16\" font-weight=\"bold\">");
+    int64_t size = (WIDTH - 32) * 10 / (int64_t)(strlen(drawing->picture->account) * 78 / 100 + 1);
+    tenths(out, "<text x=\"16\" y=\"26\" font-weight=\"bold\" font-size=\"", size > TITLE_TENTHS ? TITLE_TENTHS : size);
+    fprintf(out, "\">");
     word(out, drawing->picture->account);
     fprintf(out, "</text>\n<text x=\"16\" y=\"46\"><tspan fill=\"%s\" font-weight=\"bold\">%d %s</tspan>, %s %s, ",
             colours[drawing->numbers.colour], drawing->numbers.score,
@@ -144,7 +152,7 @@ static void scores_draw(const struct drawing *drawing) {
     }
 }
 
-/* The first day of each month, named every second one, the year where it begins. */
+/* The first day of each month, named every second one as 2026-12. */
 static void months_draw(const struct drawing *drawing, int bottom) {
     FILE *out = drawing->out;
     char before[AMPEL_LABEL_TIME_SIZE] = "", day[AMPEL_LABEL_TIME_SIZE];
@@ -163,7 +171,7 @@ static void months_draw(const struct drawing *drawing, int bottom) {
         if (month++ % 2 != 0 || x > RIGHT * 10 - 250) continue;
         fprintf(out, "<text text-anchor=\"middle\" y=\"%d\" fill=\"#57606a\"", BOTTOM + 16);
         tenths(out, " x=\"", x);
-        fprintf(out, "\">%.10s</text>\n", day);
+        fprintf(out, "\">%.7s</text>\n", day);
     }
 }
 
@@ -220,15 +228,14 @@ static int64_t end_of(const struct ampel_violation *violation) {
 
 static void violation_draw(const struct drawing *drawing, const struct ampel_violation *violation, int y) {
     FILE *out = drawing->out;
-    const char *paint = severities[violation->severity];
     char day[AMPEL_LABEL_TIME_SIZE];
     int64_t left = x_of(drawing, violation->at_ms), right = x_of(drawing, end_of(violation));
-    fprintf(out, "<g fill=\"%s\"><rect y=\"%d\" height=\"6\" rx=\"2\" fill-opacity=\"0.35\"", paint, y - 3);
+    fprintf(out, "<g><rect y=\"%d\" height=\"6\" rx=\"2\" fill=\"#57606a\" fill-opacity=\"0.25\"", y - 3);
     tenths(out, " x=\"", left);
     tenths(out, "\" width=\"", right - left);
     fprintf(out, "\"/>");
     if (violation->at_ms >= drawing->picture->from_ms) {
-        fprintf(out, "<circle cy=\"%d\" r=\"4\"", y);
+        fprintf(out, "<circle cy=\"%d\" r=\"4\" fill=\"%s\"", y, severities[violation->severity]);
         tenths(out, " cx=\"", left);
         fprintf(out, "\"/>");
     }
@@ -258,24 +265,32 @@ static void lanes_draw(const struct drawing *drawing) {
     }
 }
 
+/* One entry's words behind its mark of so many pixels; where the next begins. */
+static int legend_words(FILE *out, int x, int y, int mark, const char *words) {
+    fprintf(out, "<text x=\"%d\" y=\"%d\">%s</text>\n", x + mark, y + 4, words);
+    int letters = 0;
+    for (; *words != 0; words++) letters += ((unsigned char)*words & 0xC0) != 0x80;
+    return x + mark + letters * 7 + 2 * LABEL_GAP;
+}
+
+/* Two lines: what the lines and bars are, and the severities. */
 static void legend_draw(const struct drawing *drawing, int y) {
     FILE *out = drawing->out;
     int x = LEFT;
     fprintf(out, "<g font-size=\"11\" fill=\"#57606a\">");
-    fprintf(out, "<path d=\"M%d %dh24\" stroke=\"#24292f\" stroke-width=\"1.8\"/><text x=\"%d\" y=\"%d\">%s</text>", x, y,
-            x + 30, y + 4, ampel_label("score"));
-    x += 84;
-    fprintf(out,
-            "<path d=\"M%d %dh24\" stroke=\"#24292f\" stroke-width=\"1.5\" stroke-dasharray=\"5 4\"/>"
-            "<text x=\"%d\" y=\"%d\">%s</text>",
-            x, y, x + 30, y + 4, ampel_label("if nothing new happens"));
-    x += 224;
+    fprintf(out, "<path d=\"M%d %dh24\" stroke=\"#24292f\" stroke-width=\"1.8\"/>", x, y);
+    x = legend_words(out, x, y, 30, ampel_label("score"));
+    fprintf(out, "<path d=\"M%d %dh24\" stroke=\"#24292f\" stroke-width=\"1.5\" stroke-dasharray=\"5 4\"/>", x, y);
+    x = legend_words(out, x, y, 30, ampel_label("if nothing new happens"));
+    fprintf(out, "<rect x=\"%d\" y=\"%d\" width=\"24\" height=\"6\" rx=\"2\" fill-opacity=\"0.25\"/>", x, y - 3);
+    (void)legend_words(out, x, y, 30, ampel_label("takes points; darker: several"));
+    x = LEFT;
+    y += LEGEND;
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(severities); i++) {
-        fprintf(out, "<circle cx=\"%d\" cy=\"%d\" r=\"4\" fill=\"%s\"/><text x=\"%d\" y=\"%d\">%s</text>", x, y,
-                severities[i], x + 8, y + 4, ampel_label_name(AMPEL_REGISTRY_SEVERITY, i));
-        x += 63;
+        fprintf(out, "<circle cx=\"%d\" cy=\"%d\" r=\"4\" fill=\"%s\"/>", x + 4, y, severities[i]);
+        x = legend_words(out, x, y, 14, ampel_label_name(AMPEL_REGISTRY_SEVERITY, i));
     }
-    fprintf(out, "<text x=\"%d\" y=\"%d\">%s</text></g>\n", x, y + 4, ampel_label("bar: takes points"));
+    fprintf(out, "</g>\n");
 }
 
 bool ampel_picture_write(const struct ampel_picture *picture, FILE *out) {
@@ -291,7 +306,7 @@ bool ampel_picture_write(const struct ampel_picture *picture, FILE *out) {
     lanes_find(&drawing);
     int lanes_bottom = drawing.lanes_count > 0 ? LANES_TOP + (int)drawing.lanes_count * LANE - LANE / 2 : BOTTOM;
     int legend = (drawing.lanes_count > 0 ? lanes_bottom : BOTTOM + 24) + 20;
-    head_draw(&drawing, legend + 20);
+    head_draw(&drawing, legend + LEGEND + 20);
     scores_draw(&drawing);
     months_draw(&drawing, BOTTOM);
     past_draw(&drawing);
