@@ -1,6 +1,7 @@
 """The life of a system: alerts, watching from a number, restarts, the example feeder, both ways to stop."""
 
 import json
+import re
 import subprocess
 import time
 
@@ -137,6 +138,25 @@ def test_encoded_files_are_fed_as_they_are(system):
     expected = {line["seller"]: line["score"] for line in golden_expected("basics")}
     wait_until(lambda: {row["seller"]: row["score"] for row in system.rows("select seller, score from ampel.rating")}
                == expected, what="the golden scores")
+
+
+def test_a_file_is_one_file_however_it_is_called(system):
+    """deploy/up fed var/portfolio.jsonl by its whole path; by hand, as the README says, it was fed once more under its short one."""
+    system.start(*FLAGS)
+    folder = system.folder / "events"
+    folder.mkdir()
+    (folder / "one.jsonl").write_bytes((GOLDEN / "basics.events.jsonl").read_bytes())
+    (system.folder / "link.jsonl").symlink_to(folder / "one.jsonl")
+    words = ("--sent-at", AS_OF_MS, "--refused", "refused.jsonl", "--batch-events", 10)
+    assert "durable before" not in system.ampel("feed", folder / "one.jsonl", *words).stdout
+    for name in ("events/one.jsonl", "./events/../events/one.jsonl", folder / "one.jsonl"):
+        assert re.search(r"in (\d+) batches \(\1 of them were durable before\)", system.ampel("feed", name, *words).stdout)
+    assert " ./one.jsonl\n" in (folder / "one.jsonl.feed").read_text()
+    state = ("--state", folder / "one.jsonl.feed")
+    assert "durable before" in system.ampel("feed", "link.jsonl", *words, *state).stdout
+    moved = system.folder / "moved"
+    folder.rename(moved)
+    assert "durable before" in system.ampel("feed", "moved/one.jsonl", *words).stdout
 
 
 def test_top_and_explain_show_what_is_stored(system):

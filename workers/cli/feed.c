@@ -33,8 +33,9 @@ static const struct ampel_usage usage = {
         "input is taken as new each time; with --state FILE the same input again changes nothing.\n"
         "Refused events go to a file with the reason.",
     .examples = "  ampel feed events.jsonl\n"
-                "  ampel feed --state feeds.state monday.jsonl tuesday.jsonl     one producer for many files\n"
-                "  ampel feed --backfill history.jsonl                           one summary an account, no alerts\n",
+                "  ampel feed --backfill history.jsonl     one summary an account, no alerts\n"
+                "  ampel feed --state feeds.state monday.jsonl tuesday.jsonl\n"
+                "                                          one producer for many files\n",
 };
 
 /* One tenant: the batch being collected, and its way to the worker. */
@@ -54,7 +55,7 @@ struct ready {
 
 struct feeding {
     const char *endpoint, *keys;
-    const char *file;      /* the one being read, as the state knows it */
+    char file[AMPEL_FEED_FILE_SIZE]; /* the one being read, as the state knows it */
     int64_t sent_at_ms, patience_ms;
     uint32_t batch_events;
     bool backfill, rows;
@@ -279,7 +280,7 @@ static bool files_feed(struct feeding *feeding, char **files, int files_count,
         .context = feeding, .event = event_take, .encoded = encoded_take, .refused = line_refused};
     bool good = true;
     for (int i = 0; i < files_count && good; i++) {
-        feeding->file = files[i];
+        ampel_feed_state_name(feeding->state, files[i], feeding->file);
         good = ampel_source_walk(&files[i], 1, &options, &sink, &feeding->counts) && file_end(feeding);
     }
     for (uint32_t i = 0; i < feeding->lanes_count && good; i++)

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #define LINE_BYTES_MAX 8192
-#define FILE_NAME_MAX_BYTES 4096
 
 /* All batches of one tenant from one file, in order. */
 struct series {
@@ -29,6 +28,23 @@ struct ampel_feed_state {
     uint32_t series_count, series_capacity;
     struct series *series;
 };
+
+/* How much of a path is its folder, the slash included. */
+static size_t folder_size(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? 0 : (size_t)(slash - path) + 1;
+}
+
+void ampel_feed_state_name(const struct ampel_feed_state *state, const char *file, char out[AMPEL_FEED_FILE_SIZE]) {
+    char *whole = strcmp(file, "-") == 0 ? NULL : realpath(file, NULL);
+    char *beside = state->path == NULL ? NULL : realpath(state->path, NULL);
+    snprintf(out, AMPEL_FEED_FILE_SIZE, "%s", whole != NULL ? whole : file);
+    if (whole != NULL && beside != NULL && folder_size(whole) == folder_size(beside) &&
+        strncmp(whole, beside, folder_size(whole)) == 0)
+        snprintf(out, AMPEL_FEED_FILE_SIZE, "./%s", whole + folder_size(whole));
+    free(whole);
+    free(beside);
+}
 
 static struct series *series_find(const struct ampel_feed_state *state, const char *file,
                                   const char *tenant) {
@@ -65,7 +81,7 @@ static void batch_keep(struct ampel_feed_state *state, const char *file,
 }
 
 static bool line_read(struct ampel_feed_state *state, char *line, bool *known) {
-    char file[FILE_NAME_MAX_BYTES + 1];
+    char file[AMPEL_FEED_FILE_SIZE], name[AMPEL_FEED_FILE_SIZE];
     struct ampel_feed_batch batch = {0};
     *known = true;
     if (sscanf(line, "producer %64s", state->producer) == 1) return true;
@@ -73,7 +89,10 @@ static bool line_read(struct ampel_feed_state *state, char *line, bool *known) {
                &batch.sequence, &batch.sent_at_ms, &batch.events_count, &batch.checksum, file) != 6)
         return false;
     if (batch.sequence != ampel_feed_state_next(state, batch.tenant)) return false;
-    batch_keep(state, file, &batch);
+    /* Earlier feeders wrote the name as it was called. */
+    bool named = file[0] == '.' && file[1] == '/' && strchr(file + 2, '/') == NULL;
+    if (!named) ampel_feed_state_name(state, file, name);
+    batch_keep(state, named ? file : name, &batch);
     return true;
 }
 

@@ -5,7 +5,8 @@
        batch TENANT SEQUENCE SENT_AT_MS EVENTS CHECKSUM FILE
 
    EVENTS is how many of the tenant's events the batch holds, CHECKSUM the xxh3_64 of its bytes in hex: a source whose
-   beginning changed is recognised. Thread: one. */
+   beginning changed is recognised. FILE is ./NAME for a file in the state's own folder, which may move as a whole, else the whole
+   path: however a file is called, it is one file. Thread: one. */
 #ifndef AMPEL_WORKERS_CLI_FEED_STATE_H
 #define AMPEL_WORKERS_CLI_FEED_STATE_H
 
@@ -29,7 +30,11 @@ AMPEL_MUST_CHECK bool ampel_feed_state_open(const char *path, const char *produc
 void ampel_feed_state_close(struct ampel_feed_state *state);
 const char *ampel_feed_state_producer(const struct ampel_feed_state *state);
 
-/* The index-th batch of a tenant from a file as remembered; NULL if there is none yet. Borrowed until the next push. */
+#define AMPEL_FEED_FILE_SIZE 4097
+/* The name by which the state knows a file; what cannot be resolved (standard input, "-") keeps the name that it has. */
+void ampel_feed_state_name(const struct ampel_feed_state *state, const char *file, char out[AMPEL_FEED_FILE_SIZE]);
+
+/* file, below: as ampel_feed_state_name has it. The index-th batch of a tenant from a file as remembered; NULL if there is none yet. Borrowed until the next push. */
 const struct ampel_feed_batch *ampel_feed_state_batch(const struct ampel_feed_state *state,
                                                       const char *file, const char *tenant,
                                                       uint32_t index);
