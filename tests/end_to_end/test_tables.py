@@ -193,3 +193,16 @@ def test_explain_tells_the_range_and_who_makes_it(portfolio):
     moved = {name for name, score in scores.items() if score != told["score"]}
     for name in scores:
         assert bool(re.search(rf"^    {name} +{scores[name]}\b", shown, re.M)) == (name in moved)
+
+
+def test_help_fits_a_terminal():
+    environment = dict(os.environ, AMPEL_ENV="/dev/null")
+    overview = in_pipe(["--help"], environment)
+    commands = re.findall(r"^  (\w+) +\w", overview[overview.index("commands:"):], re.M)
+    assert len(commands) >= 17
+    texts = [overview] + [in_pipe([command, "--help"], environment) for command in commands]
+    texts += [in_pipe(["rules", word, "--help"], environment) for word in ("compare", "set", "show")]
+    for text in texts:
+        for line in text.splitlines():
+            assert len(line) <= COLUMNS, line
+    assert in_pipe(["help", "score"], environment) == in_pipe(["score", "--help"], environment)

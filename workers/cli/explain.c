@@ -24,7 +24,7 @@ static const struct ampel_usage usage = {
              "leave open (their variants) would move it, and which does; assurance and delivery metrics beside it.\n"
              "With files it computes from them (--as-of), without it reads what the worker stored.",
     .examples = "  ampel explain nordlicht/A1SELLER/A1PA6795UKMFR9\n"
-                "  ampel explain demo/CASE05/A1PA6795UKMFR9 events.jsonl --as-of 2026-10-01T12:34:56Z\n",
+                "  ampel explain demo/CASE05/A1PA6795UKMFR9 events.jsonl -t 2026-10-01T12:34:56Z\n",
 };
 
 /* Why a violation takes no points, or how it does; a few words. */

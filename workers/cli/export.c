@@ -17,7 +17,7 @@ static const struct ampel_usage usage = {
     .about = "Writes the known violations as CSV with the columns that `ampel import violations` reads: from event files\n"
              "(--as-of), without any from what the worker stored. Product titles and notes are not kept; their columns\n"
              "are empty.",
-    .examples = "  ampel export violations --account nordlicht/A1SELLER/A1PA6795UKMFR9 -o list.csv\n"
+    .examples = "  ampel export violations -a nordlicht/A1SELLER/A1PA6795UKMFR9 -o list.csv\n"
                 "  ampel export violations events.jsonl --as-of 2026-10-01T12:00:00Z\n",
 };
 

@@ -23,8 +23,8 @@ static const struct ampel_usage usage = {
              "account turns green, yellow or red by itself. With files it computes from them (--as-of),\n"
              "without it reads what the worker stored.",
     .examples = "  ampel forecast nordlicht/A1SELLER/A1PA6795UKMFR9\n"
-                "  ampel forecast demo/CASE05/A1PA6795UKMFR9 events.jsonl --as-of 2026-10-01T12:34:56Z\n"
-                "  ampel forecast demo/CASE05/A1PA6795UKMFR9 events.jsonl --keep-orders --format jsonl\n",
+                "  ampel forecast demo/CASE05/A1PA6795UKMFR9 events.jsonl -t 2026-10-01T12:34:56Z\n"
+                "  ampel forecast demo/CASE05/A1PA6795UKMFR9 events.jsonl --keep-orders -f jsonl\n",
 };
 
 struct forecast {

@@ -27,9 +27,10 @@ static const struct ampel_usage usage = {
         "LISTINGS_ITEM_ISSUES_CHANGE), one or many in a file, or violation lists as CSV, and writes events as JSON\n"
         "Lines. Orders and notifications count once; with --memory also over many runs. The same list again tells the\n"
         "same violations. Unknown fields are no error; a broken one is named.",
-    .examples = "  ampel import report r1.json --account nordlicht/A1SELLER/ --at 2026-10-01T06:00:00Z\n"
-                "  ampel import notification feed.json --account nordlicht/A1SELLER/A1PA6795UKMFR9 --feed\n"
-                "  ampel import violations list.csv --account nordlicht/A1SELLER/A1PA6795UKMFR9 --mapping ours.txt\n",
+    .examples = "  ampel import report r1.json -a nordlicht/A1SELLER/ --at 2026-10-01T06:00:00Z\n"
+                "  ampel import notification n.json -a nordlicht/A1SELLER/A1PA6795UKMFR9 --feed\n"
+                "  ampel import violations list.csv -a nordlicht/A1SELLER/A1PA6795UKMFR9 \\\n"
+                "      --mapping ours.txt\n",
 };
 
 struct importing {

@@ -13,7 +13,7 @@ static const struct ampel_command commands[] = {
     {"forecast", "what the score will be if nothing new happens", ampel_command_forecast},
     {"fix", "what to fix first, of one account or of all", ampel_command_fix},
     {"plot", "a year of an account as a picture", ampel_command_plot},
-    {"rules", "who changes colour under other rules", ampel_command_rules},
+    {"rules", "other rules: who would change colour, and setting them", ampel_command_rules},
     {"encode", "events as batches in a file, for fast feeding and scoring", ampel_command_encode},
     {"import", "reports, notifications and violation lists become events", ampel_command_import},
     {"export", "violations as the lists that agencies keep", ampel_command_export},
@@ -46,6 +46,10 @@ int main(int argc, char **argv) {
         help_print(stderr);
         return AMPEL_EXIT_USAGE;
     }
+    /* `ampel help score` is `ampel score --help`. */
+    char help[] = "--help";
+    char *asked[] = {argv[0], argc > 2 ? argv[2] : help, help, NULL};
+    if (argc == 3 && strcmp(argv[1], "help") == 0) argv = asked;
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         help_print(stdout);
         return AMPEL_EXIT_OK;

@@ -56,10 +56,11 @@ static void print_help(const struct ampel_usage *usage, const struct ampel_optio
         }
         snprintf(left, sizeof left, "%-3s --%s%s%s", letter, option->name,
                  option->argument != NULL ? " " : "", option->argument != NULL ? option->argument : "");
-        int printed = printf("  %-26s ", left);
-        print_wrapped(option->help, (size_t)printed, HELP_INDENT);
+        int columns = printf("  %-26s ", left);
+        print_wrapped(option->help, (size_t)columns, HELP_INDENT);
     }
-    printf("  %-26s %s\n", "    --lang de|en", "words for people; default: LC_ALL, LC_MESSAGES or LANG");
+    int printed = printf("  %-26s ", "    --lang de|en");
+    print_wrapped("words for people; default: LC_ALL, LC_MESSAGES or LANG", (size_t)printed, HELP_INDENT);
     printf("  %-26s %s\n", "-h, --help", "this text");
     if (usage->examples != NULL) printf("\nexamples:\n%s", usage->examples);
 }

@@ -25,7 +25,7 @@
 
 static const struct ampel_usage usage = {
     .command = "tenant",
-    .arguments = "add|list|key|revoke|suspend|resume [TENANT [KEY]]",
+    .arguments = "add|list|key|revoke|suspend|resume [NAME [KEY]]",
     .about = "Says who may send and watch, and with which keys.\n\n"
              "  add TENANT        makes it with a key pair, in the keys folder as TENANT.key\n"
              "  list              all tenants\n"
