@@ -302,7 +302,7 @@ def test_a_picture_tells_score_violations_and_forecast(ampel):
     assert words[0] == "t/s/m"
     assert "190 yellow, risk at_risk, as of 2026-10-01 12:00Z, rules amazon-1" in words
     assert "v<1>&: received_ip_complaint, high, open, 2026-09-01" in words
-    assert {"received_ip_complaint", "listing_policy", "2026-07-01", "now", "if nothing new happens"} <= set(words)
+    assert {"received_ip_complaint", "listing_policy", "2026-07", "now", "if nothing new happens"} <= set(words)
     dashed = re.search(r'stroke-dasharray="5 4" d="(M[^"]*)"', text).group(1)
     assert dashed.count("H") == 3, "two steps back up, and on to the edge"
     assert "http" not in text.replace("http://www.w3.org/2000/svg", ""), "nothing from elsewhere"

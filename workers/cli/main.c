@@ -37,8 +37,8 @@ static void help_print(FILE *stream) {
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         fprintf(stream, "  %-9s %s\n", commands[i].name, commands[i].summary);
     fprintf(stream,
-            "\n'ampel COMMAND --help' tells the rest. An account is written tenant/seller/marketplace.\n"
-            "Exit status: 0 all well, 1 something refused or not found, 2 wrong words, 3 failure.\n");
+            "\n'ampel COMMAND --help' tells the rest.\nAn account is written tenant/seller/marketplace.\n"
+            "Exit status: 0 all well, 1 something refused or not found, 2 wrong words,\n3 failure.\n");
 }
 
 int main(int argc, char **argv) {
