@@ -46,6 +46,7 @@ struct ampel_keeper {
     uint64_t rules_number;                    /* of those that the log holds, or the partitions */
     struct ampel_parcel_rules *rules;         /* newer ones that wait for their group; NULL: none */
     bool rules_in_group;
+    int64_t rules_ns;                         /* not before: their group went back */
     int64_t stamp_ms;                         /* of the last record */
     int64_t tick_ns;                          /* when the next tick is due */
     uint64_t busy[AMPEL_PARTITIONS_MAX / 64]; /* partitions that had a record since the last tick */
@@ -463,10 +464,11 @@ static bool tick_add(struct ampel_keeper *keeper) {
     return fit != FIT_FATAL;
 }
 
-/* Newer rules become a record for all partitions. Where the group does not take it, or goes back, it waits for the next. */
+/* Newer rules become a record for all partitions. Where the group does not take it, it waits for the next; where the group
+   goes back, for a second: rules that fill a group would keep batches from theirs, which have to go back, too. */
 static bool rules_add(struct ampel_keeper *keeper) {
     const struct ampel_parcel_rules *rules = keeper->rules;
-    if (rules == NULL) return true;
+    if (rules == NULL || monotonic_ns(keeper) < keeper->rules_ns) return true;
     if (rules->number <= keeper->rules_number) {
         ampel_parcel_rules_free(keeper->rules);
         keeper->rules = NULL;
@@ -485,6 +487,7 @@ static bool rules_add(struct ampel_keeper *keeper) {
     uint64_t shards = UINT64_MAX >> (SHARDS_MAX - keeper->options.shards_count);
     enum fit fit = group_add(keeper, record, shards, true);
     keeper->rules_in_group = fit == FIT_TAKEN;
+    if (fit == FIT_FULL) keeper->rules_ns = monotonic_ns(keeper) + TICK_EVERY_NS;
     if (fit != FIT_TAKEN) ampel_parcel_record_release(record);
     return fit != FIT_FATAL;
 }
@@ -493,7 +496,10 @@ static bool rules_add(struct ampel_keeper *keeper) {
 static void rules_settle(struct ampel_keeper *keeper, bool durable) {
     if (!keeper->rules_in_group) return;
     keeper->rules_in_group = false;
-    if (!durable) return;
+    if (!durable) {
+        keeper->rules_ns = monotonic_ns(keeper) + TICK_EVERY_NS;
+        return;
+    }
     keeper->rules_number = keeper->rules->number;
     ampel_parcel_rules_free(keeper->rules);
     keeper->rules = NULL;
@@ -558,7 +564,9 @@ static bool live(struct ampel_keeper *keeper, int64_t *wake_ns, bool *more) {
     if (!tick_add(keeper) || !rules_add(keeper) || !gather(keeper) || !group_commit(keeper))
         return false;
     *wake_ns = keeper->tick_ns;
-    *more = keeper->waiting.count > 0;
+    /* Rules that found no room behind a tick have the next group, and not that of the next tick. */
+    *more = keeper->waiting.count > 0 ||
+            (keeper->rules != NULL && monotonic_ns(keeper) >= keeper->rules_ns);
     return true;
 }
 

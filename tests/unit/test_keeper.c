@@ -528,6 +528,54 @@ static void a_full_disk_sends_records_back_and_goes_on_when_there_is_room(void *
     world_reset(&world);
 }
 
+/* Rules that fill a group as large as a group may be. */
+static void push_rules(struct world *world, uint64_t number) {
+    struct ampel_parcel_rules *rules = calloc(1, sizeof(*rules));
+    assert_non_null(rules);
+    rules->parcel.kind = AMPEL_PARCEL_RULES;
+    rules->number = number;
+    rules->size = 9000;
+    rules->text = malloc(rules->size);
+    assert_non_null(rules->text);
+    memset(rules->text, '#', rules->size);
+    push(world, rules);
+}
+
+/* Found by the simulator (seed 1071): each turn tried the rules first, which never fitted, so that the batch behind them
+   waited for ever and the thread spun. */
+static void rules_that_find_the_disk_full_do_not_keep_batches_from_going_back(void **state) {
+    (void)state;
+    struct world world;
+    world_init(&world);
+    memory_disk_limit(world.disk, 0);
+    assert_int_equal(start(&world), AMPEL_TURN_IDLE);
+    assert_signal(&world, AMPEL_PARCEL_REPLAYED);
+    push_rules(&world, 1);
+    send_to(&world, 1, 0);
+    assert_int_equal(turn_once(&world), AMPEL_TURN_IDLE);
+    assert_back(&world, 1, true);
+    assert_nothing(&world);
+    memory_disk_limit(world.disk, UINT64_MAX);
+    world.now_ns += SECOND_NS;
+    assert_int_equal(turn_once(&world), AMPEL_TURN_IDLE);
+    for (int i = 0; i < SHARDS; i++) {
+        uint64_t number = 0;
+        struct ampel_text text;
+        struct ampel_error error = {0};
+        struct ampel_parcel *parcel;
+        while ((parcel = ampel_queue_pop(world.shards[i])) != NULL) {
+            assert_int_equal(parcel->kind, AMPEL_PARCEL_RECORD);
+            uint64_t found;
+            if (ampel_record_rules(((struct ampel_parcel_record *)parcel)->bytes, &found, &text,
+                                   &error))
+                number = found;
+            ampel_parcel_free(parcel);
+        }
+        assert_int_equal(number, 1);
+    }
+    world_reset(&world);
+}
+
 static void a_failed_sync_is_fatal_and_acks_nothing(void **state) {
     (void)state;
     struct world world;
@@ -635,6 +683,7 @@ int main(void) {
         cmocka_unit_test(full_queues_hold_back_and_lose_nothing),
         cmocka_unit_test(committed_gets_through_though_a_shard_takes_nothing),
         cmocka_unit_test(a_full_disk_sends_records_back_and_goes_on_when_there_is_room),
+        cmocka_unit_test(rules_that_find_the_disk_full_do_not_keep_batches_from_going_back),
         cmocka_unit_test(a_failed_sync_is_fatal_and_acks_nothing),
         cmocka_unit_test(a_record_of_a_partition_beyond_the_system_is_fatal_in_replay),
         cmocka_unit_test(a_stop_comes_behind_the_last_record),
