@@ -519,6 +519,41 @@ static void remains_of_a_torn_group_are_no_proof_of_damage_later(void **state) {
     world_reset(&world);
 }
 
+/* The power fails in a group of several sectors, and, after the start that cut it, in a shorter one: in its write, or in the
+   sync after it. What is left of the first must not stand behind the torn second as if that were damaged. */
+static void fall_twice(uint64_t seed, uint64_t operation) {
+    struct world world;
+    world_fill(&world, 1, 48);
+    assert_int_equal(world_open(&world), AMPEL_JOURNAL_OK);
+    memory_disk_fail_at(world.disk, memory_disk_operations(world.disk) + 1, AMPEL_DISK_OK);
+    for (uint32_t i = 0; i < 60; i++)
+        assert_int_equal(append(&world, 48), AMPEL_JOURNAL_OK);
+    assert_int_equal(commit(&world), AMPEL_JOURNAL_FAILED);
+    world_leave(&world);
+    memory_disk_crash(world.disk, seed);
+    assert_int_equal(world_open(&world), AMPEL_JOURNAL_OK);
+    /* It may have come through whole, which nobody was told. */
+    if (ampel_journal_end(world.journal) == 4096 + 80) {
+        memory_disk_fail_at(world.disk, memory_disk_operations(world.disk) + operation,
+                            AMPEL_DISK_OK);
+        for (uint32_t i = 0; i < 20; i++)
+            assert_int_equal(append(&world, 48), AMPEL_JOURNAL_OK);
+        assert_int_equal(commit(&world), AMPEL_JOURNAL_FAILED);
+        world_leave(&world);
+        memory_disk_crash(world.disk, seed * 31 + operation);
+        if (world_open(&world) != AMPEL_JOURNAL_OK)
+            fail_msg("seed %llu, operation %llu: %s: %s", (unsigned long long)seed,
+                     (unsigned long long)operation, world.error.field, world.error.reason);
+    }
+    world_reset(&world);
+}
+
+static void what_a_start_cuts_is_gone_before_anything_is_written_there(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 400; seed++)
+        fall_twice(seed, seed % 2);
+}
+
 static void damage_in_an_older_segment_is_found_by_reading(void **state) {
     (void)state;
     struct world world;
@@ -664,6 +699,7 @@ int main(void) {
         cmocka_unit_test(a_damaged_record_before_a_whole_group_is_named),
         cmocka_unit_test(a_last_group_that_is_not_whole_is_a_torn_tail),
         cmocka_unit_test(remains_of_a_torn_group_are_no_proof_of_damage_later),
+        cmocka_unit_test(what_a_start_cuts_is_gone_before_anything_is_written_there),
         cmocka_unit_test(damage_in_an_older_segment_is_found_by_reading),
         cmocka_unit_test(a_missing_segment_is_named),
         cmocka_unit_test(a_damaged_segment_header_is_named),
