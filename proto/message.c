@@ -224,6 +224,18 @@ static bool read_back(const struct ampel_pack *map, struct ampel_message_back *o
     return true;
 }
 
+static bool read_watching(const struct ampel_pack *map, struct ampel_message_watching *out,
+                          struct ampel_error *error) {
+    struct ampel_pack since;
+    out->since = 0;
+    return ampel_take_id(map, "tenant", true, &out->tenant, error) &&
+           ampel_take_stream(map, &out->stream, error) &&
+           ampel_take_unsigned(map, "epoch", &out->epoch, error) &&
+           ampel_take_unsigned(map, "next", &out->next, error) &&
+           (!ampel_pack_find(map, "since", &since) ||
+            ampel_take_unsigned(map, "since", &out->since, error));
+}
+
 static bool read_message(struct ampel_message_decoder *decoder, const struct ampel_pack *map,
                          struct ampel_message *out, struct ampel_error *error) {
     switch (out->kind) {
@@ -239,10 +251,7 @@ static bool read_message(struct ampel_message_decoder *decoder, const struct amp
         return ampel_take_stream(map, &out->watch.stream, error) &&
                ampel_take_unsigned(map, "from", &out->watch.from, error);
     case AMPEL_MESSAGE_WATCHING:
-        return ampel_take_id(map, "tenant", true, &out->watching.tenant, error) &&
-               ampel_take_stream(map, &out->watching.stream, error) &&
-               ampel_take_unsigned(map, "epoch", &out->watching.epoch, error) &&
-               ampel_take_unsigned(map, "next", &out->watching.next, error);
+        return read_watching(map, &out->watching, error);
     case AMPEL_MESSAGE_CHANGE:
         return ampel_change_unpack(map, &out->change, error);
     case AMPEL_MESSAGE_BEAT:
@@ -351,11 +360,12 @@ static void put_stream(struct ampel_pack_writer *writer, enum ampel_stream strea
 
 static void put_watching(struct ampel_pack_writer *writer,
                          const struct ampel_message_watching *watching) {
-    put_head(writer, AMPEL_MESSAGE_WATCHING, 4);
+    put_head(writer, AMPEL_MESSAGE_WATCHING, 5);
     put_text(writer, "tenant", watching->tenant);
     put_stream(writer, watching->stream);
     put_unsigned(writer, "epoch", watching->epoch);
     put_unsigned(writer, "next", watching->next);
+    put_unsigned(writer, "since", watching->since);
 }
 
 uint32_t ampel_message_encode(const struct ampel_message *message, uint8_t *bytes,

@@ -12,7 +12,9 @@
                        the whole batch was not taken and its sequence not used: reason is one of AMPEL_BACKS;
                        retry_ms 0: do not resend unchanged
    watcher → worker  watch {v, m:"watch", stream:"alerts"|"scores", from}      from 0: only what comes
-   worker → watcher  watching {v, m:"watching", tenant, stream, epoch, next}   next: the number of the next live one
+   worker → watcher  watching {v, m:"watching", tenant, stream, epoch, next, since}   next: the number of the next live one;
+                       since: the first number of this epoch, 0 where an older worker does not say. What was told before under
+                       that number or a higher one was never stored and is told again, by the same id
                      change {v, m:"change", stream, epoch, number, ...}        see struct below
                      beat {v, m:"beat", now}                                   every 10 s where nothing else came
 */
@@ -95,7 +97,7 @@ struct ampel_message_back {
 };
 
 struct ampel_message_watch { enum ampel_stream stream; uint64_t from; };
-struct ampel_message_watching { struct ampel_text tenant; enum ampel_stream stream; uint64_t epoch, next; };
+struct ampel_message_watching { struct ampel_text tenant; enum ampel_stream stream; uint64_t epoch, next, since; };
 struct ampel_message_beat { int64_t now_ms; };
 
 /* The stream on which changes of a kind go out. */

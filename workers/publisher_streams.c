@@ -17,7 +17,7 @@ struct kept {
 struct stream {
     char tenant[AMPEL_ID_BYTES_MAX + 1];
     enum ampel_stream kind;
-    uint64_t first, next;
+    uint64_t first, next, since;
     struct kept *ring; /* of capacity, a power of two; number n stands at n mod capacity */
     uint32_t capacity;
     uint64_t bytes;
@@ -102,7 +102,7 @@ bool ampel_publisher_streams_claim(struct ampel_publisher_streams *streams,
             bucket = bucket_find(streams, tenant, kind);
         }
         struct stream *stream = &streams->streams[streams->count];
-        *stream = (struct stream){.kind = kind, .first = 1, .next = 1};
+        *stream = (struct stream){.kind = kind, .first = 1, .next = 1, .since = 1};
         memcpy(stream->tenant, tenant.bytes, tenant.size);
         streams->buckets[bucket] = ++streams->count;
     }
@@ -119,7 +119,7 @@ void ampel_publisher_streams_start(struct ampel_publisher_streams *streams, uint
                                    uint64_t next) {
     struct stream *stream = at(streams, index);
     AMPEL_ASSERT(stream->first == stream->next);
-    stream->first = stream->next = next > 0 ? next : 1;
+    stream->first = stream->next = stream->since = next > 0 ? next : 1;
 }
 
 const char *ampel_publisher_streams_tenant(const struct ampel_publisher_streams *streams,
@@ -135,6 +135,11 @@ enum ampel_stream ampel_publisher_streams_kind(const struct ampel_publisher_stre
 uint64_t ampel_publisher_streams_next(const struct ampel_publisher_streams *streams,
                                       uint32_t index) {
     return at(streams, index)->next;
+}
+
+uint64_t ampel_publisher_streams_since(const struct ampel_publisher_streams *streams,
+                                       uint32_t index) {
+    return at(streams, index)->since;
 }
 
 uint64_t ampel_publisher_streams_first(const struct ampel_publisher_streams *streams,

@@ -27,6 +27,8 @@ void ampel_publisher_streams_start(struct ampel_publisher_streams *streams, uint
 const char *ampel_publisher_streams_tenant(const struct ampel_publisher_streams *streams, uint32_t index);
 enum ampel_stream ampel_publisher_streams_kind(const struct ampel_publisher_streams *streams, uint32_t index);
 uint64_t ampel_publisher_streams_next(const struct ampel_publisher_streams *streams, uint32_t index);
+/* The first number that this worker gave or will give: what stands before it was given by earlier ones. */
+uint64_t ampel_publisher_streams_since(const struct ampel_publisher_streams *streams, uint32_t index);
 uint64_t ampel_publisher_streams_first(const struct ampel_publisher_streams *streams, uint32_t index);
 
 /* Keeps a copy of the message with the number `next`, which goes up by one. False: no memory, nothing changed. */

@@ -177,7 +177,8 @@ static enum step greet(const struct ampel_publisher_watchers *watchers, struct w
         .watching = {.tenant = {tenant, (uint32_t)strlen(tenant)},
                      .stream = ampel_publisher_streams_kind(watchers->streams, watcher->stream),
                      .epoch = watcher->epoch,
-                     .next = ampel_publisher_streams_next(watchers->streams, watcher->stream)},
+                     .next = ampel_publisher_streams_next(watchers->streams, watcher->stream),
+                     .since = ampel_publisher_streams_since(watchers->streams, watcher->stream)},
     };
     const enum step step = small_send(watchers, watcher, &message, now_ns);
     watcher->greeted = step == STEP_SENT;

@@ -140,12 +140,14 @@ static void watch_watching_and_beat_come_back(void **state) {
         assert_int_equal(found.watch.from, 12345);
         sent.kind = AMPEL_MESSAGE_WATCHING;
         sent.watching = (struct ampel_message_watching){ampel_text_of("agency"),
-                                                        (enum ampel_stream)stream, 3, 1u << 31};
+                                                        (enum ampel_stream)stream, 3, 1u << 31,
+                                                        77};
         there_and_back();
         assert_text(found.watching.tenant, "agency");
         assert_int_equal(found.watching.stream, stream);
         assert_int_equal(found.watching.epoch, 3);
         assert_int_equal(found.watching.next, 1u << 31);
+        assert_int_equal(found.watching.since, 77);
     }
     sent.kind = AMPEL_MESSAGE_BEAT;
     sent.beat.now_ms = 1790858096789;
@@ -410,6 +412,22 @@ static void cap_groups_that_no_rules_can_have_are_refused(void **state) {
     }
 }
 
+static void an_older_worker_does_not_say_where_its_epoch_begins(void **state) {
+    (void)state;
+    sent.kind = AMPEL_MESSAGE_WATCHING;
+    sent.watching = (struct ampel_message_watching){ampel_text_of("agency"), AMPEL_STREAM_ALERTS,
+                                                    3, 78, 77};
+    uint32_t size = there_and_back();
+    struct ampel_error error = {0};
+    /* Its last key, as if it were one that nobody knows. */
+    uint8_t *since = block + size - strlen("since") - 1;
+    assert_memory_equal(since, "since", 5);
+    *since = '?';
+    assert_true(ampel_message_decode(decoder, block, size, &found, &error));
+    assert_int_equal(found.watching.since, 0);
+    assert_int_equal(found.watching.next, 78);
+}
+
 /* Each key of each message in turn becomes one that nobody knows, so that it is missing. */
 static void a_missing_key_is_named(void **state) {
     (void)state;
@@ -481,6 +499,7 @@ int main(void) {
         cmocka_unit_test(ack_tells_each_refusal),
         cmocka_unit_test(back_names_every_reason_and_shows_only_printable_text),
         cmocka_unit_test(watch_watching_and_beat_come_back),
+        cmocka_unit_test(an_older_worker_does_not_say_where_its_epoch_begins),
         cmocka_unit_test(every_kind_of_change_and_cause_comes_back),
         cmocka_unit_test(json_of_a_change_reads_as_documented),
         cmocka_unit_test(the_id_of_a_change_follows_its_cause_and_nothing_else),

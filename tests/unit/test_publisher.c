@@ -29,7 +29,7 @@ struct bench {
     struct ampel_message_decoder *decoder;
     struct ampel_rules rules;
     int64_t now_ms, now_ns, wake_ns;
-    uint64_t position;
+    uint64_t position, since; /* since: the first number of north's alerts in this life; 0: not given yet */
     uint8_t heard[65536];
 };
 
@@ -59,6 +59,7 @@ static void give_tenants(struct bench *bench, uint64_t next, bool suspended) {
     (void)snprintf(tenants->keys[0].tenant, sizeof(tenants->keys[0].tenant), "north");
     (void)snprintf(tenants->keys[1].tenant, sizeof(tenants->keys[1].tenant), "south");
     tenants->keys[0].suspended = suspended;
+    if (bench->since == 0) bench->since = next > 0 ? next : 1;
     if (next > 0) {
         tenants->numbers_count = 1;
         tenants->numbers = calloc(1, sizeof(*tenants->numbers));
@@ -256,6 +257,7 @@ static void hears_nothing(struct bench *bench, uint32_t peer) {
 static void hears_watching(struct bench *bench, uint32_t peer, uint64_t next) {
     const struct ampel_message message = hears(bench, peer, AMPEL_MESSAGE_WATCHING);
     assert_int_equal(message.watching.next, next);
+    assert_int_equal(message.watching.since, bench->since);
     assert_int_equal(message.watching.epoch, EPOCH);
 }
 

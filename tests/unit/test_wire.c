@@ -156,7 +156,7 @@ static struct bytes make_watch(void) {
 static struct bytes make_watching(void) {
     message.kind = AMPEL_MESSAGE_WATCHING;
     message.watching =
-        (struct ampel_message_watching){ampel_text_of("agency"), AMPEL_STREAM_SCORES, 1, 77};
+        (struct ampel_message_watching){ampel_text_of("agency"), AMPEL_STREAM_SCORES, 1, 77, 70};
     return make_message(&message);
 }
 static struct bytes make_beat(void) {

@@ -15,8 +15,11 @@
 #include "workers/clock.h"
 
 #define PATH_BYTES 4096
-/* After a crash of the worker numbers that were told and not stored are given anew: so much is asked for again, and known by id. */
+/* After a crash of the worker numbers that were told and not stored are given anew. It says from which on; one that does not
+   say is asked for so many again. */
 #define OVERLAP 1024
+/* What is told again is known by its id: of so many at least that came last. */
+#define SEEN_LEAST 32768
 #define RECEIVE_MS 500
 /* The worker beats every 10 s: longer silence means the connection is gone, or the worker has forgotten us. */
 #define SILENCE_NS INT64_C(15000000000)
@@ -36,11 +39,13 @@ struct watching {
     enum ampel_stream stream;
     enum ampel_format format;
     uint64_t from;        /* the next number wanted; 0: only live ones */
-    uint64_t epoch;
+    uint64_t epoch, since; /* since: the first number of that epoch, 0 unknown */
+    bool asked;           /* and not answered: what comes meanwhile belongs to an earlier question */
     uint64_t first, first_epoch; /* what was wanted at the start: lower numbers are news in a later epoch only */
     int64_t count_left;   /* 0: no end */
-    uint32_t seen_at;
-    char seen[OVERLAP][AMPEL_CHANGE_ID_SIZE];
+    /* Two tables by id: one fills to its half, then the older one is emptied and filled. */
+    uint32_t seen_count, seen_table;
+    char seen[2][2 * SEEN_LEAST][AMPEL_CHANGE_ID_SIZE];
 };
 
 static bool ask(struct watching *watching) {
@@ -49,23 +54,51 @@ static bool ask(struct watching *watching) {
                                     .watch = {.stream = watching->stream, .from = watching->from}};
     uint32_t size = ampel_message_encode(&message, bytes, sizeof bytes);
     AMPEL_ASSERT(size > 0);
+    watching->asked = true;
     return ampel_client_send(watching->client, bytes, size) != AMPEL_CLIENT_FAILED;
 }
 
+/* Where the id stands, or an empty place where it would. */
+static char *seen_find(struct watching *watching, uint32_t table, const char *id) {
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < 8 && id[i] != '\0'; i++)
+        at = at * 16 + (uint32_t)(id[i] <= '9' ? id[i] - '0' : id[i] - 'a' + 10);
+    for (;; at++) {
+        char *place = watching->seen[table][at % (2 * SEEN_LEAST)];
+        if (place[0] == '\0' || strcmp(place, id) == 0) return place;
+    }
+}
+
 static bool seen_before(struct watching *watching, const char *id) {
-    for (uint32_t i = 0; i < OVERLAP; i++)
-        if (strcmp(watching->seen[i], id) == 0) return true;
-    memcpy(watching->seen[watching->seen_at++ % OVERLAP], id, AMPEL_CHANGE_ID_SIZE);
+    for (uint32_t table = 0; table < 2; table++)
+        if (seen_find(watching, table, id)[0] != '\0') return true;
+    if (watching->seen_count == SEEN_LEAST) {
+        watching->seen_count = 0;
+        watching->seen_table ^= 1;
+        memset(watching->seen[watching->seen_table], 0, sizeof watching->seen[0]);
+    }
+    memcpy(seen_find(watching, watching->seen_table, id), id, AMPEL_CHANGE_ID_SIZE);
+    watching->seen_count++;
     return false;
 }
 
 static void change_take(struct watching *watching, const struct ampel_message_change *told) {
-    if (told->number >= watching->from) watching->from = told->number + 1;
+    if (!watching->asked && told->number >= watching->from) watching->from = told->number + 1;
     if (told->number < watching->first && told->epoch <= watching->first_epoch) return;
     if (seen_before(watching, told->id)) return;
     ampel_told_print(told, watching->format);
     fflush(stdout);
     if (watching->count_left > 0 && --watching->count_left == 0) watching->count_left = -1;
+}
+
+/* Another worker: what earlier ones told and did not store comes again, from the first of their own numbers on. Where some
+   came and went unheard, theirs are no lower than those of the last one that was. */
+static bool again(struct watching *watching, uint64_t epoch, uint64_t since) {
+    uint64_t from = epoch == watching->epoch + 1 ? since : watching->since;
+    if (from == 0) from = watching->from > OVERLAP ? watching->from - OVERLAP : 1;
+    if (from >= watching->from) return true;
+    watching->from = from;
+    return ask(watching);
 }
 
 static bool message_take(struct watching *watching, const uint8_t *bytes, uint32_t size) {
@@ -77,16 +110,18 @@ static bool message_take(struct watching *watching, const uint8_t *bytes, uint32
     }
     switch (message.kind) {
     case AMPEL_MESSAGE_WATCHING: {
-        bool restarted = watching->epoch != 0 && message.watching.epoch != watching->epoch;
-        watching->epoch = message.watching.epoch;
+        const struct ampel_message_watching *now = &message.watching;
+        watching->asked = false;
+        bool fine = watching->epoch == 0 || now->epoch == watching->epoch ||
+                    again(watching, now->epoch, now->since);
+        watching->epoch = now->epoch;
+        watching->since = now->since;
         if (watching->from == 0) watching->from = message.watching.next;
         if (watching->first == 0) {
             watching->first = watching->from;
             watching->first_epoch = watching->epoch;
         }
-        if (!restarted) return true;
-        watching->from = watching->from > OVERLAP ? watching->from - OVERLAP : 1;
-        return ask(watching);
+        return fine;
     }
     case AMPEL_MESSAGE_CHANGE:
         change_take(watching, &message.change);
