@@ -32,7 +32,7 @@ struct ampel_database {
        meta and pages are in *out. */
     enum ampel_database_status (*claim)(void *context, uint32_t partition,
                                         struct ampel_parcel_loaded **out, struct ampel_error *error);
-    /* Commits a checkpoint. FENCED where epoch or position_old are not the row's. After UNKNOWN: call `position`. */
+    /* Commits a checkpoint. FENCED where epoch or position_old are not the row's, or stream_epoch not that of the last begin. After UNKNOWN: call `position`. */
     enum ampel_database_status (*commit)(void *context, const struct ampel_checkpoint *checkpoint,
                                          struct ampel_error *error);
     enum ampel_database_status (*position)(void *context, uint32_t partition, uint64_t *epoch,

@@ -14,15 +14,17 @@ fence(struct ampel_pq *pq, const struct ampel_checkpoint *checkpoint, struct amp
         ampel_pq_int64((int64_t)checkpoint->refusals_total),
         ampel_pq_int64((int64_t)checkpoint->rules_number),
         ampel_pq_int64((int64_t)checkpoint->rules_recoloured),
+        ampel_pq_int64((int64_t)checkpoint->stream_epoch),
     };
     enum ampel_database_status status =
         ampel_pq_run(pq, AMPEL_SQL_CHECKPOINT_FENCE, values, AMPEL_ARRAY_COUNT(values), error);
     if (status != AMPEL_DATABASE_OK || ampel_pq_changed(pq) == 1) return status;
     (void)ampel_error_set(
         error, "partition",
-        "partition %u is not at epoch %llu and position %llu: it has another owner",
+        "partition %u is not at epoch %llu and position %llu, or epoch %llu of the streams is over: it has "
+        "another owner",
         checkpoint->partition, (unsigned long long)checkpoint->epoch,
-        (unsigned long long)checkpoint->position_old);
+        (unsigned long long)checkpoint->position_old, (unsigned long long)checkpoint->stream_epoch);
     return AMPEL_DATABASE_FENCED;
 }
 

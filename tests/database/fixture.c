@@ -59,7 +59,7 @@ static void tenant_made(const char *tenant, const char *key) {
         fail_msg("%s: %s", error.field, error.reason);
 }
 
-/* A fresh system of four partitions with two tenants. */
+/* A fresh system of four partitions with two tenants, whose streams are in the epoch of sample checkpoints. */
 int fresh(void **state) {
     (void)state;
     struct ampel_migrate_result result;
@@ -68,6 +68,7 @@ int fresh(void **state) {
     owner_do("drop schema if exists ampel cascade");
     if (ampel_migrate(&options, &result, &error) != AMPEL_DATABASE_OK)
         fail_msg("%s: %s", error.field, error.reason);
+    owner_do("update ampel.system set stream_epoch = 7");
     tenant_made("acme", KEY_A);
     tenant_made("bravo", KEY_B);
     return 0;

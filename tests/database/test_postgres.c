@@ -24,8 +24,8 @@ static void each_start_takes_the_next_epoch_of_the_streams(void **state) {
     void *context = worker->database.context;
     assert_int_equal(worker->database.begin(context, &first, &worker->error), AMPEL_DATABASE_OK);
     assert_int_equal(worker->database.begin(context, &second, &worker->error), AMPEL_DATABASE_OK);
-    assert_int_equal(first->epoch, 1);
-    assert_int_equal(second->epoch, 2);
+    assert_int_equal(first->epoch, 8);
+    assert_int_equal(second->epoch, 9);
     assert_int_equal(first->numbers_count, 0);
     assert_int_equal(first->keys_count, 2);
     assert_string_equal(first->keys[0].tenant, "acme");
@@ -72,6 +72,27 @@ static void an_older_owner_is_fenced_and_changes_nothing(void **state) {
     assert_int_equal(position, 10);
     ampel_parcel_loaded_free(old_claim);
     ampel_parcel_loaded_free(new_claim);
+    worker_close(old);
+    worker_close(new);
+}
+
+/* A worker that stood still commits what it told under numbers that the next one, which has only begun, gives anew. */
+static void a_worker_that_another_one_followed_commits_nothing_even_before_its_partitions_are_claimed(void **state) {
+    (void)state;
+    struct worker *old = worker_open(client_url()), *new = worker_open(client_url());
+    struct ampel_parcel_loaded *loaded = claimed(old, 0);
+    struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 10);
+    committed(old, &checkpoint);
+    struct ampel_parcel_tenants *tenants;
+    assert_int_equal(new->database.begin(new->database.context, &tenants, &new->error),
+                     AMPEL_DATABASE_OK);
+    checkpoint.position_old = 10;
+    checkpoint.position_new = 20;
+    assert_int_equal(commit(old, &checkpoint), AMPEL_DATABASE_FENCED);
+    checkpoint.stream_epoch = tenants->epoch;
+    committed(new, &checkpoint);
+    ampel_parcel_free(&tenants->parcel);
+    ampel_parcel_loaded_free(loaded);
     worker_close(old);
     worker_close(new);
 }
@@ -630,6 +651,9 @@ int main(void) {
         cmocka_unit_test_setup(each_start_takes_the_next_epoch_of_the_streams, fresh),
         cmocka_unit_test_setup(a_fresh_partition_is_claimed_empty_at_position_zero, fresh),
         cmocka_unit_test_setup(an_older_owner_is_fenced_and_changes_nothing, fresh),
+        cmocka_unit_test_setup(
+            a_worker_that_another_one_followed_commits_nothing_even_before_its_partitions_are_claimed,
+            fresh),
         cmocka_unit_test_setup(the_same_checkpoint_twice_is_fenced_by_its_position, fresh),
         cmocka_unit_test_setup(pages_and_meta_come_back_as_they_were_stored, fresh),
         cmocka_unit_test_setup(ratings_are_read_as_they_were_committed_and_later_ones_replace_them,

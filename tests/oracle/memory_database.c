@@ -565,8 +565,10 @@ face_commit(void *context, const struct ampel_checkpoint *checkpoint, struct amp
     if (fault == AMPEL_FAULT_BROKEN) return AMPEL_DATABASE_BROKEN;
     if (fault == AMPEL_FAULT_UNKNOWN_UNDONE) return AMPEL_DATABASE_UNKNOWN;
     const struct stored_partition *partition = &database->partitions[checkpoint->partition];
-    bool fenced =
-        partition->epoch != checkpoint->epoch || partition->position != checkpoint->position_old;
+    bool fenced = partition->epoch != checkpoint->epoch ||
+                  partition->position != checkpoint->position_old ||
+                  (checkpoint->stream_epoch != database->stream_epoch &&
+                   database->bug != AMPEL_BUG_LATE_COMMIT);
     if (fenced && database->bug != AMPEL_BUG_NO_FENCE) {
         (void)ampel_error_set(error, "", "epoch or position is another one");
         return AMPEL_DATABASE_FENCED;

@@ -61,6 +61,7 @@ enum ampel_memory_bug {
     AMPEL_BUG_NONE,
     AMPEL_BUG_NO_FENCE,  /* an old epoch commits */
     AMPEL_BUG_LOST_ROWS, /* now and then a rating row is not written */
+    AMPEL_BUG_LATE_COMMIT, /* a worker commits what it told after the next one has begun */
     AMPEL_BUG_HALF_DONE, /* rows of a checkpoint that was rolled back stay */
 };
 void ampel_memory_database_plant(struct ampel_memory_database *database, enum ampel_memory_bug bug);

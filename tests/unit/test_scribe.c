@@ -114,6 +114,7 @@ static void push_checkpoint(struct bench *bench, uint32_t partition, uint64_t ep
     checkpoint->parcel.kind = AMPEL_PARCEL_CHECKPOINT;
     checkpoint->partition = partition;
     checkpoint->epoch = epoch;
+    checkpoint->stream_epoch = 1;
     checkpoint->position_old = from;
     checkpoint->position_new = to;
     checkpoint->arena = ampel_arena_open();
