@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "engine/registry.h"
-#include "tests/oracle/oracle.h"
+#include "tests/oracle/fields.h"
 #include "tests/oracle/random.h"
 
 #define MINUTE_MS             INT64_C(60000)
@@ -18,12 +18,12 @@ struct ampel_agency {
     struct ampel_random random;
     struct ampel_feeder *feeder;
     struct ampel_batch_builder *builder;
-    uint32_t accounts_count;
+    uint32_t accounts_count, facts_percent;
     struct ampel_oracle *accounts;
     uint64_t bad_count;
     struct ampel_agency_event *told; /* of all batches */
     uint32_t told_count, told_capacity;
-    uint32_t *ends; /* by sequence: where its events end in told */
+    uint32_t *ends; /* by sequence: where its events end in told, doubled; odd: a backfill */
     uint32_t ends_count, ends_capacity;
 };
 
@@ -54,6 +54,10 @@ void ampel_agency_close(struct ampel_agency *agency) {
     free(agency);
 }
 
+void ampel_agency_facts(struct ampel_agency *agency, uint32_t percent) {
+    agency->facts_percent = percent;
+}
+
 struct ampel_feeder *ampel_agency_feeder(struct ampel_agency *agency) {
     return agency->feeder;
 }
@@ -80,9 +84,14 @@ uint32_t ampel_agency_accounts(const struct ampel_agency *agency) {
 uint32_t ampel_agency_told(const struct ampel_agency *agency, uint64_t sequence,
                            const struct ampel_agency_event **out) {
     AMPEL_ASSERT(sequence < agency->ends_count);
-    uint32_t from = sequence == 0 ? 0 : agency->ends[sequence - 1];
+    uint32_t from = sequence == 0 ? 0 : agency->ends[sequence - 1] / 2;
     *out = agency->told + from;
-    return agency->ends[sequence] - from;
+    return agency->ends[sequence] / 2 - from;
+}
+
+bool ampel_agency_backfills(const struct ampel_agency *agency, uint64_t sequence) {
+    AMPEL_ASSERT(sequence < agency->ends_count);
+    return agency->ends[sequence] % 2 == 1;
 }
 
 static struct ampel_text text_of(const char *name) {
@@ -136,24 +145,20 @@ static void draw_state(struct ampel_agency *agency, struct ampel_oracle_event *e
                    (unsigned)ampel_random_below(random, VIOLATIONS_AN_ACCOUNT));
 }
 
-static void push(struct ampel_agency *agency, uint32_t account,
-                 const struct ampel_oracle_event *from) {
+/* Of any other type. */
+static void draw_fact(struct ampel_agency *agency, struct ampel_oracle_event *event, int64_t at_ms) {
+    uint32_t type = AMPEL_EVENT_VIOLATION_STATE + 1 +
+                    (uint32_t)ampel_random_below(
+                        &agency->random, AMPEL_EVENT_TYPES_COUNT - AMPEL_EVENT_VIOLATION_STATE - 1);
+    ampel_oracle_event_init(event, (enum ampel_event_type)type, at_ms);
+}
+
+/* What a fact tells beyond its type and time is drawn here. */
+static void push(struct ampel_agency *agency, uint32_t account, struct ampel_oracle_event *from) {
     uint8_t extras[AMPEL_EXTRAS_BYTES_MAX];
-    struct ampel_extras_writer writer = {.bytes = extras, .capacity = sizeof(extras)};
-    struct ampel_event event = {
-        .at_ms = from->at_ms,
-        .count = from->count,
-        .rev = from->rev,
-        .points = from->points,
-        .type = from->type,
-        .policy = from->policy,
-        .severity = from->severity,
-        .code = from->code,
-        .extras = extras,
-    };
-    if (from->id[0] != 0)
-        AMPEL_ASSERT(ampel_extras_put_text(&writer, AMPEL_EXTRA_ID, text_of(from->id)));
-    event.extras_size = writer.size;
+    struct ampel_event event;
+    ampel_story_fields(&agency->random, from, &event, extras, sizeof(extras));
+    event.extras = extras;
     char seller[NAME_SIZE];
     name_seller(account, seller);
     AMPEL_ASSERT(ampel_batch_builder_push(agency->builder, text_of(seller), text_of("DE"), &event));
@@ -166,7 +171,9 @@ void ampel_agency_batch(struct ampel_agency *agency, int64_t now_ms, uint32_t ev
         uint32_t account = (uint32_t)ampel_random_below(random, agency->accounts_count);
         struct ampel_oracle_event event;
         uint64_t kind = ampel_random_below(random, 10);
-        if (kind < 4)
+        if (agency->facts_percent > 0 && ampel_random_chance(random, agency->facts_percent))
+            draw_fact(agency, &event, draw_at(agency, now_ms, 50));
+        else if (kind < 4)
             draw_orders(agency, &event, draw_at(agency, now_ms, 200));
         else if (kind < 7)
             draw_violation(agency, &event, draw_at(agency, now_ms, 50));
@@ -181,7 +188,7 @@ void ampel_agency_batch(struct ampel_agency *agency, int64_t now_ms, uint32_t ev
     }
     agency->ends = ampel_oracle_grow(agency->ends, agency->ends_count, &agency->ends_capacity,
                                      sizeof(agency->ends[0]));
-    agency->ends[agency->ends_count++] = agency->told_count;
+    agency->ends[agency->ends_count++] = agency->told_count * 2 + (backfill ? 1 : 0);
     for (uint32_t i = 0; i < bad; i++) {
         struct ampel_oracle_event event;
         ampel_oracle_event_init(&event, AMPEL_EVENT_ORDER, now_ms + 10 * MINUTE_MS);

@@ -19,6 +19,9 @@ void ampel_agency_close(struct ampel_agency *agency); /* NULL is fine */
    the feeder. */
 void ampel_agency_batch(struct ampel_agency *agency, int64_t now_ms, uint32_t events, uint32_t bad,
                         bool backfill);
+/* From now on so many of a hundred events are of other types than orders, violations and their states: with whatever
+   values their fields allow, so that all that stands beside the score comes into play. 0 at first. */
+void ampel_agency_facts(struct ampel_agency *agency, uint32_t percent);
 struct ampel_feeder *ampel_agency_feeder(struct ampel_agency *agency);
 
 /* Compares every stored rating of the tenant with the oracle's at now_ms. False: reason names the first that differs. */
@@ -38,6 +41,7 @@ struct ampel_agency_event {
 };
 uint32_t ampel_agency_told(const struct ampel_agency *agency, uint64_t sequence,
                            const struct ampel_agency_event **out);
+bool ampel_agency_backfills(const struct ampel_agency *agency, uint64_t sequence);
 /* Seller i is called so, and sells in "DE". */
 #define AMPEL_AGENCY_NAME_SIZE 24
 void ampel_agency_seller(uint32_t account, char out[AMPEL_AGENCY_NAME_SIZE]);

@@ -208,6 +208,14 @@ bool ampel_loopback_connected(struct ampel_loopback *loopback, uint32_t peer) {
     return connected;
 }
 
+void ampel_loopback_leave(struct ampel_loopback *loopback, uint32_t peer) {
+    lock(loopback);
+    AMPEL_ASSERT(peer < loopback->peers_count);
+    loopback->peers[peer].connected = false;
+    line_reset(&loopback->peers[peer].heard);
+    unlock(loopback);
+}
+
 bool ampel_loopback_say(struct ampel_loopback *loopback, uint32_t peer, const void *bytes,
                         uint32_t size) {
     lock(loopback);

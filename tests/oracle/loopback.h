@@ -29,6 +29,9 @@ bool ampel_loopback_hear(struct ampel_loopback *loopback, uint32_t peer, const u
                          uint32_t *size);
 bool ampel_loopback_connected(struct ampel_loopback *loopback, uint32_t peer);
 
+/* The peer hangs up: what waits for it is dropped, and sends to it say so. */
+void ampel_loopback_leave(struct ampel_loopback *loopback, uint32_t peer);
+
 /* What a bad network does to one message on its way to the worker, or back. Which one the caller's number says. False:
    there is none. */
 enum ampel_loopback_harm { AMPEL_HARM_DROP, AMPEL_HARM_DOUBLE, AMPEL_HARM_REORDER, AMPEL_HARM_CUT };

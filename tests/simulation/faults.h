@@ -35,6 +35,11 @@
     X(LOG_DOUBLED, "another gateway put a batch into the log once more")      \
     X(TENANT_SUSPENDED, "a tenant was suspended for a while")                 \
     X(BATCH_BACK, "a batch went back whole")                                  \
+    X(RULES_SET, "other rules were set")                                      \
+    X(RULES_DEATH, "the process was killed just after other rules were set")  \
+    X(WATCHER_LEFT, "a watcher hung up and came again")                       \
+    X(WATCHER_LAGS, "a watcher heard nothing for a while")                    \
+    X(WATCHER_ASKS, "a watcher asked again from a number that it had seen")   \
     X(DATABASE_AWAY, "the connection to the database broke")                  \
     X(DATABASE_RETRY, "the database could not serialize")                     \
     X(COMMIT_UNKNOWN_DONE, "a commit of unknown outcome, done")               \

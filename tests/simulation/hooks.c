@@ -14,6 +14,9 @@
 #include "workers/queue.h"
 
 #include "engine/producers.h"
+#include "tests/simulation/model.h"
+#include "workers/publisher_watchers.h"
+#include "proto/message.h"
 
 struct sim_hooks sim_hooks;
 
@@ -56,6 +59,34 @@ enum ampel_engine_status __real_ampel_engine_apply(struct ampel_engine *engine,
 enum ampel_engine_status __wrap_ampel_engine_apply(struct ampel_engine *engine,
                                                    const struct ampel_frame *frame,
                                                    struct ampel_apply_counts *counts);
+enum ampel_engine_status __real_ampel_engine_advance(struct ampel_engine *engine, int64_t to_ms,
+                                                     uint32_t steps_max, bool *done);
+enum ampel_engine_status __wrap_ampel_engine_advance(struct ampel_engine *engine, int64_t to_ms,
+                                                     uint32_t steps_max, bool *done);
+enum ampel_engine_status __real_ampel_engine_rules_set(struct ampel_engine *engine,
+                                                       const struct ampel_rules *rules);
+enum ampel_engine_status __wrap_ampel_engine_rules_set(struct ampel_engine *engine,
+                                                       const struct ampel_rules *rules);
+void __real_ampel_engine_position_set(struct ampel_engine *engine, uint64_t position);
+void __wrap_ampel_engine_position_set(struct ampel_engine *engine, uint64_t position);
+const struct ampel_change *__real_ampel_engine_changes(const struct ampel_engine *engine,
+                                                       uint32_t *count);
+const struct ampel_change *__wrap_ampel_engine_changes(const struct ampel_engine *engine,
+                                                       uint32_t *count);
+void __real_ampel_engine_close(struct ampel_engine *engine);
+void __wrap_ampel_engine_close(struct ampel_engine *engine);
+void __real_ampel_rules_face_set(struct ampel_rules_face *face, const struct ampel_rules *rules);
+void __wrap_ampel_rules_face_set(struct ampel_rules_face *face, const struct ampel_rules *rules);
+bool __real_ampel_publisher_watchers_push(struct ampel_publisher_watchers *watchers,
+                                          const struct ampel_peer *peer, uint32_t stream,
+                                          uint64_t from, uint64_t epoch, int64_t now_ns);
+bool __wrap_ampel_publisher_watchers_push(struct ampel_publisher_watchers *watchers,
+                                          const struct ampel_peer *peer, uint32_t stream,
+                                          uint64_t from, uint64_t epoch, int64_t now_ns);
+void __real_ampel_publisher_watchers_answer(struct ampel_publisher_watchers *watchers,
+                                            struct ampel_parcel_answer *answer, int64_t now_ns);
+void __wrap_ampel_publisher_watchers_answer(struct ampel_publisher_watchers *watchers,
+                                            struct ampel_parcel_answer *answer, int64_t now_ns);
 
 /* ---- what the log says ------------------------------------------------------------------------ */
 
@@ -136,10 +167,15 @@ bool __wrap_ampel_producers_import(struct ampel_producers *producers, struct amp
 void __wrap_ampel_hash_change(struct ampel_text tenant, struct ampel_text seller,
                               struct ampel_text marketplace, const struct ampel_change *change,
                               char out[AMPEL_CHANGE_ID_SIZE]) {
-    __real_ampel_hash_change(tenant, seller, marketplace, change, out);
+    struct ampel_change moved = *change;
+    for (uint32_t i = 0; i < sim_hooks.positions_count; i++) {
+        if (sim_hooks.positions[2 * (size_t)i] == change->position)
+            moved.position = sim_hooks.positions[2 * (size_t)i + 1];
+    }
+    __real_ampel_hash_change(tenant, seller, marketplace, &moved, out);
     /* Any moment is another one: a count stands for the clock. */
     if (canary(SIM_CANARY_CLOCK_ID))
-        out[0] = (char)('a' + (char)(sim_hooks.windows_calls++ / 16 % 16));
+        out[0] = (char)('a' + (char)(sim_hooks.windows_calls++ / 16 % 6));
 }
 
 enum ampel_form_status __wrap_ampel_journal_record_check(const uint8_t *bytes, size_t size,
@@ -173,13 +209,111 @@ bool __wrap_ampel_queue_push(struct ampel_queue *queue, void *thing) {
     return pushed;
 }
 
+/* The bug that is planted where this is passed shows each so-many-th time. */
+static bool strikes(enum sim_canary which, uint32_t each) {
+    return canary(which) && ++sim_hooks.windows_calls % each == 0;
+}
+
+const struct ampel_change *__wrap_ampel_engine_changes(const struct ampel_engine *engine,
+                                                       uint32_t *count) {
+    struct ampel_change *changes =
+        (struct ampel_change *)__real_ampel_engine_changes(engine, count);
+    if (*count > 0 && strikes(SIM_CANARY_LOST_CHANGE, 60)) (*count)--;
+    for (uint32_t i = 0; i < *count && canary(SIM_CANARY_RULES_DATE); i++) {
+        if (changes[i].cause.kind == AMPEL_CAUSE_RULES) changes[i].at_ms++;
+    }
+    return changes;
+}
+
+void __wrap_ampel_engine_close(struct ampel_engine *engine) {
+    if (engine == NULL || !strikes(SIM_CANARY_LEAK, 5)) __real_ampel_engine_close(engine);
+}
+
+void __wrap_ampel_rules_face_set(struct ampel_rules_face *face, const struct ampel_rules *rules) {
+    if (canary(SIM_CANARY_RULES_NAME) && sim_hooks.model != NULL)
+        rules = sim_hooks.model->sets[0].rules;
+    __real_ampel_rules_face_set(face, rules);
+}
+
+bool __wrap_ampel_publisher_watchers_push(struct ampel_publisher_watchers *watchers,
+                                          const struct ampel_peer *peer, uint32_t stream,
+                                          uint64_t from, uint64_t epoch, int64_t now_ns) {
+    if (from > 0 && strikes(SIM_CANARY_LATE_WATCHER, 3)) from++;
+    return __real_ampel_publisher_watchers_push(watchers, peer, stream, from, epoch, now_ns);
+}
+
+void __wrap_ampel_publisher_watchers_answer(struct ampel_publisher_watchers *watchers,
+                                            struct ampel_parcel_answer *answer, int64_t now_ns) {
+    if (answer->rows_count > 0 && strikes(SIM_CANARY_SHORT_ANSWER, 3))
+        free(answer->rows[--answer->rows_count].bytes);
+    __real_ampel_publisher_watchers_answer(watchers, answer, now_ns);
+}
+
+uint32_t __real_ampel_message_encode(const struct ampel_message *message, uint8_t *bytes,
+                                     uint32_t capacity);
+uint32_t __wrap_ampel_message_encode(const struct ampel_message *message, uint8_t *bytes,
+                                     uint32_t capacity);
+uint32_t __wrap_ampel_message_encode(const struct ampel_message *message, uint8_t *bytes,
+                                     uint32_t capacity) {
+    if (!canary(SIM_CANARY_EPOCH_HIDDEN) || message->kind != AMPEL_MESSAGE_WATCHING)
+        return __real_ampel_message_encode(message, bytes, capacity);
+    struct ampel_message hidden;
+    hidden.kind = AMPEL_MESSAGE_WATCHING;
+    hidden.watching = message->watching;
+    hidden.watching.since = 0;
+    return __real_ampel_message_encode(&hidden, bytes, capacity);
+}
+
+/* ---- after a step of an engine ---------------------------------------------------------------- */
+
+/* Which partition an engine serves, by one of its accounts. False: it has none. */
+static bool partition_of(const struct ampel_engine *engine, uint32_t *partition) {
+    uint32_t agency, account;
+    struct ampel_text tenant, seller, marketplace;
+    if (ampel_engine_accounts_count(engine) == 0) return false;
+    ampel_engine_account_identity(engine, 0, &tenant, &seller, &marketplace);
+    if (!sim_model_account(sim_hooks.model, tenant, seller, &agency, &account)) return false;
+    *partition = sim_hooks.model->account_partition[agency][account];
+    return true;
+}
+
+static void stepped(const struct ampel_engine *engine, bool applied) {
+    uint32_t partition;
+    if (sim_hooks.model == NULL || !partition_of(engine, &partition)) return;
+    sim_hooks.dice = sim_hooks.dice * UINT64_C(6364136223846793005) + 1442695040888963407;
+    sim_model_check_step(sim_hooks.model, engine, partition, sim_hooks.position, applied,
+                         sim_hooks.dice >> 33);
+}
+
+void __wrap_ampel_engine_position_set(struct ampel_engine *engine, uint64_t position) {
+    sim_hooks.position = position;
+    __real_ampel_engine_position_set(engine, position);
+}
+
+enum ampel_engine_status __wrap_ampel_engine_advance(struct ampel_engine *engine, int64_t to_ms,
+                                                     uint32_t steps_max, bool *done) {
+    enum ampel_engine_status status =
+        __real_ampel_engine_advance(engine, to_ms, steps_max, done);
+    /* Ticks are many, and most move nothing. */
+    if (status == AMPEL_ENGINE_OK && *done && sim_hooks.dice++ % 4 == 0) stepped(engine, false);
+    return status;
+}
+
+enum ampel_engine_status __wrap_ampel_engine_rules_set(struct ampel_engine *engine,
+                                                       const struct ampel_rules *rules) {
+    if (canary(SIM_CANARY_OLD_RULES)) return AMPEL_ENGINE_OK;
+    enum ampel_engine_status status = __real_ampel_engine_rules_set(engine, rules);
+    if (status == AMPEL_ENGINE_OK) stepped(engine, true);
+    return status;
+}
+
 enum ampel_engine_status __wrap_ampel_engine_apply(struct ampel_engine *engine,
                                                    const struct ampel_frame *frame,
                                                    struct ampel_apply_counts *counts) {
     struct ampel_frame less = *frame;
-    if (canary(SIM_CANARY_SKIPPED_EVENT) && frame->events_count > 1 &&
-        ++sim_hooks.windows_calls % 20 == 0) {
-        less.events_count--;
-    }
-    return __real_ampel_engine_apply(engine, &less, counts);
+    if (frame->events_count > 1 && strikes(SIM_CANARY_SKIPPED_EVENT, 20)) less.events_count--;
+    enum ampel_engine_status status = __real_ampel_engine_apply(engine, &less, counts);
+    sim_hooks.position = frame->position;
+    if (status == AMPEL_ENGINE_OK) stepped(engine, true);
+    return status;
 }

@@ -29,10 +29,18 @@ static void check_bounds(struct life *life) {
     if (held > JOURNAL_BYTES_MAX + JOURNAL_BYTES_MAX / 16 + life->options.segment_bytes)
         sim_model_fail(&life->model, "the journal holds %llu bytes", (unsigned long long)held);
     int64_t unstored = ampel_metric_get(AMPEL_METRIC_UNSTORED_BYTES);
+    uint64_t workers = life->out->faults[SIM_PAUSED] > 0 ? 2 : 1;
     uint64_t bound =
-        2 * (life->options.unstored_bytes_max + life->options.shards_count * UNSTORED_SLACK);
+        workers * (life->unstored_bytes_max + life->options.shards_count * UNSTORED_SLACK);
     if (unstored < 0 || (uint64_t)unstored > bound)
         sim_model_fail(&life->model, "%lld bytes are told and not stored", (long long)unstored);
+    int64_t messages = ampel_metric_get(AMPEL_METRIC_UNSTORED_MESSAGE_BYTES);
+    if (messages < 0 || (uint64_t)messages > bound)
+        sim_model_fail(&life->model, "messages of %lld bytes are not stored", (long long)messages);
+    int64_t inflight = ampel_metric_get(AMPEL_METRIC_GATEWAY_INFLIGHT_BYTES);
+    if (inflight < 0 || (uint64_t)inflight > life->inflight_bytes_max + INFLIGHT_SLACK)
+        sim_model_fail(&life->model, "batches of %lld bytes are on their way into the log",
+                       (long long)inflight);
     /* Stored everywhere, so gone: what the journal holds lies behind the least position that is stored. */
     uint64_t least = UINT64_MAX;
     for (uint32_t i = 0; i < life->model.partitions; i++)
@@ -102,6 +110,7 @@ static void calm(struct life *life) {
         life->suspended[i] = false;
     }
     sim_life_wake_paused(life);
+    sim_watchers_calm(life->watchers);
     free(sim_hooks.doubled);
     sim_hooks.doubled = NULL;
     life->full_acts = 0;
@@ -139,12 +148,29 @@ static void drain(struct life *life) {
     sim_life_bury(life);
 }
 
+/* All that was told reaches whoever watches. */
+static void let_watchers_hear(struct life *life) {
+    uint32_t quiet = 0;
+    for (uint32_t i = 0; i < WATCHER_ROUNDS_MAX && quiet < 5 && !wrong(life); i++) {
+        if (!ampel_world_lives(life->world) || ampel_world_fatal(life->world) != NULL) return;
+        uint64_t before = sim_watchers_heard(life->watchers);
+        ampel_world_pass(life->world, 100);
+        sim_watchers_pump(life->watchers, ampel_world_monotonic_ms(life->world));
+        bool still = sim_watchers_heard(life->watchers) == before &&
+                     sim_watchers_settled(life->watchers);
+        quiet = still ? quiet + 1 : 0;
+    }
+    if (quiet < 5) sim_model_fail(&life->model, "watchers are told things for ever, or nothing");
+}
+
 static void finish(struct life *life) {
     if (wrong(life)) return;
     /* A start may be refused by the clock, and a claim that was stolen stops the worker when it stores. */
     for (uint32_t i = 0; i < 10 && !wrong(life); i++) {
         if (!ampel_world_lives(life->world)) sim_life_start(life);
         ampel_world_pass(life->world, 10000);
+        sim_life_bury(life);
+        if (!wrong(life) && ampel_world_lives(life->world)) let_watchers_hear(life);
         sim_life_bury(life);
         if (ampel_world_lives(life->world)) break;
     }
@@ -155,6 +181,7 @@ static void finish(struct life *life) {
     sim_model_check_drained(&life->model);
     sim_model_check_told(&life->model);
     sim_model_check_refusals(&life->model);
+    sim_watchers_check(life->watchers);
     if (life->memory_bytes != 0)
         sim_model_fail(&life->model, "%llu bytes of the engines were never given back",
                        (unsigned long long)life->memory_bytes);
@@ -172,7 +199,12 @@ static void open_life(struct life *life, uint64_t seed) {
     options->partitions = 1 + (uint32_t)below(life, SIM_PARTITIONS);
     options->checkpoint_every_ms = 100 + (int64_t)below(life, 2000);
     options->orders_rows_every_ms = chance(life, 20) ? 30000 : 0;
-    options->unstored_bytes_max = chance(life, 20) ? 60000 : 8 << 20;
+    life->unstored_bytes_max = chance(life, 30) ? 8000 : 8 << 20;
+    life->inflight_bytes_max = chance(life, 30) ? 500 : 8 << 20;
+    options->unstored_bytes_max =
+        sim_hooks.canary == SIM_CANARY_NO_SLOWING ? UINT64_C(1) << 40 : life->unstored_bytes_max;
+    options->inflight_bytes_max =
+        sim_hooks.canary == SIM_CANARY_NO_CREDIT ? UINT64_C(1) << 40 : life->inflight_bytes_max;
     options->segment_bytes = chance(life, 70) ? SEGMENT_BYTES : 4 * SEGMENT_BYTES;
     options->journal_bytes_max = JOURNAL_BYTES_MAX;
     life->memory = (struct ampel_memory){.context = life, .take = take, .give = give};
@@ -189,6 +221,7 @@ static void open_life(struct life *life, uint64_t seed) {
         enum sim_canary canary;
         enum ampel_memory_bug bug;
     } bugs[] = {{SIM_CANARY_NO_FENCE, AMPEL_BUG_NO_FENCE},
+                {SIM_CANARY_LATE_COMMIT, AMPEL_BUG_LATE_COMMIT},
                 {SIM_CANARY_LOST_ROWS, AMPEL_BUG_LOST_ROWS},
                 {SIM_CANARY_HALF_DONE, AMPEL_BUG_HALF_DONE}};
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(bugs); i++) {
@@ -199,18 +232,26 @@ static void open_life(struct life *life, uint64_t seed) {
                                                              .claimed = sim_model_claimed,
                                                              .committed = sim_model_committed});
     struct sim_model *model = &life->model;
-    model->rules = &life->rules;
+    model->sets[0].rules = &life->rules;
+    life->backfill = chance(life, 50);
     model->database = database;
     model->partitions = options->partitions;
     model->orders_late = options->orders_rows_every_ms > 0;
+    uint32_t facts = (uint32_t)below(life, 3) * 15;
     for (uint32_t i = 0; i < SIM_AGENCIES; i++) {
         ampel_memory_database_tenant_add(database, sim_life_tenants[i], KEY);
         model->agencies[i] =
             ampel_agency_open(ampel_world_feeders(life->world), sim_life_tenants[i], "erp",
                               SIM_ACCOUNTS, seed * SIM_AGENCIES + i);
+        ampel_agency_facts(model->agencies[i], facts);
         ampel_feeder_patience(ampel_agency_feeder(model->agencies[i]), PATIENCE_MS);
     }
     sim_model_open(model);
+    ampel_loopback_room(ampel_world_watchers(life->world), 4 + (uint32_t)below(life, 100));
+    life->watchers =
+        sim_watchers_open(ampel_world_watchers(life->world), model, sim_life_tenants, seed);
+    sim_hooks.model = model;
+    sim_hooks.dice = seed;
 }
 
 static void tell(struct life *life) {
@@ -228,6 +269,8 @@ static void tell(struct life *life) {
     out->faults[SIM_LOG_DOUBLED] = sim_hooks.doubled_count;
     out->commits = life->model.commits;
     out->checks = life->model.checks;
+    out->steps = life->model.frames_checked;
+    out->heard = sim_watchers_heard(life->watchers);
     out->log_records = life->model.records_count;
     out->simulated_ms = (uint64_t)(ampel_world_now_ms(life->world) -
                                    INT64_C(1790000000000) / MINUTE_MS * MINUTE_MS);
@@ -257,6 +300,8 @@ void sim_live(uint64_t seed, struct sim_outcome *out) {
                        (unsigned long long)out->events, (unsigned long long)life->model.commits,
                        (unsigned long long)out->starts);
     tell(life);
+    sim_hooks.model = NULL;
+    sim_watchers_close(life->watchers);
     for (uint32_t i = 0; i < SIM_AGENCIES; i++)
         ampel_agency_close(life->model.agencies[i]);
     ampel_world_close(life->world);

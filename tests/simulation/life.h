@@ -12,6 +12,7 @@
 struct sim_outcome {
     uint64_t faults[SIM_FAULTS_COUNT];
     uint64_t events, commits, checks, starts, simulated_ms, told, log_records;
+    uint64_t steps, heard; /* compared after steps of engines; heard by watchers */
     char reason[600]; /* empty: all is well */
 };
 

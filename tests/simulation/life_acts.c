@@ -12,6 +12,7 @@ void sim_life_pump(struct life *life) {
     }
     life->out->faults[SIM_BATCH_BACK] = backs;
     sim_model_check_acks(&life->model);
+    sim_watchers_pump(life->watchers, ampel_world_monotonic_ms(life->world));
 }
 
 static void feed(struct life *life) {
@@ -22,7 +23,7 @@ static void feed(struct life *life) {
         SIM_SEQUENCES_MAX - 1)
         return;
     ampel_agency_batch(life->model.agencies[agency], ampel_world_now_ms(life->world), events, bad,
-                       chance(life, 10));
+                       life->backfill && chance(life, 10));
     life->out->events += events + bad;
     say(life, "%s makes batch %llu of %u events", sim_life_tenants[agency],
         (unsigned long long)ampel_feeder_count(ampel_agency_feeder(life->model.agencies[agency])) -
@@ -139,11 +140,34 @@ static void double_in_log(struct life *life) {
     }
 }
 
+/* So that it stands still with checkpoints in hand. */
+static void hold_up_commits(struct life *life) {
+    struct ampel_memory_database *database = ampel_world_database(life->world);
+    ampel_memory_database_away(database, true);
+    for (uint32_t i = 0; i < 3 && ampel_world_fatal(life->world) == NULL; i++) {
+        sim_life_pump(life);
+        feed(life);
+        ampel_world_pass(life->world, life->options.checkpoint_every_ms);
+    }
+    ampel_memory_database_away(database, false);
+}
+
 static void pause_worker(struct life *life) {
+    bool early = chance(life, 50);
+    if (early) hold_up_commits(life);
+    if (ampel_world_fatal(life->world) != NULL) return;
     say(life, "the worker stands still; another one starts");
     ampel_world_pause(life->world);
     sim_life_forgive(life);
     fired(life, SIM_PAUSED);
+    if (!early) return;
+    /* It may come back while the other one has only begun, and as soon as it would try the database again. */
+    ampel_world_linger(life->world, 6000);
+    sim_life_start(life);
+    for (uint64_t i = below(life, 3 + life->model.partitions); i > 0 && !wrong(life); i--)
+        if (ampel_world_lives(life->world) && ampel_world_fatal(life->world) == NULL)
+            (void)ampel_world_turn(life->world);
+    sim_life_wake_paused(life);
 }
 
 void sim_life_wake_paused(struct life *life) {
@@ -190,6 +214,55 @@ static void database_hour(struct life *life) {
         ampel_world_pass(life->world, HOUR_MS / 12);
     }
     ampel_memory_database_away(ampel_world_database(life->world), false);
+}
+
+/* As somebody does who tries what his agency's accounts would look like. */
+static void draw_rules(struct life *life, struct ampel_rules *rules) {
+    static const int32_t windows[] = {180, 180, 180, 90, 30};
+    ampel_oracle_rules(rules);
+    (void)snprintf(rules->version, sizeof(rules->version), "set-%u",
+                   (unsigned)life->model.sets_count + 1);
+    rules->start = 100 + (int32_t)below(life, 200);
+    rules->window_days = windows[below(life, AMPEL_ARRAY_COUNT(windows))];
+    rules->orders_block = 1 + (int32_t)below(life, 400);
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(rules->severity_points); i++)
+        rules->severity_points[i] = (int32_t)below(life, 60);
+    rules->anchor = chance(life, 50) ? AMPEL_ANCHOR_RERANK : AMPEL_ANCHOR_ANCHORED;
+    rules->ladder = (enum ampel_ladder)below(life, AMPEL_LADDER_OFF + 1);
+    rules->critical_mode = (enum ampel_critical_mode)below(life, AMPEL_CRITICAL_POINTS + 1);
+    rules->cap_effect = chance(life, 30) ? AMPEL_CAP_ZERO : AMPEL_CAP_FLAG;
+    for (uint32_t i = 0; i < rules->cap_groups_count; i++)
+        rules->cap_groups[i].limit = (uint16_t)(1 + below(life, 6));
+    const char *key = "";
+    AMPEL_ASSERT(ampel_rules_check(rules, &key));
+}
+
+static void set_rules(struct life *life, enum sim_fault fault) {
+    if (life->model.sets_count == SIM_SETS_MAX) return;
+    struct ampel_rules rules;
+    draw_rules(life, &rules);
+    say(life, "rules %u are set", (unsigned)life->model.sets_count + 1);
+    sim_model_set(&life->model, &rules);
+    ampel_memory_database_rules_set(ampel_world_database(life->world), &rules);
+    fired(life, SIM_RULES_SET);
+    if (fault != SIM_RULES_DEATH) return;
+    /* On the way from the database into the log and on to the engines. */
+    for (uint64_t i = below(life, 12); i > 0 && ampel_world_fatal(life->world) == NULL; i--)
+        (void)ampel_world_turn(life->world);
+    if (ampel_world_fatal(life->world) != NULL) return;
+    fired(life, SIM_RULES_DEATH);
+    sim_life_kill(life, chance(life, 50));
+}
+
+static void move_watcher(struct life *life, enum sim_fault fault) {
+    int64_t now_ms = ampel_world_monotonic_ms(life->world);
+    if (fault == SIM_WATCHER_LEFT)
+        sim_watchers_leave(life->watchers, now_ms);
+    else if (fault == SIM_WATCHER_LAGS)
+        sim_watchers_lag(life->watchers, now_ms);
+    else if (!sim_watchers_ask_again(life->watchers))
+        return;
+    fired(life, fault);
 }
 
 void sim_life_fault(struct life *life, enum sim_fault fault) {
@@ -241,6 +314,15 @@ void sim_life_fault(struct life *life, enum sim_fault fault) {
         return;
     case SIM_TENANT_SUSPENDED:
         suspend(life);
+        return;
+    case SIM_RULES_SET:
+    case SIM_RULES_DEATH:
+        set_rules(life, fault);
+        return;
+    case SIM_WATCHER_LEFT:
+    case SIM_WATCHER_LAGS:
+    case SIM_WATCHER_ASKS:
+        move_watcher(life, fault);
         return;
     case SIM_DATABASE_AWAY:
     case SIM_DATABASE_RETRY:

@@ -10,6 +10,7 @@
 #include "tests/oracle/random.h"
 #include "tests/simulation/hooks.h"
 #include "tests/simulation/life.h"
+#include "tests/simulation/watchers.h"
 #include "workers/metrics.h"
 
 #define KEY               "0123456789012345678901234567890123456789"
@@ -19,12 +20,16 @@
 #define ACTS_MAX          20000
 #define LATE_RELEASES_MAX 40
 #define STARTS_MAX        400
+#define WATCHER_ROUNDS_MAX 1000
 #define DRAIN_ROUNDS_MAX  4000
 #define JUMPS_MAX_MS      (12 * AMPEL_DAY_MS)
 #define JOURNAL_BYTES_MAX (UINT64_C(4) << 20)
 #define SEGMENT_BYTES     (UINT64_C(8) << 10)
 /* One step's changes may pass the bound before a shard stops, in each shard; a sleeper has its own. */
-#define UNSTORED_SLACK (UINT64_C(256) << 10)
+#define UNSTORED_SLACK (UINT64_C(40) << 10)
+
+/* Of a message that finds room. */
+#define INFLIGHT_SLACK (UINT64_C(6) << 10)
 
 extern const char *const sim_life_tenants[SIM_AGENCIES];
 
@@ -39,6 +44,9 @@ struct life {
     bool broken;      /* one of the database's next calls says so */
     bool may_die;     /* a fault is under way that stops a worker rightly */
     bool suspended[SIM_AGENCIES];
+    bool backfill; /* some batches are of old events */
+    struct sim_watchers *watchers;
+    uint64_t unstored_bytes_max, inflight_bytes_max; /* bounds that must hold */
     uint32_t full_acts; /* until the disk has room again */
     int64_t jumped_ms;
     uint32_t late_releases; /* groups since the journal could have been shorter */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/hash.h"
+#include "proto/rules_file.h"
 
 #define NAME_SIZE (3 * (AMPEL_ID_BYTES_MAX + 1))
 
@@ -23,6 +24,7 @@ void sim_model_open(struct sim_model *model) {
             uint64_t hash = ampel_hash_account(text_of(ampel_agency_tenant(model->agencies[i])),
                                                text_of(seller), text_of("DE"));
             model->account_partition[i][j] = ampel_hash_partition(hash, model->partitions);
+            model->backfilled_ms[i][j] = INT64_MIN;
         }
     }
 }
@@ -31,6 +33,8 @@ void sim_model_close(struct sim_model *model) {
     ampel_record_reader_close(model->reader);
     free(model->records);
     free(model->bytes);
+    for (uint32_t i = 1; i <= model->sets_count; i++)
+        free((void *)model->sets[i].rules);
     for (uint32_t i = 0; i < SIM_PARTITIONS; i++)
         free(model->of[i].notes);
     for (uint32_t i = 0; i < SIM_AGENCIES; i++) {
@@ -45,6 +49,51 @@ void sim_model_fail(struct sim_model *model, const char *format, ...) {
     va_start(arguments, format);
     (void)vsnprintf(model->reason, sizeof(model->reason), format, arguments);
     va_end(arguments);
+}
+
+/* ---- rules ------------------------------------------------------------------------------------ */
+
+void sim_model_set(struct sim_model *model, const struct ampel_rules *rules) {
+    AMPEL_ASSERT(model->sets_count < SIM_SETS_MAX);
+    struct ampel_rules *copy = malloc(sizeof(*copy));
+    AMPEL_ASSERT(copy != NULL);
+    *copy = *rules;
+    model->sets[++model->sets_count] = (struct sim_set){.rules = copy, .position = UINT64_MAX};
+}
+
+uint32_t sim_model_set_before(const struct sim_model *model, uint64_t position) {
+    uint32_t found = 0;
+    for (uint32_t i = 1; i <= model->sets_logged; i++) {
+        if (model->sets[i].position < position) found = i;
+    }
+    return found;
+}
+
+/* Rules come into the log in the order of their numbers, and as they were set. */
+static uint32_t judge_rules(struct sim_model *model, const struct sim_record *record,
+                            const uint8_t *bytes) {
+    uint64_t number;
+    struct ampel_text text;
+    struct ampel_error error = {0};
+    if (!ampel_record_rules(bytes, &number, &text, &error)) {
+        sim_model_fail(model, "a record of rules is none: %s", error.reason);
+        return 0;
+    }
+    if (number <= model->sets_logged || number > model->sets_count) {
+        sim_model_fail(model, "the log has rules %llu behind %u of %u", (unsigned long long)number,
+                       (unsigned)model->sets_logged, (unsigned)model->sets_count);
+        return 0;
+    }
+    static char expected[256 * 1024];
+    uint32_t size =
+        ampel_rules_file_encode(model->sets[number].rules, expected, sizeof(expected));
+    if (size != text.size || memcmp(expected, text.bytes, size) != 0)
+        sim_model_fail(model, "the log has other rules %llu than were set",
+                       (unsigned long long)number);
+    model->sets_logged = (uint32_t)number;
+    model->sets[number].position = record->position;
+    model->sets[number].stamp_ms = record->stamp_ms;
+    return (uint32_t)number;
 }
 
 /* ---- the log ---------------------------------------------------------------------------------- */
@@ -71,7 +120,7 @@ static uint32_t told_count(const struct sim_model *model, int32_t agency, uint64
 }
 
 static void note_frame(struct sim_model *model, const struct sim_record *record,
-                       const struct ampel_frame *frame, int32_t agency) {
+                       const struct ampel_frame *frame, int32_t agency, uint32_t sequence) {
     if (frame->partition >= model->partitions) {
         sim_model_fail(model, "the log names the partition %u", (unsigned)frame->partition);
         return;
@@ -84,7 +133,7 @@ static void note_frame(struct sim_model *model, const struct sim_record *record,
     of->notes[of->notes_count++] = (struct sim_note){.position = record->position,
                                                      .stamp_ms = record->stamp_ms,
                                                      .agency = agency,
-                                                     .sequence = (uint32_t)frame->sequence};
+                                                     .sequence = sequence};
 }
 
 /* A batch in the log is one that was sent, and holds what was sent. */
@@ -127,19 +176,29 @@ static void take_record(struct sim_model *model, const uint8_t *bytes,
     }
     memcpy(model->bytes + model->bytes_count, bytes, header->size);
     model->bytes_count += header->size;
-    uint32_t cursor = 0, events = 0;
-    int32_t agency = -1;
-    uint64_t sequence = 0;
+    uint32_t cursor = 0, events = 0, frames = 0;
+    int32_t agency = SIM_NOTE_TICK;
+    uint32_t sequence = 0;
+    if (header->kind == AMPEL_RECORD_RULES) {
+        agency = SIM_NOTE_RULES;
+        sequence = judge_rules(model, record, bytes);
+    }
     struct ampel_frame frame;
     struct ampel_error error = {0};
     while (ampel_record_frame_next(model->reader, bytes, &cursor, &frame, &error)) {
-        agency = record->batch ? judge_frame(model, &frame) : -1;
-        if (record->batch && agency < 0) return;
-        note_frame(model, record, &frame, agency);
+        if (record->batch) {
+            agency = judge_frame(model, &frame);
+            if (agency < 0) return;
+            sequence = (uint32_t)frame.sequence;
+        }
+        note_frame(model, record, &frame, agency, sequence);
         events += frame.events_count;
-        sequence = frame.sequence;
+        frames++;
     }
     if (error.reason[0] != '\0') sim_model_fail(model, "a record is no record: %s", error.reason);
+    if (agency == SIM_NOTE_RULES && frames != model->partitions)
+        sim_model_fail(model, "rules %u are for %u of %u partitions", (unsigned)sequence,
+                       (unsigned)frames, (unsigned)model->partitions);
     if (agency < 0) return;
     if (events != told_count(model, agency, sequence, UINT32_MAX))
         sim_model_fail(model, "%s's batch %llu is not whole",
@@ -242,13 +301,17 @@ void sim_model_claimed(void *context, uint32_t partition, uint64_t epoch) {
 static void apply_note(struct sim_model *model, uint32_t partition, const struct sim_note *note) {
     struct sim_partition *of = &model->of[partition];
     of->stamp_ms = note->stamp_ms;
+    if (note->agency == SIM_NOTE_RULES) of->set = note->sequence;
     if (note->agency < 0 || of->seen[note->agency][note->sequence]) return;
     of->seen[note->agency][note->sequence] = true;
     const struct ampel_agency_event *told;
     uint32_t count = ampel_agency_told(model->agencies[note->agency], note->sequence, &told);
+    bool backfill = ampel_agency_backfills(model->agencies[note->agency], note->sequence);
     for (uint32_t i = 0; i < count; i++) {
-        if (model->account_partition[note->agency][told[i].account] == partition)
-            ampel_oracle_add(&model->oracles[note->agency][told[i].account], &told[i].event);
+        uint32_t account = told[i].account;
+        if (model->account_partition[note->agency][account] != partition) continue;
+        ampel_oracle_add(&model->oracles[note->agency][account], &told[i].event);
+        if (backfill) model->backfilled_ms[note->agency][account] = note->stamp_ms;
     }
 }
 
@@ -262,16 +325,16 @@ violation_of(const struct ampel_memory_database *database, const char *account, 
     return NULL;
 }
 
-static bool same_numbers(const struct sim_model *model, const struct ampel_numbers *numbers,
-                         const struct ampel_oracle_rating *rating) {
+bool sim_model_same(const struct ampel_numbers *numbers, const struct ampel_oracle_rating *rating,
+                    bool orders) {
     for (uint32_t i = 0; i < AMPEL_CAP_GROUPS_MAX; i++) {
         if (numbers->caps[i] != rating->caps[i]) return false;
     }
-    bool orders =
+    bool same =
         numbers->orders == rating->orders && numbers->order_points == rating->order_points;
     return numbers->score == rating->score && numbers->deducted == rating->deducted &&
            numbers->criticals == rating->criticals && numbers->colour == rating->colour &&
-           numbers->risk == rating->risk && (orders || model->orders_late);
+           numbers->risk == rating->risk && (same || !orders);
 }
 
 static void check_violations(struct sim_model *model, const char *name,
@@ -300,7 +363,9 @@ static void check_account(struct sim_model *model, uint32_t agency, uint32_t acc
     (void)snprintf(name, sizeof(name), "%s/%s/DE", ampel_agency_tenant(model->agencies[agency]),
                    seller);
     struct ampel_oracle_rating rating;
-    ampel_oracle_rate(&model->oracles[agency][account], model->rules, now_ms, now_ms, &rating);
+    const struct sim_partition *of = &model->of[model->account_partition[agency][account]];
+    ampel_oracle_rate(&model->oracles[agency][account], model->sets[of->set].rules, now_ms, now_ms,
+                      &rating);
     const struct ampel_stored_rating *stored = ampel_memory_database_rating(model->database, name);
     model->checks++;
     /* An account whose events all lie ahead has a row already: that of an account without events. */
@@ -308,7 +373,7 @@ static void check_account(struct sim_model *model, uint32_t agency, uint32_t acc
     if ((rating.exists && stored == NULL) || (stored != NULL && !heard_of)) {
         sim_model_fail(model, "%s: %s", name,
                        stored == NULL ? "has no row" : "has a row and no event");
-    } else if (stored != NULL && !same_numbers(model, &stored->numbers, &rating)) {
+    } else if (stored != NULL && !sim_model_same(&stored->numbers, &rating, !model->orders_late)) {
         sim_model_fail(model,
                        "%s as of %lld: score %lld orders %lld deducted %lld colour %d; oracle: "
                        "%lld %lld %lld %d",
@@ -346,6 +411,13 @@ void sim_model_committed(void *context, const struct ampel_checkpoint *checkpoin
         sim_model_fail(model, "partition %u is stored as of %lld, its log says %lld",
                        (unsigned)checkpoint->partition, (long long)checkpoint->as_of_ms,
                        (long long)of->stamp_ms);
+    if (checkpoint->rules_number != of->set ||
+        strcmp(checkpoint->rules_version, model->sets[of->set].rules->version) != 0)
+        sim_model_fail(model, "partition %u is stored under rules %llu (%s), its log says %llu",
+                       (unsigned)checkpoint->partition,
+                       (unsigned long long)checkpoint->rules_number, checkpoint->rules_version,
+                       (unsigned long long)of->set);
+    sim_model_told(model, checkpoint);
     for (uint32_t i = 0; i < SIM_AGENCIES && model->reason[0] == '\0'; i++) {
         for (uint32_t j = 0; j < SIM_ACCOUNTS; j++) {
             if (model->account_partition[i][j] == checkpoint->partition)
@@ -369,36 +441,8 @@ void sim_model_check_drained(struct sim_model *model) {
     for (uint32_t i = 0; i < model->partitions; i++) {
         if (model->of[i].cursor != model->of[i].notes_count)
             sim_model_fail(model, "partition %u is not stored to its end", (unsigned)i);
+        if (model->of[i].set != model->sets_count)
+            sim_model_fail(model, "partition %u stands under rules %llu, %u were set", (unsigned)i,
+                           (unsigned long long)model->of[i].set, (unsigned)model->sets_count);
     }
-}
-
-static int compare_ids(const void *left, const void *right) {
-    return strcmp(((const struct ampel_stored_told *)left)->id,
-                  ((const struct ampel_stored_told *)right)->id);
-}
-
-void sim_model_check_told(struct sim_model *model) {
-    const struct ampel_stored_told *stored;
-    uint32_t count = ampel_memory_database_told(model->database, &stored);
-    struct ampel_stored_told *told = malloc((count + 1) * sizeof(told[0]));
-    AMPEL_ASSERT(told != NULL);
-    if (count > 0) memcpy(told, stored, count * sizeof(told[0]));
-    qsort(told, count, sizeof(told[0]), compare_ids);
-    for (uint32_t i = 1; i < count; i++) {
-        if (strcmp(told[i - 1].id, told[i].id) == 0)
-            sim_model_fail(model, "the change %s of %s is stored twice", told[i].id,
-                           told[i].account);
-    }
-    free(told);
-}
-
-void sim_model_check_refusals(struct sim_model *model) {
-    uint64_t bad = 0;
-    for (uint32_t i = 0; i < SIM_AGENCIES; i++)
-        bad += ampel_agency_bad(model->agencies[i]);
-    const struct ampel_stored_refusal *rows;
-    uint32_t count = ampel_memory_database_refusals(model->database, &rows);
-    if (count != bad)
-        sim_model_fail(model, "%u refusals are stored, %llu events were refused", (unsigned)count,
-                       (unsigned long long)bad);
 }

@@ -1,12 +1,14 @@
 /* The model: the log as it was read from the journal, and what must follow from it.
 
        log        every record that was ever durable, in order; none may vanish or change
-       notes      by partition: which batch or tick each of its frames was
+       notes      by partition: which batch, tick or set of rules each of its frames was
+       sets       the rules of the start and those that were set since, by number
        oracles    by account: the events of the partition's prefix that the database has stored
 
    What is compared: each record with what the agency sent; each commit's rows with the oracle's answer for the prefix of
-   the partition's log that ends at the commit's position; epochs with claims. The first difference is kept as the
-   failure's reason. Thread: one. */
+   the partition's log that ends at the commit's position; epochs with claims; each change told with the rules that held
+   where it was made, and with the change of its account before it. The first difference is kept as the failure's reason.
+   Thread: one. */
 #ifndef AMPEL_TESTS_SIMULATION_MODEL_H
 #define AMPEL_TESTS_SIMULATION_MODEL_H
 
@@ -17,6 +19,11 @@
 #define SIM_PARTITIONS    8
 #define SIM_ACCOUNTS      8
 #define SIM_SEQUENCES_MAX 256
+#define SIM_SETS_MAX      24 /* of rules, in one life */
+
+/* What a note is of, where it is no agency's batch. */
+#define SIM_NOTE_TICK  (-1)
+#define SIM_NOTE_RULES (-2)
 
 struct sim_record {
     uint64_t position;
@@ -30,8 +37,15 @@ struct sim_record {
 struct sim_note {
     uint64_t position;
     int64_t stamp_ms;
-    int32_t agency; /* -1: a tick */
-    uint32_t sequence;
+    int32_t agency;    /* or SIM_NOTE_* */
+    uint32_t sequence; /* RULES: their number */
+};
+
+/* One set of rules; number 0 holds from the start on. */
+struct sim_set {
+    const struct ampel_rules *rules; /* owned, but those of number 0 */
+    uint64_t position;               /* of its record; UINT64_MAX: not in the log, which may pass over it */
+    int64_t stamp_ms;
 };
 
 struct sim_partition {
@@ -41,11 +55,13 @@ struct sim_partition {
     uint64_t position; /* that is stored */
     uint64_t epoch;    /* of the last claim */
     int64_t stamp_ms;  /* of the last note known */
+    uint64_t set;      /* of rules: the number that holds there */
     bool seen[SIM_AGENCIES][SIM_SEQUENCES_MAX];
 };
 
 struct sim_model {
-    const struct ampel_rules *rules;
+    struct sim_set sets[SIM_SETS_MAX + 1];
+    uint32_t sets_count, sets_logged; /* greatest numbers: in the database, in the log */
     struct ampel_agency *agencies[SIM_AGENCIES];
     const struct ampel_memory_database *database;
     uint32_t partitions;
@@ -60,7 +76,12 @@ struct sim_model {
     struct sim_partition of[SIM_PARTITIONS];
     uint32_t account_partition[SIM_AGENCIES][SIM_ACCOUNTS];
     struct ampel_oracle oracles[SIM_AGENCIES][SIM_ACCOUNTS];
-    uint64_t commits, checks;
+    int64_t backfilled_ms[SIM_AGENCIES][SIM_ACCOUNTS]; /* by the last such batch; INT64_MIN: never */
+    struct sim_history {
+        bool begun;
+        struct ampel_numbers last;
+    } history[SIM_AGENCIES][SIM_ACCOUNTS];
+    uint64_t commits, checks, frames_checked;
     char reason[600]; /* empty: nothing is wrong */
 };
 
@@ -77,7 +98,29 @@ void sim_model_verify(struct sim_model *model, struct ampel_journal *journal);
 void sim_model_check_acks(struct sim_model *model);
 /* All batches are applied, once, and stored. */
 void sim_model_check_drained(struct sim_model *model);
-/* No change is stored twice. */
+/* Other rules were set in the database; they are copied. */
+void sim_model_set(struct sim_model *model, const struct ampel_rules *rules);
+/* The number of the rules that hold where the record at a position is read, before what it brings. */
+uint32_t sim_model_set_before(const struct sim_model *model, uint64_t position);
+/* Which account a name (tenant, seller) is of. False: of none. */
+bool sim_model_account(const struct sim_model *model, struct ampel_text tenant,
+                       struct ampel_text seller, uint32_t *agency, uint32_t *account);
+/* What a rating must be is what it is. orders: those too. */
+bool sim_model_same(const struct ampel_numbers *numbers, const struct ampel_oracle_rating *rating,
+                    bool orders);
+
+/* ---- frames.c: after a step of an engine ---------------------------------------------------------- */
+
+/* One account of the partition, by the engine's own words, against an oracle told anew from the log up to the engine's
+   place in it. position: of the record that it is at; applied: it has taken what that brings, and not the time alone. */
+void sim_model_check_step(struct sim_model *model, const struct ampel_engine *engine,
+                          uint32_t partition, uint64_t position, bool applied, uint64_t dice);
+
+/* ---- model_told.c ----------------------------------------------------------------------------------- */
+
+/* The changes that a commit brings: their rules, their dates, the chain of each account's history. */
+void sim_model_told(struct sim_model *model, const struct ampel_checkpoint *checkpoint);
+/* No change is stored twice; the history of each account ends at its rating. */
 void sim_model_check_told(struct sim_model *model);
 /* Each refused event has its row, once. */
 void sim_model_check_refusals(struct sim_model *model);

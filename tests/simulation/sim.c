@@ -27,9 +27,9 @@ static const char *const fault_sentences[] = {
 };
 
 static const struct {
-    const char *name, *sentence;
-} canaries[] = {{"none", ""},
-#define X(upper, name, sentence) {name, sentence},
+    const char *name, *sentence, *reason;
+} canaries[] = {{"none", "", ""},
+#define X(upper, name, sentence, reason) {name, sentence, reason},
                 SIM_CANARIES(X)
 #undef X
 };
@@ -64,6 +64,8 @@ static void add(struct sim_outcome *sum, const struct sim_outcome *one) {
     sum->starts += one->starts;
     sum->simulated_ms += one->simulated_ms;
     sum->told += one->told;
+    sum->steps += one->steps;
+    sum->heard += one->heard;
     sum->log_records += one->log_records;
 }
 
@@ -83,7 +85,10 @@ static void live_one(struct account *account, uint64_t seed) {
     sim_hooks.windows_calls = 0;
     sim_live(seed, &outcome);
     add(&account->sum, &outcome);
-    if (outcome.reason[0] != '\0') note_failure(account, seed, outcome.reason);
+    /* A canary counts as found by the check that is there for it. */
+    if (outcome.reason[0] != '\0' &&
+        strstr(outcome.reason, canaries[sim_hooks.canary].reason) != NULL)
+        note_failure(account, seed, outcome.reason);
     account->seed = UINT64_MAX;
     account->done++;
 }
@@ -106,7 +111,8 @@ static void child_died(struct account *account, int status) {
     int by = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     (void)snprintf(reason, sizeof(reason),
                    by == SIGALRM ? "it does not come to an end" : "the worker died: signal %d", by);
-    note_failure(account, account->seed, reason);
+    if (canaries[sim_hooks.canary].reason[0] == '\0')
+        note_failure(account, account->seed, reason);
     account->seed = UINT64_MAX;
     account->done++;
 }
@@ -209,8 +215,10 @@ static int run_seeds(struct run *run, bool story) {
     uint64_t failures = tell_failures(run, &sum, !story);
     uint64_t missing = table(&sum, run->seeds >= ALL_FAULTS_SEEDS);
     printf("%" PRIu64 " events, %" PRIu64 " starts, %" PRIu64 " commits, %" PRIu64
-           " ratings compared, %" PRIu64 " changes told, %" PRIu64 " records; %.1f seeds/s\n",
-           sum.events, sum.starts, sum.commits, sum.checks, sum.told, sum.log_records,
+           " ratings compared at commits, %" PRIu64 " after steps, %" PRIu64
+           " changes told, %" PRIu64 " heard by watchers, %" PRIu64 " records; %.1f seeds/s\n",
+           sum.events, sum.starts, sum.commits, sum.checks, sum.steps, sum.told, sum.heard,
+           sum.log_records,
            (double)run->seeds / seconds);
     printf("%" PRIu64 " seeds, %" PRIu64 " failures, %" PRIu64 " simulated days\n", run->seeds,
            failures + missing, sum.simulated_ms / DAY_MS);

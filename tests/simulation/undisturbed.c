@@ -13,8 +13,9 @@ static bool commit(struct ampel_journal *journal) {
     return ampel_journal_commit(journal, &error) == AMPEL_JOURNAL_OK;
 }
 
+/* places: where it stands in the copy, then in the log. */
 static bool append(struct ampel_journal *journal, const struct sim_model *model,
-                   const struct sim_record *record) {
+                   const struct sim_record *record, uint64_t places[2]) {
     uint8_t *bytes = malloc(record->size);
     AMPEL_ASSERT(bytes != NULL);
     memcpy(bytes, model->bytes + record->at, record->size);
@@ -22,13 +23,19 @@ static bool append(struct ampel_journal *journal, const struct sim_model *model,
         ampel_journal_append(journal, bytes, record->size, record->stamp_ms);
     if (status == AMPEL_JOURNAL_AGAIN && commit(journal))
         status = ampel_journal_append(journal, bytes, record->size, record->stamp_ms);
+    if (status == AMPEL_JOURNAL_OK) {
+        struct ampel_record_header header;
+        AMPEL_ASSERT(ampel_record_check(bytes, record->size, &header) == AMPEL_RECORD_OK);
+        places[0] = header.position;
+        places[1] = record->position;
+    }
     free(bytes);
     return status == AMPEL_JOURNAL_OK;
 }
 
 /* The same records on another disk. */
 static bool copy_log(const struct sim_model *model, const struct ampel_world_options *world_options,
-                     struct memory_disk *disk) {
+                     struct memory_disk *disk, uint64_t *places) {
     struct ampel_journal_options options = {
         .disk = memory_disk_process(disk),
         .system_id = SYSTEM_ID,
@@ -41,7 +48,7 @@ static bool copy_log(const struct sim_model *model, const struct ampel_world_opt
     if (ampel_journal_open(&options, &journal, &error) != AMPEL_JOURNAL_OK) return false;
     bool fine = true;
     for (uint32_t i = 0; i < model->records_count && fine; i++)
-        fine = append(journal, model, &model->records[i]);
+        fine = append(journal, model, &model->records[i], places + 2 * (size_t)i);
     fine = fine && commit(journal);
     ampel_journal_close(journal);
     memory_disk_restart(disk);
@@ -105,7 +112,14 @@ void sim_undisturbed_check(struct sim_model *model, const struct ampel_world_opt
                                          ampel_agency_tenant(model->agencies[i]),
                                          "0123456789012345678901234567890123456789");
     struct ampel_error error = {0};
-    if (!copy_log(model, &same, ampel_world_disk(world)) || !ampel_world_start(world, &error)) {
+    uint64_t *places = malloc(2 * model->records_count * sizeof(places[0]));
+    AMPEL_ASSERT(places != NULL);
+    sim_hooks.model = NULL;
+    if (copy_log(model, &same, ampel_world_disk(world), places)) {
+        sim_hooks.positions = places;
+        sim_hooks.positions_count = model->records_count;
+    }
+    if (sim_hooks.positions_count == 0 || !ampel_world_start(world, &error)) {
         sim_model_fail(model, "the undisturbed run does not start: %s", error.reason);
     } else {
         ampel_world_pass(world, 5000);
@@ -115,4 +129,7 @@ void sim_undisturbed_check(struct sim_model *model, const struct ampel_world_opt
             compare(model, ampel_world_database(world), last_ms);
     }
     ampel_world_close(world);
+    sim_hooks.positions = NULL;
+    sim_hooks.positions_count = 0;
+    free(places);
 }
