@@ -59,6 +59,25 @@ def figures_table(results):
     return table(("figure", "what", "value", "goal", "reached", "limit", "ratio"), rows)
 
 
+def peers_table(found):
+    """Of what bench/peers/run told: every peer gave Ampel's ratings, or it is not here."""
+    rows = []
+    for one in found.values():
+        besides = ", ".join(f"{text} {one[key]}" for key, text in (
+            ("load_seconds", "loading took, in s,"), ("ratings_read_seconds", "ratings took, in s,"), ("batch", "events a batch")) if key in one)
+        rows.append((one["title"], short(one["value"]), one["cores"], one["memory_mb"], besides))
+    return table(("the same events, the same ratings", "events/s", "cores", "MB", "besides"), rows)
+
+
+def peers_text(folder):
+    path = folder / "peers.json"
+    if not path.exists():
+        return "Not measured yet: `bench/peers/run`."
+    found = json.loads(path.read_text())
+    one = next(iter(found.values()))
+    return f"{short(one['events'])} events of {short(one['accounts'])} accounts, nine orders to one violation.\n\n{peers_table(found)}"
+
+
 def remarks(results):
     return "\n".join(f"- `{name}`: {figure['note']}" for name, figure in results.items() if figure.get("note"))
 
@@ -120,6 +139,10 @@ ratio beside it where there is a limit measured in the same run. Nothing here is
 {figures_table(results)}
 
 {remarks(results)}
+
+## Beside what an agency would use instead
+
+{peers_text(folder)}
 
 ## Cost grows as work grows
 
