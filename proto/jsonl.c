@@ -5,6 +5,7 @@
 #include "engine/registry.h"
 #include "proto/draft.h"
 #include "proto/json.h"
+#include "proto/jsonl_flat.h"
 #include "proto/print.h"
 #include "proto/text.h"
 
@@ -190,6 +191,15 @@ static enum ampel_verdict decode_event(const struct ampel_json *line, int64_t se
 enum ampel_verdict ampel_jsonl_decode(struct ampel_text line, int64_t sent_at_ms,
                                       struct ampel_text fallback_tenant,
                                       struct ampel_jsonl_event *out, struct ampel_error *error) {
+    if (line.size <= LINE_BYTES_MAX && ampel_jsonl_flat(line, sent_at_ms, fallback_tenant, out))
+        return AMPEL_VERDICT_OK;
+    return ampel_jsonl_decode_whole(line, sent_at_ms, fallback_tenant, out, error);
+}
+
+enum ampel_verdict ampel_jsonl_decode_whole(struct ampel_text line, int64_t sent_at_ms,
+                                            struct ampel_text fallback_tenant,
+                                            struct ampel_jsonl_event *out,
+                                            struct ampel_error *error) {
     if (line.size > LINE_BYTES_MAX)
         return refuse(error, AMPEL_VERDICT_BAD_VALUE, "", "the line is longer than 64 KiB");
     struct ampel_json *root = ampel_json_open(line, error);

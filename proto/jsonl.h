@@ -1,5 +1,5 @@
-/* JSON Lines: what people read, write and import (rating-model 2). One event a line; jansson reads
-   it. Reading is strict: unknown fields, duplicate keys, wrong types are errors that name the
+/* JSON Lines: what people read, write and import (rating-model 2). One event a line; what is flat is
+   read in place, jansson reads the rest. Reading is strict: unknown fields, duplicate keys, wrong types are errors that name the
    field. */
 #ifndef AMPEL_PROTO_JSONL_H
 #define AMPEL_PROTO_JSONL_H
@@ -27,6 +27,13 @@ AMPEL_MUST_CHECK enum ampel_verdict ampel_jsonl_decode(struct ampel_text line, i
                                                        struct ampel_text fallback_tenant,
                                                        struct ampel_jsonl_event *out,
                                                        struct ampel_error *error);
+
+/* The same through jansson alone: what ampel_jsonl_decode means, and what it asks where a line is not flat (proto/jsonl_flat.h). */
+AMPEL_MUST_CHECK enum ampel_verdict ampel_jsonl_decode_whole(struct ampel_text line,
+                                                             int64_t sent_at_ms,
+                                                             struct ampel_text fallback_tenant,
+                                                             struct ampel_jsonl_event *out,
+                                                             struct ampel_error *error);
 
 /* Copies an event so that its texts and extras point into the copy. */
 void ampel_jsonl_event_copy(struct ampel_jsonl_event *to, const struct ampel_jsonl_event *from);

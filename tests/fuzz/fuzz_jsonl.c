@@ -1,8 +1,10 @@
-/* JSON Lines: what is accepted is a sound event, and its line tells the same event again. */
+/* JSON Lines: what is accepted is a sound event, and its line tells the same event again; what is read in place is what
+   jansson reads. */
 #include <string.h>
 
 #include "proto/draft.h"
 #include "proto/jsonl.h"
+#include "proto/jsonl_flat.h"
 #include "proto/text.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -14,11 +16,25 @@ static void check_sound(const struct ampel_jsonl_event *event) {
     AMPEL_ASSERT(ampel_draft_judge(&event->event, INT64_MIN, &field) == AMPEL_VERDICT_OK);
 }
 
+/* What is read in place means what jansson says it means; what jansson accepts may still be left to it. */
+static void check_flat(struct ampel_text line, int64_t sent_at_ms, struct ampel_text tenant) {
+    static struct ampel_jsonl_event flat, whole;
+    struct ampel_error error = {0};
+    if (!ampel_jsonl_flat(line, sent_at_ms, tenant, &flat)) return;
+    AMPEL_ASSERT(ampel_jsonl_decode_whole(line, sent_at_ms, tenant, &whole, &error) == AMPEL_VERDICT_OK);
+    AMPEL_ASSERT(ampel_text_equal(flat.tenant, whole.tenant));
+    AMPEL_ASSERT(ampel_text_equal(flat.seller, whole.seller));
+    AMPEL_ASSERT(ampel_text_equal(flat.marketplace, whole.marketplace));
+    AMPEL_ASSERT(fuzz_event_equal(&flat.event, &whole.event));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static struct ampel_jsonl_event event, again;
     static char line[AMPEL_JSONL_LINE_MAX];
     struct ampel_text text = {(const char *)bytes, (uint32_t)size}, none = {NULL, 0};
     struct ampel_error error = {0};
+    check_flat(text, INT64_MIN, none);
+    check_flat(text, INT64_C(1790858096789), ampel_text_of("agency"));
     enum ampel_verdict verdict =
         ampel_jsonl_decode(text, INT64_MIN, ampel_text_of("agency"), &event, &error);
     if (verdict != AMPEL_VERDICT_OK) {
@@ -34,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     AMPEL_ASSERT(line_size > 0 && line[line_size - 1] == '\n');
     AMPEL_ASSERT(memchr(line, '\n', line_size - 1) == NULL);
     text = (struct ampel_text){line, line_size - 1};
+    check_flat(text, INT64_MIN, none);
     AMPEL_ASSERT(ampel_jsonl_decode(text, INT64_MIN, none, &again, &error) == AMPEL_VERDICT_OK);
     AMPEL_ASSERT(ampel_text_equal(event.tenant, again.tenant));
     AMPEL_ASSERT(ampel_text_equal(event.seller, again.seller));

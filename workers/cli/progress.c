@@ -7,6 +7,8 @@
 #include "workers/clock.h"
 
 #define REDRAW_NS INT64_C(100000000)
+/* The clock is asked once for so much done: for single lines it would cost more than they. */
+#define LOOK_BYTES 8192
 #define BAR_WIDTH 24
 
 static int64_t monotonic_ns(void) {
@@ -24,7 +26,8 @@ void ampel_progress_start(struct ampel_progress *progress, const char *what, con
 }
 
 void ampel_progress_show(struct ampel_progress *progress, uint64_t done, uint64_t counted) {
-    if (!progress->shown) return;
+    if (!progress->shown || done - progress->looked < LOOK_BYTES) return;
+    progress->looked = done;
     int64_t now_ns = monotonic_ns();
     if (now_ns - progress->drawn_ns < REDRAW_NS) return;
     progress->drawn_ns = now_ns;

@@ -8,6 +8,7 @@ struct ampel_progress {
     const char *what;   /* "feeding" */
     const char *unit;   /* "events" */
     uint64_t total;     /* 0: not known */
+    uint64_t looked;    /* done, when the clock was asked last */
     int64_t started_ns, drawn_ns;
     bool shown;
 };
