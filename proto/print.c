@@ -49,9 +49,25 @@ static void put_escaped(struct ampel_print *print, char byte) {
     put(print, escaped, 6);
 }
 
+/* Whether nothing in the text must be escaped: the common case, looked at without a branch for each byte. */
+static bool plain(struct ampel_text text) {
+    uint32_t odd = 0;
+    for (uint32_t i = 0; i < text.size; i++) {
+        uint8_t byte = (uint8_t)text.bytes[i];
+        odd |= (byte < 0x20) | (byte == 0x7f) | (byte == '"') | (byte == '\\');
+    }
+    return odd == 0;
+}
+
 void ampel_print_json(struct ampel_print *print, struct ampel_text text) {
     uint32_t start = 0;
     put(print, "\"", 1);
+    if (plain(text)) start = text.size;
+    if (start > 0) put(print, text.bytes, start);
+    if (start == text.size) {
+        put(print, "\"", 1);
+        return;
+    }
     for (uint32_t i = 0; i < text.size; i++) {
         uint8_t byte = (uint8_t)text.bytes[i];
         if (byte >= 0x20 && byte != 0x7f && byte != '"' && byte != '\\') continue;

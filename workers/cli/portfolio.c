@@ -214,16 +214,45 @@ static int slot_compare(const void *left, const void *right, void *context) {
     return 0;
 }
 
+/* The beginnings of an account's name as numbers that stand in the order of the names: they decide nearly always, and the
+   names themselves lie all over the memory. */
+struct beginning {
+    uint64_t tenant, seller;
+    uint32_t slot;
+    bool tenant_whole; /* all of its name stands in the number */
+};
+
+static uint64_t beginning_of(struct ampel_text text) {
+    uint64_t number = 0;
+    for (uint32_t i = 0; i < 8; i++) number = number << 8 | (i < text.size ? (uint8_t)text.bytes[i] : 0);
+    return number;
+}
+
+static int beginning_compare(const void *left, const void *right, void *context) {
+    const struct beginning *a = left, *b = right;
+    if (a->tenant != b->tenant) return a->tenant < b->tenant ? -1 : 1;
+    if (a->tenant_whole && b->tenant_whole && a->seller != b->seller) return a->seller < b->seller ? -1 : 1;
+    return slot_compare(&a->slot, &b->slot, context);
+}
+
 bool ampel_portfolio_sort(struct ampel_portfolio *portfolio) {
-    portfolio->accounts_count = ampel_engine_accounts_count(portfolio->engine);
-    portfolio->slots = malloc((portfolio->accounts_count + 1) * sizeof *portfolio->slots);
-    if (portfolio->slots == NULL) {
+    uint32_t count = ampel_engine_accounts_count(portfolio->engine);
+    struct beginning *beginnings = malloc(((size_t)count + 1) * sizeof *beginnings);
+    portfolio->slots = malloc(((size_t)count + 1) * sizeof *portfolio->slots);
+    if (portfolio->slots == NULL || beginnings == NULL) {
+        free(beginnings);
         fprintf(stderr, "ampel: out of memory\n");
         return false;
     }
-    for (uint32_t i = 0; i < portfolio->accounts_count; i++) portfolio->slots[i] = i;
-    qsort_r(portfolio->slots, portfolio->accounts_count, sizeof *portfolio->slots, slot_compare,
-            portfolio->engine);
+    for (uint32_t i = 0; i < count; i++) {
+        struct ampel_text name[3];
+        ampel_engine_account_identity(portfolio->engine, i, &name[0], &name[1], &name[2]);
+        beginnings[i] = (struct beginning){beginning_of(name[0]), beginning_of(name[1]), i, name[0].size <= 8};
+    }
+    qsort_r(beginnings, count, sizeof *beginnings, beginning_compare, portfolio->engine);
+    for (uint32_t i = 0; i < count; i++) portfolio->slots[i] = beginnings[i].slot;
+    portfolio->accounts_count = count;
+    free(beginnings);
     return true;
 }
 
