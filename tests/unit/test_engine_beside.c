@@ -53,6 +53,12 @@ static void well_above(struct fixture *f) {
     SEND(f, .type = AMPEL_EVENT_ORDERS_DAY, .at_ms = ampel_engine_now(f->engine), .count = 12000);
 }
 
+/* At noon an account with 440 points. */
+static void above_open(struct fixture *f) {
+    fixture_open(f, NOON);
+    well_above(f);
+}
+
 static void marks_of(struct fixture *f, int64_t first_day, int64_t end_day, int lowest) {
     for (int64_t day = first_day; day < end_day; day++) {
         SEND(f, .type = AMPEL_EVENT_DAY_MARK, .at_ms = day * DAY, .points = lowest,
@@ -76,8 +82,7 @@ static void assurance_is_gained_at_the_midnight_that_closes_the_180th_day(void *
     (void)state;
     struct fixture f;
     struct ampel_change change = {0};
-    fixture_open(&f, NOON);
-    well_above(&f);
+    above_open(&f);
     profile(&f, true, true);
     fixture_advance(&f, MIDNIGHT + 180 * DAY - 1);
     SEND(&f, .type = AMPEL_EVENT_ORDERS_DAY, .at_ms = MIDNIGHT + 179 * DAY, .count = 12000);
@@ -97,8 +102,7 @@ static void assurance_is_gained_at_the_midnight_that_closes_the_180th_day(void *
 static void the_lowest_score_of_a_day_counts_however_briefly_it_was_shown(void **state) {
     (void)state;
     struct fixture f;
-    fixture_open(&f, NOON);
-    well_above(&f);
+    above_open(&f);
     fixture_advance(&f, NOON + 5 * DAY);
     assert_int_equal(assurance(&f).days_below, 0);
     bad_hour(&f, "V1");
@@ -128,8 +132,7 @@ static void a_score_that_stays_below_over_midnights_closes_each_of_them_below(vo
 static void a_score_that_falls_at_midnight_was_not_shown_on_the_day_it_ended(void **state) {
     (void)state;
     struct fixture f;
-    fixture_open(&f, NOON);
-    well_above(&f);
+    above_open(&f);
     fixture_advance(&f, MIDNIGHT + 180 * DAY - 1);
     assert_int_equal(assurance(&f).days_below, 0);
     fixture_advance(&f, MIDNIGHT + 180 * DAY); /* the orders age out: 200 */
@@ -149,8 +152,7 @@ static void the_eleventh_day_below_loses_it_and_three_before_that_warn(void **st
     static const char *const ids[] = {"V0", "V1", "V2", "V3", "V4", "V5",
                                       "V6", "V7", "V8", "V9", "VA"};
     struct fixture f;
-    fixture_open(&f, NOON);
-    well_above(&f);
+    above_open(&f);
     marks_of(&f, 20728 - 180, 20728, 300);
     profile(&f, true, true);
     assert_true(assurance(&f).eligible);
@@ -175,8 +177,7 @@ static void a_profile_without_a_phone_is_not_eligible_and_takes_it_away(void **s
     (void)state;
     struct fixture f;
     struct ampel_change change = {0};
-    fixture_open(&f, NOON);
-    well_above(&f);
+    above_open(&f);
     marks_of(&f, 20728 - 180, 20728, 250);
     assert_int_equal(assurance(&f).days_marked, 180);
     assert_int_equal(assurance(&f).days_below, 0);
@@ -195,8 +196,7 @@ static void a_profile_without_a_phone_is_not_eligible_and_takes_it_away(void **s
 static void marks_join_by_the_least_with_each_other_and_with_what_was_seen(void **state) {
     (void)state;
     struct fixture f;
-    fixture_open(&f, NOON);
-    well_above(&f);
+    above_open(&f);
     fixture_advance(&f, NOON + 3 * DAY);
     marks_of(&f, 20728, 20729, 249); /* seen at 440 */
     marks_of(&f, 20720, 20721, 300);
@@ -227,8 +227,7 @@ static void an_account_known_by_marks_alone_shows_no_score_yet(void **state) {
 static void days_leave_after_180_of_them(void **state) {
     (void)state;
     struct fixture f;
-    fixture_open(&f, NOON);
-    well_above(&f);
+    above_open(&f);
     bad_hour(&f, "V1");
     for (int64_t day = 1; day <= 180; day++) {
         fixture_advance(&f, NOON + day * DAY);
@@ -278,8 +277,7 @@ static void an_account_that_shows_the_same_score_leaves_its_page_clean_at_midnig
 static void pages_bring_assurance_and_drift_back(void **state) {
     (void)state;
     struct fixture f;
-    fixture_open(&f, NOON);
-    well_above(&f);
+    above_open(&f);
     bad_hour(&f, "V1");
     SEND(&f, .type = AMPEL_EVENT_OBSERVED, .at_ms = ampel_engine_now(f.engine), .points = 430,
          .code = 0);
@@ -448,8 +446,7 @@ static void a_change_of_drift_that_nothing_explains_names_both_reports(void **st
     struct fixture f;
     struct ampel_drift drift;
     struct ampel_change change = {0};
-    fixture_open(&f, NOON);
-    well_above(&f);
+    above_open(&f);
     report(&f, NOON, 440);
     fixture_advance(&f, NOON + DAY);
     report(&f, NOON + DAY, 432);
@@ -472,8 +469,7 @@ static void a_violation_between_two_reports_explains_their_difference(void **sta
     (void)state;
     struct fixture f;
     struct ampel_drift drift;
-    fixture_open(&f, NOON);
-    well_above(&f);
+    above_open(&f);
     report(&f, NOON, 440);
     fixture_advance(&f, NOON + DAY);
     SEND(&f, .type = AMPEL_EVENT_VIOLATION, .at_ms = NOON + HOUR, .policy = 2,
@@ -490,8 +486,7 @@ static void a_report_that_comes_late_is_compared_with_its_own_time(void **state)
     (void)state;
     struct fixture f;
     struct ampel_drift drift;
-    fixture_open(&f, NOON);
-    well_above(&f);
+    above_open(&f);
     SEND(&f, .type = AMPEL_EVENT_VIOLATION, .at_ms = NOON, .policy = 2, .severity = SEVERITY(3),
          .id = "V1");
     fixture_advance(&f, NOON + 2 * DAY);
@@ -514,8 +509,7 @@ static void a_report_more_than_seven_days_late_has_no_drift(void **state) {
     (void)state;
     struct fixture f;
     struct ampel_drift drift;
-    fixture_open(&f, NOON);
-    well_above(&f);
+    above_open(&f);
     fixture_advance(&f, NOON + 8 * DAY);
     report(&f, NOON + DAY - 1, 400);
     assert_false(drift_last(&f, &drift));
@@ -529,8 +523,7 @@ static void a_report_of_the_future_is_judged_when_its_time_comes(void **state) {
     (void)state;
     struct fixture f;
     struct ampel_drift drift;
-    fixture_open(&f, NOON);
-    well_above(&f);
+    above_open(&f);
     report(&f, NOON + 1000, 440);
     assert_false(drift_last(&f, &drift));
     SEND(&f, .type = AMPEL_EVENT_VIOLATION, .at_ms = NOON, .policy = 2, .severity = SEVERITY(3),

@@ -12,6 +12,7 @@
 #include "proto/bundle.h"
 #include "proto/record.h"
 #include "tests/oracle/loopback.h"
+#include "tests/unit/parcels_fixture.h"
 #include "workers/gateway.h"
 #include "workers/metrics.h"
 
@@ -115,14 +116,9 @@ static int bench_open(void **state) {
 
 static int bench_close(void **state) {
     struct bench *bench = *state;
-    struct ampel_parcel *parcel;
     ampel_gateway_close(bench->gateway);
-    while ((parcel = ampel_queue_pop(bench->in)) != NULL)
-        ampel_parcel_free(parcel);
-    while ((parcel = ampel_queue_pop(bench->keeper)) != NULL)
-        ampel_parcel_free(parcel);
-    ampel_queue_close(bench->in);
-    ampel_queue_close(bench->keeper);
+    parcels_end(bench->in);
+    parcels_end(bench->keeper);
     ampel_message_decoder_close(bench->decoder);
     ampel_loopback_close(bench->loopback);
     free(bench);

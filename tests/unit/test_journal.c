@@ -67,6 +67,12 @@ static enum ampel_journal_status world_open(struct world *world) {
     return ampel_journal_open(&world->options, &world->journal, &world->error);
 }
 
+/* A journal, new, with the usual options. */
+static void world_start(struct world *world) {
+    world_init(world);
+    assert_int_equal(world_open(world), AMPEL_JOURNAL_OK);
+}
+
 static void world_leave(struct world *world) {
     ampel_journal_close(world->journal);
     world->journal = NULL;
@@ -166,8 +172,7 @@ static void check_all(struct world *world) {
 static void an_empty_directory_is_an_empty_journal(void **state) {
     (void)state;
     struct world world;
-    world_init(&world);
-    assert_int_equal(world_open(&world), AMPEL_JOURNAL_OK);
+    world_start(&world);
     assert_int_equal(ampel_journal_first(world.journal), 0);
     assert_true(ampel_journal_stamp(world.journal) == INT64_MIN);
     assert_int_equal(ampel_journal_held_bytes(world.journal), 4096);
@@ -180,8 +185,7 @@ static void an_empty_directory_is_an_empty_journal(void **state) {
 static void what_was_committed_is_read_again_over_many_segments(void **state) {
     (void)state;
     struct world world;
-    world_init(&world);
-    assert_int_equal(world_open(&world), AMPEL_JOURNAL_OK);
+    world_start(&world);
     for (int i = 0; i < 40; i++)
         append_and_commit(&world, 1 + random_below(&world, 3), 40 + random_below(&world, 2000));
     check_all(&world);
@@ -199,8 +203,7 @@ static void what_was_committed_is_read_again_over_many_segments(void **state) {
 static void reading_may_begin_at_any_position(void **state) {
     (void)state;
     struct world world;
-    world_init(&world);
-    assert_int_equal(world_open(&world), AMPEL_JOURNAL_OK);
+    world_start(&world);
     for (int i = 0; i < 12; i++)
         append_and_commit(&world, 1, 3000);
     for (uint32_t i = 0; i + 1 < world.acked_count; i++) {
@@ -241,8 +244,7 @@ static void a_record_larger_than_a_segment_gets_one_of_its_own(void **state) {
 static void a_group_takes_no_more_than_it_may(void **state) {
     (void)state;
     struct world world;
-    world_init(&world);
-    assert_int_equal(world_open(&world), AMPEL_JOURNAL_OK);
+    world_start(&world);
     uint32_t taken = 0;
     enum ampel_journal_status status;
     while ((status = append(&world, 1000)) == AMPEL_JOURNAL_OK)
@@ -279,8 +281,7 @@ static void held_beyond_its_bound_it_is_full_until_something_is_released(void **
 static void released_segments_live_again_and_their_past_is_never_read(void **state) {
     (void)state;
     struct world world;
-    world_init(&world);
-    assert_int_equal(world_open(&world), AMPEL_JOURNAL_OK);
+    world_start(&world);
     uint32_t files_most = 0;
     for (int i = 0; i < 60; i++) {
         append_and_commit(&world, 1 + random_below(&world, 3), 500);
@@ -404,8 +405,7 @@ static void a_failing_disk_at_any_step_costs_nothing_that_was_acked(void **state
 static void after_a_failed_sync_nothing_is_taken_any_more(void **state) {
     (void)state;
     struct world world;
-    world_init(&world);
-    assert_int_equal(world_open(&world), AMPEL_JOURNAL_OK);
+    world_start(&world);
     append_and_commit(&world, 1, 100);
     memory_disk_fail_at(world.disk, memory_disk_operations(world.disk) + 1, AMPEL_DISK_FAILED);
     assert_int_equal(append(&world, 100), AMPEL_JOURNAL_OK);
@@ -420,8 +420,7 @@ static void after_a_failed_sync_nothing_is_taken_any_more(void **state) {
 /* The process dies between write and sync; the next one reads the group; then the power fails. */
 static void believe_and_crash(uint64_t seed) {
     struct world world;
-    world_init(&world);
-    assert_int_equal(world_open(&world), AMPEL_JOURNAL_OK);
+    world_start(&world);
     append_and_commit(&world, 1, 100);
     memory_disk_fail_at(world.disk, memory_disk_operations(world.disk) + 1, AMPEL_DISK_FAILED);
     assert_int_equal(append(&world, 100), AMPEL_JOURNAL_OK);
@@ -639,8 +638,7 @@ static void a_record_of_a_newer_version_is_refused_and_not_cut(void **state) {
 static void a_second_process_is_kept_out(void **state) {
     (void)state;
     struct world world;
-    world_init(&world);
-    assert_int_equal(world_open(&world), AMPEL_JOURNAL_OK);
+    world_start(&world);
     struct ampel_journal *second;
     assert_int_equal(ampel_journal_open(&world.options, &second, &world.error),
                      AMPEL_JOURNAL_FAILED);

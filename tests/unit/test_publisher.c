@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "tests/oracle/loopback.h"
+#include "tests/unit/parcels_fixture.h"
 #include "workers/checkpoint.h"
 #include "workers/metrics.h"
 #include "workers/publisher.h"
@@ -103,14 +104,9 @@ static int bench_open(void **state) {
 
 static int bench_close(void **state) {
     struct bench *bench = *state;
-    struct ampel_parcel *parcel;
     ampel_publisher_close(bench->publisher);
-    while ((parcel = ampel_queue_pop(bench->in)) != NULL)
-        ampel_parcel_free(parcel);
-    while ((parcel = ampel_queue_pop(bench->scribe)) != NULL)
-        ampel_parcel_free(parcel);
-    ampel_queue_close(bench->in);
-    ampel_queue_close(bench->scribe);
+    parcels_end(bench->in);
+    parcels_end(bench->scribe);
     ampel_message_decoder_close(bench->decoder);
     ampel_loopback_close(bench->loopback);
     free(bench);

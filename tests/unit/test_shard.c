@@ -14,6 +14,7 @@
 #include "proto/record.h"
 #include "workers/checkpoint.h"
 #include "workers/parcel.h"
+#include "tests/unit/parcels_fixture.h"
 #include "workers/shard.h"
 
 #define MS        INT64_C(1000000)
@@ -51,12 +52,6 @@ static void memory_give(void *context, void *block, size_t size) {
     (void)context;
     (void)size;
     free(block);
-}
-
-static void drain(struct ampel_queue *queue) {
-    struct ampel_parcel *parcel;
-    while ((parcel = ampel_queue_pop(queue)) != NULL)
-        ampel_parcel_free(parcel);
 }
 
 static void shard_open(struct bench *bench) {
@@ -97,8 +92,7 @@ static void bench_close(struct bench *bench) {
     ampel_shard_close(bench->shard);
     struct ampel_queue *queues[] = {bench->in, bench->records, bench->publisher, bench->gateway};
     for (size_t i = 0; i < AMPEL_ARRAY_COUNT(queues); i++) {
-        drain(queues[i]);
-        ampel_queue_close(queues[i]);
+        parcels_end(queues[i]);
     }
     ampel_batch_builder_close(bench->builder);
     ampel_batch_decoder_close(bench->decoder);
@@ -281,7 +275,39 @@ static void start_fresh(struct bench *bench) {
         push_fresh(bench, i);
     push_plain(bench->records, AMPEL_PARCEL_REPLAYED);
     assert_int_equal(settle(bench), AMPEL_TURN_IDLE);
-    drain(bench->gateway);
+    parcels_drain(bench->gateway);
+}
+
+/* ---- steps that most tests take -------------------------------------------------------------- */
+
+/* One partition, nothing stored yet. */
+static void bench_start(struct bench *bench) {
+    bench_open(bench, 1, 64);
+    start_fresh(bench);
+}
+
+static void batch_settle(struct bench *bench) {
+    push_batch(bench);
+    assert_int_equal(settle(bench), AMPEL_TURN_IDLE);
+}
+
+static void pass_settle(struct bench *bench, int64_t span_ms) {
+    pass(bench, span_ms);
+    assert_int_equal(settle(bench), AMPEL_TURN_IDLE);
+}
+
+static struct ampel_checkpoint *checkpoint_wanted(struct bench *bench) {
+    struct ampel_checkpoint *checkpoint = take_checkpoint(bench, NULL);
+    assert_non_null(checkpoint);
+    return checkpoint;
+}
+
+/* That many orders of an account, stored a second later. */
+static struct ampel_checkpoint *orders_checkpoint(struct bench *bench, const char *seller, uint32_t count) {
+    order(bench, seller, count);
+    batch_settle(bench);
+    pass_settle(bench, 1000);
+    return checkpoint_wanted(bench);
 }
 
 /* ---- tests ---------------------------------------------------------------------------------- */
@@ -289,11 +315,9 @@ static void start_fresh(struct bench *bench) {
 static void changes_are_told_at_once_with_names_and_ids(void **state) {
     (void)state;
     struct bench bench;
-    bench_open(&bench, 1, 64);
-    start_fresh(&bench);
+    bench_start(&bench);
     violation(&bench, "A", "V1", AMPEL_SEVERITY_CRITICAL);
-    push_batch(&bench);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    batch_settle(&bench);
     struct ampel_parcel_out *out = ampel_queue_pop(bench.publisher);
     assert_non_null(out);
     assert_int_equal(out->parcel.kind, AMPEL_PARCEL_OUT);
@@ -318,21 +342,16 @@ static void changes_are_told_at_once_with_names_and_ids(void **state) {
 static void a_changed_partition_is_stored_after_its_time_and_not_before(void **state) {
     (void)state;
     struct bench bench;
-    bench_open(&bench, 1, 64);
-    start_fresh(&bench);
+    bench_start(&bench);
     order(&bench, "A", 250);
     violation(&bench, "A", "V1", AMPEL_SEVERITY_LOW);
-    push_batch(&bench);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    batch_settle(&bench);
     assert_null(take_checkpoint(&bench, NULL));
     assert_int_equal(bench.wake_ns, bench.ns + 1000 * MS);
-    pass(&bench, 999);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    pass_settle(&bench, 999);
     assert_null(take_checkpoint(&bench, NULL));
-    pass(&bench, 1);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    struct ampel_checkpoint *checkpoint = take_checkpoint(&bench, NULL);
-    assert_non_null(checkpoint);
+    pass_settle(&bench, 1);
+    struct ampel_checkpoint *checkpoint = checkpoint_wanted(&bench);
     assert_int_equal(checkpoint->position_old, 0);
     assert_int_equal(checkpoint->position_new, bench.position);
     assert_int_equal(checkpoint->epoch, 1);
@@ -355,15 +374,12 @@ static void a_changed_partition_is_stored_after_its_time_and_not_before(void **s
 static void a_rating_row_tells_its_range_and_when_time_alone_turns_it(void **state) {
     (void)state;
     struct bench bench;
-    bench_open(&bench, 1, 64);
-    start_fresh(&bench);
+    bench_start(&bench);
     violation(&bench, "A", "V1", AMPEL_SEVERITY_CRITICAL);
     push_batch(&bench);
     int64_t expires_ms = bench.stamp_ms + AMPEL_WINDOW_MS;
-    pass(&bench, 1000);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    struct ampel_checkpoint *checkpoint = take_checkpoint(&bench, NULL);
-    assert_non_null(checkpoint);
+    pass_settle(&bench, 1000);
+    struct ampel_checkpoint *checkpoint = checkpoint_wanted(&bench);
     assert_int_equal(checkpoint->ratings_count, 1);
     const struct ampel_rating_row *row = &checkpoint->ratings[0];
     assert_int_equal(row->numbers.score, 0);
@@ -377,10 +393,8 @@ static void a_rating_row_tells_its_range_and_when_time_alone_turns_it(void **sta
     pass(&bench, AMPEL_WINDOW_MS);
     push_tick(&bench);
     assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    pass(&bench, 1000);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    checkpoint = take_checkpoint(&bench, NULL);
-    assert_non_null(checkpoint);
+    pass_settle(&bench, 1000);
+    checkpoint = checkpoint_wanted(&bench);
     assert_int_equal(checkpoint->ratings_count, 1);
     row = &checkpoint->ratings[0];
     assert_int_equal(row->score_min, 200);
@@ -394,28 +408,23 @@ static void a_rating_row_tells_its_range_and_when_time_alone_turns_it(void **sta
 static void one_checkpoint_of_a_partition_is_under_way_at_most(void **state) {
     (void)state;
     struct bench bench;
-    bench_open(&bench, 1, 64);
-    start_fresh(&bench);
+    bench_start(&bench);
     order(&bench, "A", 250);
     push_batch(&bench);
-    pass(&bench, 2000);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    pass_settle(&bench, 2000);
     struct ampel_checkpoint *first = take_checkpoint(&bench, NULL);
     if (first == NULL) {
-        pass(&bench, 2000);
-        assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+        pass_settle(&bench, 2000);
         first = take_checkpoint(&bench, NULL);
     }
     assert_non_null(first);
     order(&bench, "B", 250);
     push_batch(&bench);
-    pass(&bench, 60000);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    pass_settle(&bench, 60000);
     assert_null(take_checkpoint(&bench, NULL));
     push_committed(&bench, first, false);
     assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    struct ampel_checkpoint *second = take_checkpoint(&bench, NULL);
-    assert_non_null(second);
+    struct ampel_checkpoint *second = checkpoint_wanted(&bench);
     assert_int_equal(second->position_old, first->position_new);
     assert_int_equal(second->position_new, bench.position);
     assert_int_equal(second->ratings_count, 1);
@@ -428,8 +437,7 @@ static void one_checkpoint_of_a_partition_is_under_way_at_most(void **state) {
 static void a_partition_that_only_aged_moves_its_position(void **state) {
     (void)state;
     struct bench bench;
-    bench_open(&bench, 1, 64);
-    start_fresh(&bench);
+    bench_start(&bench);
     struct ampel_checkpoint *checkpoint = NULL;
     uint32_t seconds = 0;
     while (checkpoint == NULL && seconds < 20) {
@@ -451,17 +459,14 @@ static void a_partition_that_only_aged_moves_its_position(void **state) {
 static void a_restart_applies_only_what_lies_past_the_stored_position(void **state) {
     (void)state;
     struct bench bench;
-    bench_open(&bench, 1, 64);
-    start_fresh(&bench);
+    bench_start(&bench);
     order(&bench, "A", 500);
     struct ampel_parcel_record *stored = batch_record(&bench);
     ampel_parcel_record_hold(stored, 1);
     push(bench.records, stored);
     assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    pass(&bench, 1000);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    struct ampel_checkpoint *checkpoint = take_checkpoint(&bench, NULL);
-    assert_non_null(checkpoint);
+    pass_settle(&bench, 1000);
+    struct ampel_checkpoint *checkpoint = checkpoint_wanted(&bench);
     ampel_shard_close(bench.shard);
 
     shard_open(&bench);
@@ -483,8 +488,7 @@ static void a_restart_applies_only_what_lies_past_the_stored_position(void **sta
     ampel_parcel_free(&windows->parcel);
     push_plain(bench.records, AMPEL_PARCEL_STOP);
     assert_int_equal(settle(&bench), AMPEL_TURN_ENDED);
-    checkpoint = take_checkpoint(&bench, NULL);
-    assert_non_null(checkpoint);
+    checkpoint = checkpoint_wanted(&bench);
     assert_true(checkpoint->last);
     assert_int_equal(checkpoint->epoch, 2);
     assert_int_equal(checkpoint->ratings_count, 1);
@@ -496,15 +500,8 @@ static void a_restart_applies_only_what_lies_past_the_stored_position(void **sta
 static void a_stored_page_that_cannot_be_read_is_fatal(void **state) {
     (void)state;
     struct bench bench;
-    bench_open(&bench, 1, 64);
-    start_fresh(&bench);
-    order(&bench, "A", 500);
-    push_batch(&bench);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    pass(&bench, 1000);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    struct ampel_checkpoint *checkpoint = take_checkpoint(&bench, NULL);
-    assert_non_null(checkpoint);
+    bench_start(&bench);
+    struct ampel_checkpoint *checkpoint = orders_checkpoint(&bench, "A", 500);
     for (uint32_t place = 0; place < 3; place++) {
         ampel_shard_close(bench.shard);
         shard_open(&bench);
@@ -561,8 +558,7 @@ static void records_wait_while_too_much_is_told_and_not_stored(void **state) {
     uint32_t waiting = ampel_queue_count(bench.records);
     assert_in_range(waiting, 10, 19);
     /* What was told is stored at once, as it is in the way. */
-    struct ampel_checkpoint *checkpoint = take_checkpoint(&bench, NULL);
-    assert_non_null(checkpoint);
+    struct ampel_checkpoint *checkpoint = checkpoint_wanted(&bench);
     assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
     assert_int_equal(ampel_queue_count(bench.records), waiting);
     push_committed(&bench, checkpoint, false);
@@ -570,8 +566,7 @@ static void records_wait_while_too_much_is_told_and_not_stored(void **state) {
     assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
     assert_true(ampel_queue_count(bench.records) < waiting);
     for (uint32_t i = 0; i < 40 && ampel_queue_count(bench.records) > 0; i++) {
-        checkpoint = take_checkpoint(&bench, NULL);
-        assert_non_null(checkpoint);
+        checkpoint = checkpoint_wanted(&bench);
         push_committed(&bench, checkpoint, false);
         ampel_checkpoint_free(checkpoint);
         assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
@@ -583,8 +578,7 @@ static void records_wait_while_too_much_is_told_and_not_stored(void **state) {
 static void rows_for_order_counts_alone_wait_for_their_time(void **state) {
     (void)state;
     struct bench bench;
-    bench_open(&bench, 1, 64);
-    start_fresh(&bench);
+    bench_start(&bench);
     order(&bench, "A", 1);
     order(&bench, "B", 1);
     push_batch(&bench);
@@ -630,10 +624,8 @@ static void refused_events_become_rows_once(void **state) {
                                  .severity = -1,
                                  .code = AMPEL_CODE_NONE};
     assert_true(ampel_batch_builder_push(bench.builder, text("B"), text("DE"), &future));
-    push_batch(&bench);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    pass(&bench, 1000);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    batch_settle(&bench);
+    pass_settle(&bench, 1000);
     uint32_t rows = 0;
     struct ampel_checkpoint *checkpoint;
     while ((checkpoint = take_checkpoint(&bench, NULL)) != NULL) {
@@ -662,13 +654,7 @@ static void what_only_the_shard_can_refuse_becomes_a_row_too(void **state) {
     start_fresh(&bench);
     order(&bench, "A", 1);
     order(&bench, "B", 1);
-    order(&bench, "C", 1);
-    push_batch(&bench);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    pass(&bench, 1000);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    struct ampel_checkpoint *checkpoint = take_checkpoint(&bench, NULL);
-    assert_non_null(checkpoint);
+    struct ampel_checkpoint *checkpoint = orders_checkpoint(&bench, "C", 1);
     assert_int_equal(checkpoint->ratings_count, 2);
     assert_int_equal(checkpoint->refusals_count, 1);
     assert_int_equal(checkpoint->refusals_total, 1);
@@ -716,15 +702,8 @@ static void shards_apply_only_their_own_partitions(void **state) {
 static void stop_waits_for_the_checkpoint_under_way(void **state) {
     (void)state;
     struct bench bench;
-    bench_open(&bench, 1, 64);
-    start_fresh(&bench);
-    order(&bench, "A", 1);
-    push_batch(&bench);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    pass(&bench, 1000);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    struct ampel_checkpoint *first = take_checkpoint(&bench, NULL);
-    assert_non_null(first);
+    bench_start(&bench);
+    struct ampel_checkpoint *first = orders_checkpoint(&bench, "A", 1);
     order(&bench, "A", 7);
     push_batch(&bench);
     push_plain(bench.records, AMPEL_PARCEL_STOP);
@@ -732,8 +711,7 @@ static void stop_waits_for_the_checkpoint_under_way(void **state) {
     assert_null(take_checkpoint(&bench, NULL));
     push_committed(&bench, first, false);
     assert_int_equal(settle(&bench), AMPEL_TURN_ENDED);
-    struct ampel_checkpoint *last = take_checkpoint(&bench, NULL);
-    assert_non_null(last);
+    struct ampel_checkpoint *last = checkpoint_wanted(&bench);
     assert_true(last->last);
     assert_int_equal(last->position_old, first->position_new);
     assert_int_equal(last->ratings_count, 1); /* the order count alone is reason enough now */
@@ -746,15 +724,8 @@ static void stop_waits_for_the_checkpoint_under_way(void **state) {
 static void a_fenced_partition_is_fatal(void **state) {
     (void)state;
     struct bench bench;
-    bench_open(&bench, 1, 64);
-    start_fresh(&bench);
-    order(&bench, "A", 1);
-    push_batch(&bench);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    pass(&bench, 1000);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    struct ampel_checkpoint *checkpoint = take_checkpoint(&bench, NULL);
-    assert_non_null(checkpoint);
+    bench_start(&bench);
+    struct ampel_checkpoint *checkpoint = orders_checkpoint(&bench, "A", 1);
     push_committed(&bench, checkpoint, true);
     ampel_checkpoint_free(checkpoint);
     assert_int_equal(settle(&bench), AMPEL_TURN_FATAL);
@@ -764,15 +735,11 @@ static void a_fenced_partition_is_fatal(void **state) {
 static void other_rules_after_a_restart_are_told_and_stored(void **state) {
     (void)state;
     struct bench bench;
-    bench_open(&bench, 1, 64);
-    start_fresh(&bench);
+    bench_start(&bench);
     violation(&bench, "A", "V1", AMPEL_SEVERITY_HIGH);
-    push_batch(&bench);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    pass(&bench, 1000);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    struct ampel_checkpoint *checkpoint = take_checkpoint(&bench, NULL);
-    assert_non_null(checkpoint);
+    batch_settle(&bench);
+    pass_settle(&bench, 1000);
+    struct ampel_checkpoint *checkpoint = checkpoint_wanted(&bench);
     assert_int_equal(checkpoint->ratings[0].numbers.score, 192);
     ampel_shard_close(bench.shard);
 
@@ -790,10 +757,8 @@ static void other_rules_after_a_restart_are_told_and_stored(void **state) {
     ampel_parcel_out_free(out);
     push_tick(&bench);
     assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    pass(&bench, 1000);
-    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
-    checkpoint = take_checkpoint(&bench, NULL);
-    assert_non_null(checkpoint);
+    pass_settle(&bench, 1000);
+    checkpoint = checkpoint_wanted(&bench);
     assert_int_equal(checkpoint->ratings_count, 1);
     assert_int_equal(checkpoint->ratings[0].numbers.score, 50);
     ampel_checkpoint_free(checkpoint);
