@@ -88,6 +88,18 @@ AMPEL_MUST_CHECK enum ampel_engine_status ampel_outlook_leaving(struct ampel_eng
                                                                 uint32_t slot,
                                                                 struct ampel_outlook_leaving *out);
 
+/* ---- repeat caps (3.8) ---------------------------------------------------------------------- */
+
+struct ampel_outlook_cap {
+    int64_t falls_at_ms; /* time alone makes the count less; INT64_MAX: it is 0 */
+    int64_t below_at_ms; /* time alone takes it below the limit; INT64_MAX: it is */
+    uint16_t count, limit;
+};
+/* Of each cap group of the rules. Cost: O(n log n). */
+AMPEL_MUST_CHECK enum ampel_engine_status
+ampel_outlook_caps(struct ampel_engine *engine, uint32_t slot,
+                   struct ampel_outlook_cap out[AMPEL_CAP_GROUPS_MAX]);
+
 /* ---- fix first (3.13) ----------------------------------------------------------------------- */
 
 struct ampel_outlook_outcome {

@@ -45,6 +45,16 @@ struct ampel_outlook_row {
     bool green_found;
     uint32_t green_count;
     struct ampel_text *green;          /* sorted ids */
+    struct ampel_outlook_cap caps[AMPEL_CAP_GROUPS_MAX]; /* of each of the checkpoint's groups */
+};
+
+/* The clocks that run, for accounts of which that changed; none where all stopped. */
+#define AMPEL_CLOCKS_RUNNING_MAX (AMPEL_CLOCK_CAP + AMPEL_CAP_GROUPS_MAX)
+struct ampel_clock_row {
+    struct ampel_text tenant, seller, marketplace;
+    int64_t as_of_ms;
+    uint32_t runs_count;
+    struct ampel_clock_run runs[AMPEL_CLOCKS_RUNNING_MAX];
 };
 
 struct ampel_violation_row {
@@ -90,6 +100,8 @@ struct ampel_checkpoint {
     struct ampel_violation_row *violations;
     uint32_t beside_count;
     struct ampel_beside_row *beside;
+    uint32_t clocks_count;
+    struct ampel_clock_row *clocks;
     uint32_t gone_count;
     struct ampel_violation_gone *gone;
     uint32_t refusals_count;

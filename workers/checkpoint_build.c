@@ -124,6 +124,8 @@ struct ampel_checkpoint_builder {
     uint32_t violated_count, violated_capacity;
     uint32_t *beside; /* whose assurance, metrics or drift changed */
     uint32_t beside_count, beside_capacity;
+    uint32_t *clocked; /* whose clocks started or stopped */
+    uint32_t clocked_count, clocked_capacity;
 };
 
 struct ampel_checkpoint_builder *ampel_checkpoint_builder_open(void) {
@@ -144,6 +146,7 @@ void ampel_checkpoint_builder_close(struct ampel_checkpoint_builder *builder) {
     free(builder->slots);
     free(builder->violated);
     free(builder->beside);
+    free(builder->clocked);
     free(builder);
 }
 
@@ -240,6 +243,10 @@ static bool choose_rows(struct building *building, uint32_t page) {
         if ((changed & AMPEL_ROW_VIOLATIONS) != 0 &&
             !push_slot(&builder->violated, &builder->violated_count, &builder->violated_capacity,
                        slot)) {
+            return false;
+        }
+        if ((changed & AMPEL_ROW_CLOCKS) != 0 &&
+            !push_slot(&builder->clocked, &builder->clocked_count, &builder->clocked_capacity, slot)) {
             return false;
         }
         /* A violation that became known may be one that was missing. */
@@ -424,7 +431,8 @@ static bool build_outlooks(struct building *building) {
         *row = (struct ampel_outlook_row){.as_of_ms = ampel_engine_now(building->source->engine)};
         if (!copy_identity(building, slot, &row->tenant, &row->seller, &row->marketplace) ||
             !copy_fixes(building, slot, row) || !copy_steps(building, slot, row) ||
-            !copy_green(building, slot, row)) {
+            !copy_green(building, slot, row) ||
+            ampel_outlook_caps(building->source->engine, slot, row->caps) != AMPEL_ENGINE_OK) {
             return false;
         }
     }
@@ -512,6 +520,26 @@ static bool build_beside(struct building *building) {
     return true;
 }
 
+static bool build_clocks(struct building *building) {
+    const struct ampel_checkpoint_builder *builder = building->builder;
+    struct ampel_checkpoint *checkpoint = building->checkpoint;
+    if (builder->clocked_count == 0) return true;
+    size_t size = builder->clocked_count * sizeof(checkpoint->clocks[0]);
+    checkpoint->clocks = ampel_arena_take(checkpoint->arena, size);
+    if (checkpoint->clocks == NULL) return false;
+    building->size_bytes += size;
+    for (uint32_t i = 0; i < builder->clocked_count; i++) {
+        uint32_t slot = builder->clocked[i], cursor = 0;
+        struct ampel_clock_row *row = &checkpoint->clocks[i];
+        *row = (struct ampel_clock_row){.as_of_ms = checkpoint->as_of_ms};
+        if (!copy_identity(building, slot, &row->tenant, &row->seller, &row->marketplace)) return false;
+        while (ampel_engine_clock_next(building->source->engine, slot, &cursor, &row->runs[row->runs_count]))
+            row->runs_count++;
+    }
+    checkpoint->clocks_count = builder->clocked_count;
+    return true;
+}
+
 /* Rows gathered since the last checkpoint go along; their texts are in the arena already. */
 static bool take_gathered(struct building *building) {
     struct ampel_gathered *gathered = building->source->gathered;
@@ -553,11 +581,13 @@ static bool build_all(struct building *building) {
     building->builder->slots_count = 0;
     building->builder->violated_count = 0;
     building->builder->beside_count = 0;
+    building->builder->clocked_count = 0;
     if (!waiting_reserve(source->gathered, ampel_engine_accounts_count(source->engine)))
         return false;
     return build_meta(building) && build_pages(building) &&
            (!source->orders_rows || choose_waiting(building)) && build_ratings(building) &&
-           build_outlooks(building) && build_violations(building) && build_beside(building) && take_gathered(building);
+           build_outlooks(building) && build_violations(building) && build_beside(building) &&
+           build_clocks(building) && take_gathered(building);
 }
 
 static void clean_pages(const struct building *building) {

@@ -58,6 +58,10 @@ enum ampel_database_status ampel_postgres_copy_violations(struct ampel_postgres 
 enum ampel_database_status ampel_postgres_copy_refusals(struct ampel_postgres *postgres,
                                                         const struct ampel_checkpoint *checkpoint,
                                                         struct ampel_error *error);
+/* postgres_clocks.c: which clocks run. */
+enum ampel_database_status ampel_postgres_copy_clocks(struct ampel_postgres *postgres,
+                                                      const struct ampel_checkpoint *checkpoint,
+                                                      struct ampel_error *error);
 /* postgres_beside.c: assurance, metrics, drift. */
 enum ampel_database_status ampel_postgres_copy_beside(struct ampel_postgres *postgres,
                                                       const struct ampel_checkpoint *checkpoint,

@@ -104,6 +104,17 @@ static enum ampel_database_status store_beside(struct ampel_postgres *postgres,
     return ampel_pq_run(postgres->pq, AMPEL_SQL_BESIDE_MERGE, &partition, 1, error);
 }
 
+static enum ampel_database_status store_clocks(struct ampel_postgres *postgres,
+                                               const struct ampel_checkpoint *checkpoint,
+                                               struct ampel_error *error) {
+    const struct ampel_pq_value partition = ampel_pq_int64(checkpoint->partition);
+    if (checkpoint->clocks_count == 0) return AMPEL_DATABASE_OK;
+    enum ampel_database_status status = ampel_postgres_copy_clocks(postgres, checkpoint, error);
+    if (status == AMPEL_DATABASE_OK) status = ampel_pq_run(postgres->pq, AMPEL_SQL_CLOCK_STOP, NULL, 0, error);
+    if (status != AMPEL_DATABASE_OK) return status;
+    return ampel_pq_run(postgres->pq, AMPEL_SQL_CLOCK_MERGE, &partition, 1, error);
+}
+
 static enum ampel_database_status store_told(struct ampel_postgres *postgres,
                                              const struct ampel_checkpoint *checkpoint,
                                              struct ampel_error *error) {
@@ -151,6 +162,7 @@ static enum ampel_database_status store(struct ampel_postgres *postgres,
     if (status == AMPEL_DATABASE_OK) status = store_outlooks(postgres, checkpoint, error);
     if (status == AMPEL_DATABASE_OK) status = store_violations(postgres, checkpoint, error);
     if (status == AMPEL_DATABASE_OK) status = store_beside(postgres, checkpoint, error);
+    if (status == AMPEL_DATABASE_OK) status = store_clocks(postgres, checkpoint, error);
     if (status == AMPEL_DATABASE_OK) status = store_told(postgres, checkpoint, error);
     if (status == AMPEL_DATABASE_OK) status = store_refusals(postgres, checkpoint, error);
     return status;

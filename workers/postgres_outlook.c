@@ -1,6 +1,7 @@
 /* Rows of what to fix first and of what time alone brings: one an account, lists as JSON that the views take apart. */
 #include "engine/registry.h"
 #include "proto/print.h"
+#include "proto/text.h"
 #include "workers/postgres.h"
 
 static void print_name(struct ampel_print *print, const char *name) {
@@ -97,6 +98,35 @@ static struct ampel_text green_json(const struct ampel_outlook_row *row,
     return (struct ampel_text){print->bytes, print->size};
 }
 
+/* Groups that count anything. */
+static struct ampel_text caps_json(const struct ampel_checkpoint *checkpoint, const struct ampel_outlook_row *row,
+                                   struct ampel_print *print) {
+    bool more = false;
+    ampel_print_word(print, "[");
+    for (uint32_t i = 0; i < checkpoint->caps_count; i++) {
+        const struct ampel_outlook_cap *cap = &row->caps[i];
+        if (cap->count == 0) continue;
+        ampel_print_word(print, more ? ",{" : "{");
+        ampel_print_key(print, "cap_group");
+        ampel_print_json(print, ampel_text_of(checkpoint->caps_names[i]));
+        ampel_print_key(print, "count");
+        ampel_print_integer(print, cap->count);
+        ampel_print_key(print, "limit");
+        ampel_print_integer(print, cap->limit);
+        ampel_print_key(print, "falls_at");
+        ampel_print_time(print, cap->falls_at_ms);
+        if (cap->below_at_ms != INT64_MAX) {
+            ampel_print_key(print, "below_at");
+            ampel_print_time(print, cap->below_at_ms);
+        }
+        ampel_print_word(print, "}");
+        more = true;
+    }
+    ampel_print_word(print, "]");
+    AMPEL_ASSERT(!print->full);
+    return (struct ampel_text){print->bytes, print->size};
+}
+
 static struct ampel_print print_new(struct ampel_postgres *postgres) {
     return (struct ampel_print){.bytes = postgres->json, .capacity = sizeof(postgres->json)};
 }
@@ -105,7 +135,7 @@ enum ampel_database_status ampel_postgres_copy_outlooks(struct ampel_postgres *p
                                                         const struct ampel_checkpoint *checkpoint,
                                                         struct ampel_error *error) {
     struct ampel_copy *copy = &postgres->copy;
-    ampel_copy_begin(copy, postgres->pq, AMPEL_SQL_OUTLOOK_COPY, 10, error);
+    ampel_copy_begin(copy, postgres->pq, AMPEL_SQL_OUTLOOK_COPY, 11, error);
     for (uint32_t i = 0; i < checkpoint->outlooks_count; i++) {
         const struct ampel_outlook_row *row = &checkpoint->outlooks[i];
         ampel_copy_row(copy);
@@ -124,6 +154,8 @@ enum ampel_database_status ampel_postgres_copy_outlooks(struct ampel_postgres *p
         ampel_copy_boolean(copy, row->green_known);
         ampel_copy_int32(copy, (int32_t)row->fixes_total);
         ampel_copy_int32(copy, (int32_t)row->steps_total);
+        print = print_new(postgres);
+        ampel_copy_json(copy, caps_json(checkpoint, row, &print));
         ampel_copy_time(copy, row->as_of_ms);
     }
     return ampel_copy_end(copy);

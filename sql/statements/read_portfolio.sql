@@ -1,20 +1,19 @@
 -- The portfolio, worst first: those that may be deactivated now, by score, then all others by score. $1 tenant or '' for all,
--- $2 status or '', $3 how many rows at most. The last two columns: the clock that runs out next (72 hours after red or a cap), and
--- the milliseconds that were left of it when the partition was stored last.
+-- $2 status or '', $3 how many rows at most. The last columns: the clock that runs out next (of red, a cap or assurance; one that ran
+-- out only where no other runs), the milliseconds that were left of it when the partition was stored last, and which it is.
 select r.tenant, r.seller, r.marketplace, r.score::bigint, r.status, r.risk, r.orders, r.order_points::bigint, r.deducted,
        r.caps::text, r.as_of, r.rules_version, r.score_min::bigint, r.score_max::bigint, d.runs_out,
-       (extract(epoch from d.runs_out - d.now) * 1000)::bigint
+       (extract(epoch from d.runs_out - d.now) * 1000)::bigint, d.kind
   from (select *
           from ampel.rating_row
          where ($1::text = '' or tenant = $1::text) and ($2::text = '' or status = $2::text)
          order by risk not in ('immediate', 'eligible'), score, risk = 'eligible',
                   tenant, seller, marketplace
          limit $3::bigint) as r
-  left join lateral (select c.runs_out, p.as_of as now
-                       from ampel.deadline as c, ampel.partition as p
+  left join lateral (select c.clock as kind, c.runs_out, p.as_of as now
+                       from ampel.clock_row as c, ampel.partition as p
                       where c.tenant = r.tenant and c.seller = r.seller and c.marketplace = r.marketplace
-                        and c.kind <> 'expiry' and c.resolved_at is null and p.partition = r.partition
-                        and c.runs_out > p.as_of
-                      order by c.runs_out limit 1) as d on true
+                        and c.resolved_at is null and p.partition = r.partition
+                      order by c.runs_out <= p.as_of, c.runs_out limit 1) as d on true
  order by r.risk not in ('immediate', 'eligible'), r.score, r.risk = 'eligible',
           r.tenant, r.seller, r.marketplace;

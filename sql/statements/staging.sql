@@ -43,5 +43,8 @@ create temporary table staging_refusal (
 ) on commit delete rows;
 create temporary table staging_outlook (
     tenant text collate "C", seller text collate "C", marketplace text collate "C", fixes jsonb, steps jsonb,
-    to_green jsonb, green_known boolean, fixes_total integer, steps_total integer, as_of timestamptz
+    to_green jsonb, green_known boolean, fixes_total integer, steps_total integer, caps jsonb, as_of timestamptz
+) on commit delete rows;
+create temporary table staging_clock (
+    tenant text collate "C", seller text collate "C", marketplace text collate "C", clocks jsonb, as_of timestamptz
 ) on commit delete rows;

@@ -200,7 +200,7 @@ static void every_table_with_a_tenant_column_forces_row_security(void **state) {
             "select string_agg(c.relname, ' ' order by c.relname collate \"C\") from pg_class c "
             "where c.relnamespace = 'ampel'::regnamespace and c.relkind in ('r', 'p') "
             "and c.relforcerowsecurity"),
-        "alert_row beside_row history_2026_10 history_row outlook_row rating_row refusal_row stream_number "
+        "alert_row beside_row clock_row history_2026_10 history_row outlook_row rating_row refusal_row stream_number "
         "tenant "
         "tenant_key "
         "violation_row");

@@ -142,12 +142,53 @@ static void check_to_green(struct ampel_engine *engine, uint32_t slot,
 }
 
 /* Everything of one account; the set back to green only where the oracle can try them all. */
+/* The counts of every group at an instant if nothing new happens. */
+static uint32_t cap_then(const struct ampel_oracle *oracle, const struct ampel_rules *rules,
+                         int64_t known_ms, int64_t at_ms, uint32_t group) {
+    struct ampel_oracle_rating rating;
+    ampel_oracle_rate(oracle, rules, known_ms, at_ms, &rating);
+    uint32_t count = rating.caps[group];
+    ampel_oracle_rating_reset(&rating);
+    return count;
+}
+
+/* The first expiry at which a count is below a bound; INT64_MAX where it is now. */
+static int64_t cap_below_ms(const struct ampel_oracle *oracle, const struct ampel_rules *rules,
+                            int64_t now_ms, uint32_t group, uint32_t bound) {
+    int64_t least_ms = INT64_MAX;
+    if (cap_then(oracle, rules, now_ms, now_ms, group) < bound) return least_ms;
+    for (uint32_t i = 0; i < oracle->events_count; i++) {
+        const struct ampel_oracle_event *event = &oracle->events[i];
+        int64_t at_ms = event->at_ms + rules->window_days * AMPEL_DAY_MS;
+        if (event->type != AMPEL_EVENT_VIOLATION || at_ms <= now_ms || at_ms >= least_ms) continue;
+        if (cap_then(oracle, rules, now_ms, at_ms, group) < bound) least_ms = at_ms;
+    }
+    return least_ms;
+}
+
+static void check_caps(struct ampel_engine *engine, uint32_t slot,
+                       const struct ampel_oracle *oracle, const struct ampel_rules *rules) {
+    struct ampel_outlook_cap caps[AMPEL_CAP_GROUPS_MAX];
+    int64_t now_ms = ampel_engine_now(engine);
+    assert_int_equal(ampel_outlook_caps(engine, slot, caps), AMPEL_ENGINE_OK);
+    for (uint32_t i = 0; i < rules->cap_groups_count; i++) {
+        uint32_t count = cap_then(oracle, rules, now_ms, now_ms, i);
+        assert_int_equal(caps[i].count, count);
+        assert_int_equal(caps[i].limit, rules->cap_groups[i].limit);
+        assert_int_equal(caps[i].below_at_ms,
+                         cap_below_ms(oracle, rules, now_ms, i, rules->cap_groups[i].limit));
+        int64_t falls_ms = count > 0 ? cap_below_ms(oracle, rules, now_ms, i, count) : INT64_MAX;
+        assert_int_equal(caps[i].falls_at_ms, falls_ms);
+    }
+}
+
 static void check_account(struct ampel_engine *engine, uint32_t slot,
                           const struct ampel_oracle *oracle, const struct ampel_rules *rules) {
     check_range(engine, slot, oracle, rules);
     check_forecast(engine, slot, oracle, rules, false);
     check_forecast(engine, slot, oracle, rules, true);
     check_fixes(engine, slot, oracle, rules);
+    check_caps(engine, slot, oracle, rules);
     const struct ampel_outlook_fix *fixes;
     uint32_t count;
     assert_int_equal(ampel_outlook_fixes(engine, slot, &fixes, &count), AMPEL_ENGINE_OK);

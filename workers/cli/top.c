@@ -26,9 +26,10 @@ static const struct ampel_usage usage = {
     .command = "top",
     .arguments = "",
     .about = "Shows the stored ratings, worst first: those that may be deactivated now (red, or a repeat cap reached), by\n"
-             "score, then all others by score. RANGE is the score under the readings that the rules leave open, 72\n"
-             "HOURS what is left after red or a cap. On a terminal it is drawn again in place until Ctrl-C; in a\n"
-             "pipe, or with --once, it is printed once.",
+             "score, then all others by score. RANGE is the score under the readings that the rules leave open, CLOCK\n"
+             "what is left of the 72 hours after red, after a repeat cap, or after an assured account came into danger\n"
+             "(the clock that runs out next). On a terminal it is drawn again in place until Ctrl-C; in a pipe, or with\n"
+             "--once, it is printed once.",
     .examples = "  ampel top --tenant nordlicht\n"
                 "  ampel top --status red --limit 0 --once --format jsonl\n",
 };
@@ -40,7 +41,7 @@ struct view {
 };
 
 enum { TENANT, SELLER, MARKETPLACE, SCORE, STATUS, RISK, ORDERS, ORDER_POINTS, DEDUCTED, CAPS, AS_OF, VERSION,
-       SCORE_MIN, SCORE_MAX, RUNS_OUT, LEFT_MS };
+       SCORE_MIN, SCORE_MAX, RUNS_OUT, LEFT_MS, CLOCK };
 
 static volatile sig_atomic_t interrupted;
 
@@ -112,6 +113,7 @@ static void line_print(const struct ampel_pq *pq, uint32_t row) {
     }
     if (!ampel_pq_is_null(pq, row, RUNS_OUT))
         ampel_member_time(&print, "deadline", ampel_pq_get_time(pq, row, RUNS_OUT));
+    if (!ampel_pq_is_null(pq, row, CLOCK)) ampel_member_text(&print, "clock", ampel_pq_get_text(pq, row, CLOCK));
     ampel_print_word(&print, "}\n");
     ampel_members_piece(&print);
 }
@@ -147,7 +149,8 @@ static void range_cell(struct ampel_table *table, const struct ampel_pq *pq, uin
         ampel_table_cell(table, AMPEL_DIM, "%" PRId64 "..%" PRId64, least, most);
 }
 
-/* "13 h" of the 72: whole hours, rounded down; minutes in the last one. */
+/* "red 13 h" of the 72: whole hours, rounded down; minutes in the last one, and "red over" behind it. AHA is what the
+   marketplace calls Account Health Assurance for short. */
 static void clock_cell(struct ampel_table *table, const struct ampel_pq *pq, uint32_t row) {
     if (ampel_pq_is_null(pq, row, LEFT_MS)) {
         ampel_table_cell(table, AMPEL_PLAIN, "%s", "");
@@ -156,10 +159,14 @@ static void clock_cell(struct ampel_table *table, const struct ampel_pq *pq, uin
     int64_t left_ms = ampel_pq_get_int64(pq, row, LEFT_MS);
     int64_t hours = left_ms / AMPEL_HOUR_MS;
     enum ampel_paint paint = hours < 24 ? AMPEL_PAINT_RED : AMPEL_PAINT_YELLOW;
+    struct ampel_text clock = ampel_pq_get_text(pq, row, CLOCK);
+    const char *name = ampel_text_is(clock, ampel_clock_name(AMPEL_CLOCK_ASSURANCE)) ? "AHA" : ampel_label(clock.bytes);
     if (hours > 0)
-        ampel_table_cell(table, paint, "%" PRId64 " h", hours);
+        ampel_table_cell(table, paint, "%s %" PRId64 " h", name, hours);
+    else if (left_ms > 0)
+        ampel_table_cell(table, paint, "%s %" PRId64 " min", name, left_ms / 60000);
     else
-        ampel_table_cell(table, paint, "%" PRId64 " min", left_ms / 60000);
+        ampel_table_cell(table, paint, "%s %s", name, ampel_label("over"));
 }
 
 /* Which columns of the outlook any row fills: they take the place of orders and points, so that a terminal's
@@ -185,7 +192,7 @@ static void table_print(const struct ampel_pq *pq, bool one_tenant) {
     if (range) ampel_table_column(table, "RANGE", AMPEL_LEFT, AMPEL_FIT_WHOLE);
     ampel_table_column(table, "STATUS", AMPEL_LEFT, AMPEL_FIT_WHOLE);
     ampel_table_column(table, "RISK", AMPEL_LEFT, AMPEL_FIT_WHOLE);
-    if (clock) ampel_table_column(table, "72 HOURS", AMPEL_LEFT, AMPEL_FIT_WHOLE);
+    if (clock) ampel_table_column(table, "CLOCK", AMPEL_LEFT, AMPEL_FIT_WHOLE);
     if (plain) ampel_table_column(table, "ORDERS", AMPEL_RIGHT, AMPEL_FIT_SPARE);
     if (plain) ampel_table_column(table, "LOST", AMPEL_RIGHT, AMPEL_FIT_SPARE);
     ampel_table_column(table, "REPEATS", AMPEL_LEFT, AMPEL_FIT_CUT);

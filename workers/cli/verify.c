@@ -22,7 +22,7 @@ static const struct ampel_usage usage = {
     .command = "verify",
     .arguments = "",
     .about = "Checks what is stored against itself and changes nothing: every record of the journal, every page,\n"
-             "the ratings and violations recomputed from the pages against their rows, history against ratings,\n"
+             "the ratings, violations and clocks recomputed from the pages against their rows, history against ratings,\n"
              "what is known of producers. Best with the worker stopped; while one runs, the journal is left out\n"
              "and the database is checked in one snapshot. One line a problem; exit status 1 if there is any.",
 };
@@ -54,6 +54,8 @@ static enum ampel_database_status partition_verify(struct ampel_verify *verify, 
         status = ampel_verify_ratings(verify, &partition, error);
     if (status == AMPEL_DATABASE_OK && partition.engine != NULL)
         status = ampel_verify_violations(verify, &partition, error);
+    if (status == AMPEL_DATABASE_OK && partition.engine != NULL)
+        status = ampel_verify_clocks(verify, &partition, error);
     ampel_verify_partition_close(&partition);
     return status;
 }

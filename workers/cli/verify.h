@@ -25,7 +25,7 @@ struct ampel_verify {
     uint64_t journal_first, journal_end;
     uint64_t segments, records;
     /* Counts for people. */
-    uint64_t pages, accounts, violations, windows, ratings, histories, orders_waiting;
+    uint64_t pages, accounts, violations, clocks, windows, ratings, histories, orders_waiting;
     uint64_t problems;
 };
 
@@ -59,6 +59,11 @@ ampel_verify_ratings(struct ampel_verify *verify, const struct ampel_verify_part
 AMPEL_MUST_CHECK enum ampel_database_status
 ampel_verify_violations(struct ampel_verify *verify, const struct ampel_verify_partition *partition,
                         struct ampel_error *error);
+
+/* The rows of clocks that run against the engine. */
+AMPEL_MUST_CHECK enum ampel_database_status
+ampel_verify_clocks(struct ampel_verify *verify, const struct ampel_verify_partition *partition,
+                    struct ampel_error *error);
 
 /* Bytewise, the shorter first. */
 int ampel_verify_compare(struct ampel_text left, struct ampel_text right);

@@ -1,0 +1,1 @@
+copy pg_temp.staging_clock (tenant, seller, marketplace, clocks, as_of) from stdin (format binary);
