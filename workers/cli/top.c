@@ -18,8 +18,8 @@
 #include "workers/cli/labels.h"
 #include "workers/cli/table.h"
 
-/* Lines around the table: summary, empty line, titles, foot. */
-#define FRAME_LINES 5
+/* Lines around the table: summary (two where it is long), empty line, titles, empty line, foot. */
+#define FRAME_LINES 6
 #define CAPS_BYTES 1024
 
 static const struct ampel_usage usage = {
