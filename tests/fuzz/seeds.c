@@ -217,7 +217,7 @@ static void write_messages(void) {
         (struct ampel_message){.kind = AMPEL_MESSAGE_WATCH, .watch = {AMPEL_STREAM_SCORES, 3}};
     write_message("watch", &message);
     message = (struct ampel_message){.kind = AMPEL_MESSAGE_WATCHING,
-                                     .watching = {tenant, AMPEL_STREAM_ALERTS, 1, 9}};
+                                     .watching = {tenant, AMPEL_STREAM_ALERTS, 1, 9, 9}};
     write_message("watching", &message);
     message = (struct ampel_message){.kind = AMPEL_MESSAGE_BEAT, .beat = {SENT_AT_MS}};
     write_message("beat", &message);
