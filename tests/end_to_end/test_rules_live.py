@@ -103,3 +103,27 @@ def test_wrong_rules_are_refused_and_without_a_worker_it_is_said(system):
     # The worker that starts later takes them.
     system.start(*FLAGS)
     wait_until(lambda: system.sql("select bool_and(rules_number = 1) from ampel.partition") == "t")
+
+
+def test_commands_without_files_compute_under_the_rules_that_were_set(system):
+    system.start(*FLAGS)
+    feed_golden(system, "basics")
+    wait_until(lambda: stored_as_expected(system, "basics"))
+    path = rules_file(system, "strict-1", start=("start: 200", "start: 100"))
+    system.ampel("rules", "set", path)
+    system.stop()
+    row = system.rows(SHOWN)[0]
+    account = f"{row['tenant']}/{row['seller']}/{row['marketplace']}"
+    shipped = TOP / "deploy/rules/amazon.yaml"
+    for words in (("explain", account), ("forecast", account), ("fix", account), ("fix", "--portfolio")):
+        done = system.ampel(*words, "--format", "jsonl", AMPEL_RULES=str(shipped))
+        assert done.stderr == "", words
+        if "--portfolio" not in words:
+            line = json.loads(done.stdout.splitlines()[0])
+            assert (line["rules_version"], line["score"]) == ("strict-1", row["score"]), words
+    # --set stands on top of them; --rules instead of them, and that is said.
+    line = json.loads(system.ampel("explain", account, "--set", "start=101", "--format", "jsonl").stdout)
+    assert line["start"] == 101 and line["rules_version"] == "strict-1"
+    done = system.ampel("explain", account, "--rules", shipped, "--format", "jsonl")
+    assert json.loads(done.stdout)["rules_version"] == "amazon-1"
+    assert "stored with rules strict-1, computed with amazon-1" in done.stderr and "--rules FILE" not in done.stderr

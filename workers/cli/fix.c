@@ -344,7 +344,7 @@ static int portfolio_fix(const struct ampel_question *question, char *const *fil
     if (limit < 0) limit = isatty(STDOUT_FILENO) == 1 ? ROWS_SHOWN : 0;
     uint32_t shown = limit == 0 || limit > rows.count ? rows.count : (uint32_t)limit;
     if (question->format == AMPEL_FORMAT_JSONL)
-        rows_json(&rows, shown, &question->rules);
+        rows_json(&rows, shown, &stored.rules);
     else if (rows.count == 0)
         printf(ampel_label("%u accounts, nothing costs points\n"), rows.accounts);
     else {

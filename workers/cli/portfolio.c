@@ -63,10 +63,7 @@ static bool rules_file_read(const char *file, struct ampel_rules *out) {
     return good;
 }
 
-bool ampel_portfolio_rules(const char *file, const struct ampel_option_list *sets,
-                           struct ampel_rules *out) {
-    ampel_rules_init(out);
-    if (file != NULL && !rules_file_read(file, out)) return false;
+bool ampel_portfolio_sets(const char *file, const struct ampel_option_list *sets, struct ampel_rules *out) {
     for (uint32_t i = 0; i < sets->count; i++) {
         const char *equals = strchr(sets->values[i], '=');
         if (equals == NULL) {
@@ -86,6 +83,13 @@ bool ampel_portfolio_rules(const char *file, const struct ampel_option_list *set
         return false;
     }
     return true;
+}
+
+bool ampel_portfolio_rules(const char *file, const struct ampel_option_list *sets,
+                           struct ampel_rules *out) {
+    ampel_rules_init(out);
+    if (file != NULL && !rules_file_read(file, out)) return false;
+    return ampel_portfolio_sets(file, sets, out);
 }
 
 static bool frame_apply(struct loading *loading, struct ampel_frame *frame) {

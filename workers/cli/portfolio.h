@@ -19,6 +19,10 @@ struct ampel_portfolio {
 AMPEL_MUST_CHECK bool ampel_portfolio_rules(const char *file, const struct ampel_option_list *sets,
                                             struct ampel_rules *out);
 
+/* The second half of it: --set on top of rules that were read; file names them, NULL the built-in ones. */
+AMPEL_MUST_CHECK bool ampel_portfolio_sets(const char *file, const struct ampel_option_list *sets,
+                                           struct ampel_rules *out);
+
 /* Reads the files and keeps what has at <= as_of_ms. False: said on standard error. Close it in either case. */
 AMPEL_MUST_CHECK bool ampel_portfolio_open(struct ampel_portfolio *out, char *const *files,
                                            int files_count, int64_t as_of_ms,

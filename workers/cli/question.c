@@ -31,6 +31,8 @@ struct ampel_stored_options ampel_question_stored(const struct ampel_question *q
         .url = question->url,
         .account = account,
         .rules = &question->rules,
+        .sets = &question->sets,
+        .rules_given = question->rules_path != NULL,
     };
 }
 

@@ -19,7 +19,7 @@ struct ampel_question {
 /* Rows of an option table. */
 #define AMPEL_QUESTION_OPTIONS(question)                                                                           \
     {"as-of", 't', AMPEL_OPTION_TIME, &(question).as_of_ms, "TIME", "with files: the time of the question; default: now"}, \
-    {"rules", 'r', AMPEL_OPTION_TEXT, &(question).rules_path, "FILE", "default: AMPEL_RULES, else the built-in rules"},    \
+    {"rules", 'r', AMPEL_OPTION_TEXT, &(question).rules_path, "FILE", "default: the database's, else AMPEL_RULES, else the built-in ones"},    \
     {"set", 's', AMPEL_OPTION_LIST, &(question).sets, "KEY=VALUE", "one rule by its dotted key; may be repeated"},         \
     {"format", 'f', AMPEL_OPTION_TEXT, &(question).format_text, "FORM", "table (for people, default) or jsonl"},          \
     {"database", 'd', AMPEL_OPTION_TEXT, &(question).url, "URL", "without files; default: AMPEL_DATABASE_URL"}

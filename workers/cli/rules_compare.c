@@ -155,6 +155,7 @@ static void lines_print(const struct comparison *comparison, uint32_t shown) {
 static int compare(const struct ampel_question *question, const struct ampel_rules *other, char *const *files,
                    int files_count, int64_t limit, bool all) {
     struct ampel_stored_options where = ampel_question_stored(question, "rules compare", files, files_count, NULL);
+    where.rules_given = true; /* A, whatever the database stands under */
     struct comparison comparison = {.all = all};
     struct ampel_stored stored;
     struct ampel_portfolio *portfolio;

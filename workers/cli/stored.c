@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/hash.h"
+#include "proto/rules_file.h"
 #include "proto/text.h"
 #include "workers/cli/command.h"
 #include "workers/cli/connect.h"
@@ -44,10 +45,22 @@ static bool database_open(struct ampel_stored *stored) {
 
 /* What was stored under other rules is computed under the present ones: worth a word. */
 static void rules_compare(struct ampel_stored *stored, struct ampel_text version) {
-    if (stored->told_rules || version.size == 0 || ampel_text_is(version, stored->options.rules->version)) return;
+    if (stored->told_rules || version.size == 0 || ampel_text_is(version, stored->rules.version)) return;
     stored->told_rules = true;
-    fprintf(stderr, "ampel %s: stored with rules %.*s, computed with %s; give --rules FILE\n", stored->options.command,
-            (int)version.size, version.bytes, stored->options.rules->version);
+    fprintf(stderr, "ampel %s: stored with rules %.*s, computed with %s%s\n", stored->options.command,
+            (int)version.size, version.bytes, stored->rules.version,
+            stored->options.rules_given ? "" : "; give --rules FILE");
+}
+
+/* The rules to compute with: those of the database, where some were set and the user named no others. */
+static bool rules_take(struct ampel_stored *stored, uint32_t rows) {
+    const struct ampel_stored_options *options = &stored->options;
+    struct ampel_error error = {0};
+    stored->rules = *options->rules;
+    if (rows == 0 || options->rules_given || options->sets == NULL || ampel_pq_is_null(stored->pq, 0, 3)) return true;
+    if (ampel_rules_file_decode(ampel_pq_get_text(stored->pq, 0, 3), &stored->rules, &error))
+        return ampel_portfolio_sets("the rules of the database", options->sets, &stored->rules);
+    return say(stored, &error);
 }
 
 /* Row 0 is the meta, the others are pages in order. */
@@ -77,8 +90,9 @@ static bool partition_load(struct ampel_stored *stored, uint32_t partition) {
         (void)ampel_error_set(&error, "meta", "is missing where pages are");
         return say(stored, &error);
     }
+    if (!rules_take(stored, rows)) return false;
     if (rows > 0) rules_compare(stored, ampel_pq_get_text(stored->pq, 0, 2));
-    if (!ampel_portfolio_begin(&stored->present, 0, stored->options.rules)) return false;
+    if (!ampel_portfolio_begin(&stored->present, 0, &stored->rules)) return false;
     for (uint32_t row = 0; row < rows; row++)
         if (!row_import(stored, row)) return false;
     if (rows > 0 && ampel_engine_import_finish(stored->present.engine) != AMPEL_ENGINE_OK) {
@@ -110,6 +124,7 @@ static bool present_open(struct ampel_stored *stored, uint32_t number) {
     const struct ampel_stored_options *options = &stored->options;
     stored->present = (struct ampel_portfolio){0};
     stored->present_open = true;
+    stored->rules = *options->rules;
     if (options->files_count == 0) return partition_load(stored, number);
     bool good = ampel_portfolio_open(&stored->present, options->files, options->files_count, options->as_of_ms,
                                      options->rules);

@@ -15,6 +15,10 @@ struct ampel_stored_options {
     const char *url;       /* NULL: AMPEL_DATABASE_URL */
     const char *account;   /* the one that is wanted: its partition alone is read; NULL all */
     const struct ampel_rules *rules; /* borrowed until close */
+    /* Without files: a partition for which rules were set (ampel rules set) stands under those, with sets on top, unless
+       rules_given says that the user named a file. NULL: under rules in every case. */
+    const struct ampel_option_list *sets;
+    bool rules_given;
 };
 
 struct ampel_stored {
@@ -27,6 +31,7 @@ struct ampel_stored {
     bool told_rules;
     bool present_open;
     struct ampel_portfolio present;
+    struct ampel_rules rules; /* of the last portfolio */
 };
 
 /* False: said on standard error. Close it in either case. */
