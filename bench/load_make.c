@@ -86,7 +86,7 @@ int load_make(int argc, char **argv) {
     };
     if (making.out == NULL || making.lanes == NULL) load_fail("cannot be written", argv[0]);
     if (!making.jsonl) put(&making, AMPEL_BATCH_FILE_MAGIC, AMPEL_BATCH_FILE_MAGIC_BYTES);
-    uint64_t account = 0, number = making.first * making.batch_events;
+    uint64_t account = 0, number = (uint64_t)load_number(argc, argv, "number", 0);
     for (uint64_t i = 0; i < events; i++, number++) {
         if (i % run == 0) account = load_below(&state, accounts);
         uint8_t extras[128];
