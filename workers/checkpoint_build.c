@@ -109,6 +109,7 @@ bool ampel_gathered_wait_all(struct ampel_gathered *gathered, uint32_t slots_cou
     if (!waiting_reserve(gathered, slots_count)) return false;
     for (uint32_t slot = 0; slot < slots_count; slot++)
         waiting_set(gathered, slot);
+    gathered->beside_due = true;
     return true;
 }
 
@@ -219,6 +220,17 @@ static bool build_page(struct building *building, uint32_t page) {
     return true;
 }
 
+/* All rows beside scores are written: none is chosen for what changed. */
+static bool beside_all(const struct building *building) {
+    return building->source->orders_rows && building->source->gathered->beside_due;
+}
+
+static bool choose_beside(struct building *building, uint32_t slot) {
+    struct ampel_checkpoint_builder *builder = building->builder;
+    return !ampel_beside_has_row(building->source->engine, slot) ||
+           push_slot(&builder->beside, &builder->beside_count, &builder->beside_capacity, slot);
+}
+
 /* Which rows of the page's accounts are to be written; those for order counts alone may have to
  * wait. */
 static bool choose_rows(struct building *building, uint32_t page) {
@@ -250,9 +262,8 @@ static bool choose_rows(struct building *building, uint32_t page) {
             return false;
         }
         /* A violation that became known may be one that was missing. */
-        if ((changed & (AMPEL_ROW_FACTS | AMPEL_ROW_VIOLATIONS)) != 0 &&
-            ampel_beside_has_row(engine, slot) &&
-            !push_slot(&builder->beside, &builder->beside_count, &builder->beside_capacity, slot)) {
+        if ((changed & (AMPEL_ROW_FACTS | AMPEL_ROW_VIOLATIONS)) != 0 && !beside_all(building) &&
+            !choose_beside(building, slot)) {
             return false;
         }
     }
@@ -268,6 +279,25 @@ static bool choose_waiting(struct building *building) {
             waiting_clear(gathered, slot);
             if (!push_slot(&builder->slots, &builder->slots_count, &builder->slots_capacity, slot))
                 return false;
+        }
+    }
+    if (!beside_all(building)) return true;
+    gathered->beside_due = false;
+    for (uint32_t slot = 0; slot < ampel_engine_accounts_count(building->source->engine); slot++) {
+        if (!choose_beside(building, slot)) return false;
+    }
+    return true;
+}
+
+static bool choose_every(struct building *building) {
+    struct ampel_checkpoint_builder *builder = building->builder;
+    uint32_t count = ampel_engine_accounts_count(building->source->engine);
+    for (uint32_t slot = 0; slot < count; slot++) {
+        if (!push_slot(&builder->slots, &builder->slots_count, &builder->slots_capacity, slot) ||
+            !push_slot(&builder->violated, &builder->violated_count, &builder->violated_capacity,
+                       slot) ||
+            !choose_beside(building, slot)) {
+            return false;
         }
     }
     return true;
@@ -449,7 +479,7 @@ static uint32_t count_changed_violations(const struct building *building) {
         struct ampel_violation violation;
         while (ampel_engine_violation_next(building->source->engine, building->builder->violated[i],
                                            &cursor, &violation)) {
-            if (violation.changed) count++;
+            if (violation.changed || building->source->every_row) count++;
         }
     }
     return count;
@@ -475,7 +505,7 @@ static bool build_violations_of(struct building *building, uint32_t slot) {
     uint32_t cursor = 0;
     struct ampel_violation violation;
     while (ampel_engine_violation_next(building->source->engine, slot, &cursor, &violation)) {
-        if (!violation.changed) continue;
+        if (!violation.changed && !building->source->every_row) continue;
         struct ampel_violation_row *row = &checkpoint->violations[checkpoint->violations_count++];
         *row = account;
         if (!copy_violation(building, &violation, &row->violation)) return false;
@@ -584,10 +614,13 @@ static bool build_all(struct building *building) {
     building->builder->clocked_count = 0;
     if (!waiting_reserve(source->gathered, ampel_engine_accounts_count(source->engine)))
         return false;
-    return build_meta(building) && build_pages(building) &&
-           (!source->orders_rows || choose_waiting(building)) && build_ratings(building) &&
-           build_outlooks(building) && build_violations(building) && build_beside(building) &&
-           build_clocks(building) && take_gathered(building);
+    bool chosen = source->every_row
+                      ? choose_every(building)
+                      : build_meta(building) && build_pages(building) &&
+                            (!source->orders_rows || choose_waiting(building));
+    return chosen && build_ratings(building) && build_outlooks(building) &&
+           build_violations(building) && build_beside(building) && build_clocks(building) &&
+           take_gathered(building);
 }
 
 static void clean_pages(const struct building *building) {

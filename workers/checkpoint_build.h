@@ -23,6 +23,7 @@ struct ampel_gathered {
     /* Slots whose rating row waits for its order counts: a bitmap, and how many of its bits are set. */
     uint64_t *waiting;
     uint32_t waiting_words, waiting_count;
+    bool beside_due;                 /* what stands beside scores is written with the slots that wait */
 };
 
 AMPEL_MUST_CHECK bool ampel_gathered_init(struct ampel_gathered *gathered);
@@ -32,7 +33,8 @@ AMPEL_MUST_CHECK bool ampel_gathered_refusal(struct ampel_gathered *gathered,
                                              const struct ampel_refusal_row *row);
 AMPEL_MUST_CHECK bool ampel_gathered_gone(struct ampel_gathered *gathered,
                                           const struct ampel_violation_gone *row);
-/* Every slot below count waits: what an import does not know is written once more. False: no memory. */
+/* Every slot below count waits: what an import does not know is written once more, with what stands beside the score.
+   False: no memory. */
 AMPEL_MUST_CHECK bool ampel_gathered_wait_all(struct ampel_gathered *gathered, uint32_t slots_count);
 
 struct ampel_checkpoint_builder; /* page codec and scratch, one a shard */
@@ -46,6 +48,7 @@ struct ampel_checkpoint_source {
     uint64_t epoch, position_old, position_new;
     uint64_t rules_number, rules_recoloured;
     bool orders_rows;                /* rows for order counts alone, too */
+    bool every_row;                  /* of every account and violation, whatever changed; no page */
     bool last;
 };
 /* *size_bytes: about, of all that the checkpoint holds. False: no memory; engine and gathered are then unusable.

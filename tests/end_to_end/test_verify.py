@@ -1,13 +1,16 @@
 """ampel verify: silent where all is well, and each kind of damage is found and named."""
 
+import json
 import os
 import re
 
 import pytest
 
-from system import AS_OF_MS, GOLDEN, System
+from system import AS_OF_MS, GOLDEN, TOP, System
 from test_faults import portfolio
 
+# A report, notifications, observed scores: what stands beside the score.
+BESIDE = TOP / "tests" / "versions" / "events.jsonl"
 FLAGS = ("--clock-at", AS_OF_MS, "--clock-speed", 0)
 
 
@@ -23,6 +26,7 @@ def stored(cluster, tmp_path_factory):
                        "--refused", f"{case}.refused", check=False)  # those of the future are refused
         made.kill()
         made.start(*FLAGS)
+        made.ampel("feed", BESIDE, "--sent-at", AS_OF_MS, "--state", "beside.state")
         made.ampel("feed", portfolio(made, 60, AS_OF_MS), "--sent-at", AS_OF_MS, "--batch-events", 500)
         made.stop()
         yield made
@@ -108,6 +112,66 @@ def test_a_changed_rating_row_is_named(stored, damaged, change, undo, words):
     assert f"rating of {name}: " in problems[0] and words in problems[0]
 
 
+# Each column that a checkpoint writes and no test above damages: how its table says it, its row, another value for it.
+ACCOUNTS = "tenant || '/' || seller || '/' || marketplace"
+COLUMNS = {
+    "rating": ("rating of", "next_change_at is not null and score < 900", {
+        "score_min": "score_min - 1", "score_max": "score_max + 1",
+        "next_change_at": "next_change_at + interval '1 s'", "turns_green_at": "'2026-10-09'",
+        "turns_yellow_at": "'2026-10-09'", "turns_red_at": "'2026-10-09'",
+        "score_without_incidents": "7", "incidents": "'[]'", "incidents_total": "incidents_total + 1"}),
+    "violation": ("violation", "cleared_since is null", {
+        "severity_given": "'low1'", "state_at": "'2026-09-09'", "cleared_since": "'2026-09-09'", "points_given": "7",
+        "rev": "rev + 1", "critical": "not critical", "state_deducts": "not state_deducts", "incident": "'i'",
+        "asin": "coalesce(asin, '') || 'x'", "sku": "coalesce(sku, '') || 'x'", "at_risk_sales_cents": "17"}),
+    "outlook": ("outlook of", "fixes_total > 1 and steps_total > 1", {
+        "fixes": "jsonb_set(fixes, '{0,score}', '-7')", "steps": "steps - 0", "to_green": "'[\"x\"]'",
+        "green_known": "not green_known", "fixes_total": "fixes_total + 1", "steps_total": "steps_total + 1"}),
+    "beside": ("what stands beside", "jsonb_array_length(metrics) > 0", {
+        "days_marked": "days_marked + 1", "days_below": "days_below + 1", "days_to_lost": "days_to_lost + 1",
+        "professional": "not professional", "emergency_phone": "not emergency_phone", "eligible": "not eligible",
+        "near": "not near", "today_below": "not today_below", "banner": "'x'", "metrics": "metrics - 0",
+        "drifts": "drifts - 0", "missing": "'[{}]'"}),
+}
+
+
+@pytest.mark.parametrize("table, column", [(table, column) for table in COLUMNS for column in COLUMNS[table][2]])
+def test_every_other_column_that_is_not_what_the_pages_make_is_named(stored, damaged, table, column):
+    said, where, changes = COLUMNS[table]
+    key = ACCOUNTS + (" || id" if table == "violation" else "")
+    change_drifts = " and jsonb_array_length(drifts) > 0" if column == "drifts" else ""
+    one = stored.sql(f"select {key} from ampel.{table}_row where {where}{change_drifts} order by 1 limit 1")
+    assert one, "there is such a row"
+    damaged.sql(f"create table public.kept as select * from ampel.{table}_row where {key} = '{one}'; "
+                f"update ampel.{table}_row set {column} = {changes[column]} where {key} = '{one}'",
+                f"delete from ampel.{table}_row where {key} = '{one}'; "
+                f"insert into ampel.{table}_row select * from public.kept; drop table public.kept")
+    status, problems, _ = verify(stored)
+    assert status == 1 and len(problems) == 1, problems
+    assert problems[0].startswith(f"problem: {said} ") and f": {column} is " in problems[0]
+
+
+def test_no_column_that_is_stored_is_left_out(stored):
+    checked = {"partition", "as_of", "rules_version", "tenant", "seller", "marketplace", "id",  # keys, times of writing
+               "score", "status", "risk", "orders", "order_points", "deducted", "criticals", "caps",
+               "policy", "severity", "state", "at", "expires_at", "rank", "points"}  # those with tests of their own above
+    for table in COLUMNS:
+        names = stored.sql("select attname from pg_attribute where attnum > 0 and not attisdropped "
+                           f"and attrelid = 'ampel.{table}_row'::regclass").split()
+        assert set(names) - checked == set(COLUMNS[table][2]), table
+
+
+@pytest.mark.parametrize("table, said", [("outlook", "outlook of"), ("beside", "what stands beside")])
+def test_rows_behind_the_rating_that_are_missing_or_too_many_are_named(stored, damaged, table, said):
+    one = stored.sql(f"select {ACCOUNTS} from ampel.{table}_row order by 1 limit 1")
+    damaged.sql(f"update ampel.{table}_row set seller = 'NOBODY' where {ACCOUNTS} = '{one}'",
+                f"update ampel.{table}_row set seller = '{one.split('/')[1]}' where seller = 'NOBODY'")
+    status, problems, _ = verify(stored, "--exact")
+    tenant, _, marketplace = one.split("/")
+    assert status == 1 and sorted(problems) == sorted([
+        f"problem: {said} {tenant}/NOBODY/{marketplace}: no page makes this row", f"problem: {said} {one}: the row is missing"])
+
+
 def test_an_order_count_inside_its_block_is_a_problem_only_if_it_is_to_be_exact(stored, damaged):
     where = ACCOUNT % "orders % 200 between 1 and 150"
     name = stored.sql(f"select seller from ampel.rating where {where}")
@@ -152,6 +216,32 @@ def test_a_history_that_tells_another_score_is_named(stored, damaged):
                 f"update ampel.history_row set score = score - 1 where {last}")
     status, problems, _ = verify(stored)
     assert status == 1 and len(problems) == 1 and "history of" in problems[0]
+
+
+def test_a_history_that_does_not_go_on_from_where_it_was_is_named(stored, damaged):
+    row = stored.sql("select h.number || ' ' || h.tenant from ampel.history_row h where exists (select from ampel.history_row b "
+                     "where (b.tenant, b.seller, b.marketplace) = (h.tenant, h.seller, h.marketplace) and b.number < h.number) "
+                     "and h.score_before is not null order by h.number limit 1")
+    number, tenant = row.split()
+    where = f"where number = {number} and tenant = '{tenant}'"
+    damaged.sql(f"update ampel.history_row set score_before = score_before - 1 {where}",
+                f"update ampel.history_row set score_before = score_before + 1 {where}")
+    status, problems, _ = verify(stored)
+    assert status == 1 and len(problems) == 1 and f"number {number} begins at" in problems[0]
+
+
+def test_what_was_told_twice_or_beyond_the_next_number_is_named(stored, damaged):
+    one = "tenant = 'demo' and number = 1"
+    old = stored.sql(f"select id from ampel.history_row where {one}")
+    damaged.sql(f"update ampel.history_row set id = (select id from ampel.history_row where tenant = 'demo' and number = 2) where {one}",
+                f"update ampel.history_row set id = '{old}' where {one}")
+    status, problems, _ = verify(stored)
+    assert status == 1 and len(problems) == 1 and "stream demo/scores" in problems[0] and "is there 2 times" in problems[0]
+    stored.sql(f"update ampel.history_row set id = '{old}' where {one}")
+    damaged.sql("update ampel.stream_number set next = next - 1 where tenant = 'demo'",
+                "update ampel.stream_number set next = next + 1 where tenant = 'demo'")
+    status, problems, _ = verify(stored)
+    assert status == 1 and len(problems) == 2 and all("was given, but the next is" in one for one in problems)
 
 
 def segments(system):
@@ -211,6 +301,24 @@ def test_rules_that_were_set_while_running_are_those_it_verifies_with(system):
     system.sql("update ampel.rules set text = replace(text, 'start: 150', 'start: 151')")
     status, problems, _ = verify(system)
     assert status == 1 and any("its page shows score" in one for one in problems)
+
+
+def test_rows_written_at_different_times_agree_exactly_after_an_orderly_stop(system):
+    day = 86400000
+    for step in range(4):
+        now = AS_OF_MS + step * day * 9
+        system.start("--clock-at", now, "--clock-speed", 0)
+        if step == 0:
+            system.ampel("feed", BESIDE, "--sent-at", AS_OF_MS, "--state", "beside.state")
+            system.ampel("feed", GOLDEN / "edges.events.jsonl", "--sent-at", AS_OF_MS, "--state", "edges.state",
+                         "--refused", "refused", check=False)
+        else:
+            event = {"tenant": "demo", "seller": f"CASE0{step}", "marketplace": "A1PA6795UKMFR9", "type": "order",
+                     "at": now, "count": step}
+            system.ampel("feed", "-", "--sent-at", now, "--state", f"order{step}.state", stdin=json.dumps(event) + "\n")
+        system.stop()
+        status, problems, said = verify(system, "--exact")
+        assert (status, problems) == (0, []), said
 
 
 def test_while_a_worker_runs_the_database_alone_is_checked_and_stays_whole(stored):

@@ -1,17 +1,20 @@
 /* Verifying a system: what `ampel verify` counts, and how it tells what is wrong. verify.c is the command, verify_journal.c
    reads the journal, verify_partition.c builds each partition from its pages as a start would, verify_rows.c holds the rows
-   for people against it. */
+   for people against it, verify_columns.c all their other columns. */
 #ifndef AMPEL_WORKERS_CLI_VERIFY_H
 #define AMPEL_WORKERS_CLI_VERIFY_H
 
 #include "engine/engine.h"
 #include "proto/page.h"
+#include "workers/checkpoint_build.h"
 #include "workers/database.h"
 #include "workers/disk.h"
-#include "workers/pq.h"
+#include "workers/postgres.h"
 
 struct ampel_verify {
     struct ampel_pq *pq; /* in one read-only transaction */
+    struct ampel_postgres *postgres; /* the same session, for the worker's own writing of rows into staging tables */
+    struct ampel_checkpoint_builder *builder;
     struct ampel_page_codec *codec;
     struct ampel_memory memory;
     const struct ampel_rules *started; /* what a worker is started with: for partitions under no others */
@@ -25,7 +28,7 @@ struct ampel_verify {
     uint64_t journal_first, journal_end;
     uint64_t segments, records;
     /* Counts for people. */
-    uint64_t pages, accounts, violations, clocks, windows, ratings, histories, orders_waiting;
+    uint64_t pages, accounts, violations, clocks, windows, ratings, histories, orders_waiting, columns_rows;
     uint64_t problems;
 };
 
@@ -64,6 +67,15 @@ ampel_verify_violations(struct ampel_verify *verify, const struct ampel_verify_p
 AMPEL_MUST_CHECK enum ampel_database_status
 ampel_verify_clocks(struct ampel_verify *verify, const struct ampel_verify_partition *partition,
                     struct ampel_error *error);
+/* Every other column of ratings, violations, outlooks and what stands beside scores: the rows are made again as a checkpoint
+   would make them, into the session's staging tables, and held against those that are stored. */
+AMPEL_MUST_CHECK enum ampel_database_status
+ampel_verify_columns(struct ampel_verify *verify, const struct ampel_verify_partition *partition,
+                     struct ampel_error *error);
+/* History in itself: what a row says that it came from is what the row before it says; numbers and ids come once and lie
+   below the next number. */
+AMPEL_MUST_CHECK enum ampel_database_status
+ampel_verify_history(struct ampel_verify *verify, struct ampel_error *error);
 
 /* Bytewise, the shorter first. */
 int ampel_verify_compare(struct ampel_text left, struct ampel_text right);

@@ -165,9 +165,21 @@ static void position_check(struct ampel_verify *verify, const struct ampel_verif
                              partition->number, partition->position, verify->journal_first);
 }
 
+/* The variants of the rules, as a shard has them: one that does not apply is left out. */
+static bool variants_set(struct ampel_verify *verify, struct ampel_engine *engine) {
+    static struct ampel_rules variants[AMPEL_VARIANTS_MAX];
+    uint32_t count = 0;
+    struct ampel_error error;
+    for (uint32_t i = 0; i < verify->rules->variants_count; i++)
+        count += ampel_rules_variant(verify->rules, i, &variants[count], &error);
+    return ampel_engine_variants_set(engine, variants, count) == AMPEL_ENGINE_OK;
+}
+
 static bool engine_open(struct ampel_verify *verify, struct ampel_verify_partition *partition) {
     const struct ampel_engine_options options = {.memory = verify->memory, .rules = verify->rules};
-    if (ampel_engine_open(&options, &partition->engine) == AMPEL_ENGINE_OK) return true;
+    if (ampel_engine_open(&options, &partition->engine) == AMPEL_ENGINE_OK &&
+        variants_set(verify, partition->engine))
+        return true;
     ampel_verify_problem(verify, "partition %u: no memory", partition->number);
     return false;
 }

@@ -1,0 +1,51 @@
+-- Where stored rows differ from those that the pages of a partition make, which stand in the staging tables: every column
+-- that verify_ratings.sql and verify_violations.sql do not give. What depends on order counts or on the hour is compared
+-- in rows of the same instant, or where all is to be exact. $1 partition, $2 exact.
+with difference as (
+    select 'rating of' as what, r.tenant || '/' || r.seller || '/' || r.marketplace as name, c.key as field, c.value as found,
+           to_jsonb(s) -> c.key as made
+      from pg_temp.staging_rating as s
+      join ampel.rating_row as r using (tenant, seller, marketplace)
+     cross join lateral jsonb_each(to_jsonb(r) - '{partition,score,status,risk,orders,order_points,deducted,criticals,caps,
+                                                   as_of,rules_version}'::text[]) as c
+     where r.partition = $1::bigint and ($2::boolean or r.as_of = s.as_of)
+    union all
+    select 'violation', v.id || ' of ' || v.tenant || '/' || v.seller || '/' || v.marketplace, c.key, c.value,
+           to_jsonb(s) -> c.key
+      from pg_temp.staging_violation as s
+      join ampel.violation_row as v using (tenant, seller, marketplace, id)
+     cross join lateral jsonb_each(to_jsonb(v) - '{partition,policy,severity,state,at,expires_at,rank,points}'::text[]) as c
+     where v.partition = $1::bigint
+    union all
+    select 'outlook of', o.tenant || '/' || o.seller || '/' || o.marketplace, c.key, c.value, to_jsonb(s) -> c.key
+      from pg_temp.staging_outlook as s
+      join ampel.outlook_row as o using (tenant, seller, marketplace)
+     cross join lateral jsonb_each(to_jsonb(o) - '{partition,as_of,rules_version}'::text[]) as c
+     where o.partition = $1::bigint and ($2::boolean or o.as_of = s.as_of)
+    union all
+    -- Days move at midnight, and rows with them only where the profile is complete.
+    select 'what stands beside', b.tenant || '/' || b.seller || '/' || b.marketplace, c.key, c.value, to_jsonb(s) -> c.key
+      from pg_temp.staging_beside as s
+      join ampel.beside_row as b using (tenant, seller, marketplace)
+     cross join lateral jsonb_each(to_jsonb(b) - '{partition,as_of}'::text[]) as c
+     where b.partition = $1::bigint
+       and (c.key in ('professional', 'emergency_phone', 'banner', 'metrics', 'drifts', 'missing')
+            or date_trunc('day', b.as_of, 'UTC') = date_trunc('day', s.as_of, 'UTC')
+            or s.professional and s.emergency_phone)
+), row_alone as (
+    select 'outlook of' as what, tenant || '/' || seller || '/' || marketplace as name, to_jsonb(o) as found,
+           to_jsonb(s) as made
+      from (select * from ampel.outlook_row where partition = $1::bigint) as o
+      full join pg_temp.staging_outlook as s using (tenant, seller, marketplace)
+    union all
+    select 'what stands beside', tenant || '/' || seller || '/' || marketplace, to_jsonb(b), to_jsonb(s)
+      from (select * from ampel.beside_row where partition = $1::bigint) as b
+      full join pg_temp.staging_beside as s using (tenant, seller, marketplace)
+)
+select what, name, field, left(coalesce(found #>> '{}', 'null'), 200), left(coalesce(made #>> '{}', 'null'), 200)
+  from difference where found is distinct from made
+union all
+-- Rows that are not there yet come with the ten minutes after a start.
+select what, name, null, left(found::text, 1), null
+  from row_alone where made is null or found is null and $2::boolean
+ order by 1, 2, 3;
