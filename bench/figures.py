@@ -18,6 +18,7 @@ FIGURES = {
     "memory_few": ("an account with a few orders a day and two violations", "bytes", 400, LESS),
     "memory_idle": ("an idle account", "bytes", 160, LESS),
     "expiry": ("a month of downtime, 1 M accounts", "expiries/s", 5e6, MORE),
+    "growth_ms": ("the longest frame of 2 048 new accounts, up to 10 M in one engine", "ms", 5, LESS),
     "midnight_ms": ("all day rings of 1 M accounts turn", "ms", 100, LESS),
     "pages_1m_s": ("pages of 1 M changed accounts into PostgreSQL", "s", 6, LESS),
     "rows": ("rating rows into PostgreSQL", "rows/s", 1e5, MORE),
