@@ -120,9 +120,8 @@ uint32_t ampel_fields_of(uint8_t type, const struct ampel_field **out) {
 
 #define EXTRA_HEAD_BYTES 3
 
-/* Steps over one extra; false at the end or where the bytes do not hold what they say. */
-static bool extra_next(const struct ampel_event *event, uint32_t *offset, uint8_t *tag,
-                       struct ampel_text *text) {
+bool ampel_extra_next(const struct ampel_event *event, uint32_t *offset, uint8_t *tag,
+                      struct ampel_text *text) {
     uint32_t left = event->extras_size - *offset;
     if (left < EXTRA_HEAD_BYTES) return false;
     const uint8_t *head = event->extras + *offset;
@@ -139,7 +138,7 @@ struct ampel_text ampel_extra_text(const struct ampel_event *event, enum ampel_e
     uint32_t offset = 0;
     uint8_t found;
     struct ampel_text text;
-    while (extra_next(event, &offset, &found, &text)) {
+    while (ampel_extra_next(event, &offset, &found, &text)) {
         if (found == (uint8_t)tag) return text;
     }
     return (struct ampel_text){NULL, 0};
@@ -162,7 +161,7 @@ bool ampel_extras_put_text(struct ampel_extras_writer *writer, enum ampel_extra_
     uint32_t place = 0, offset = 0;
     uint8_t found;
     struct ampel_text skipped;
-    while (extra_next(&so_far, &offset, &found, &skipped) && found <= (uint8_t)tag)
+    while (ampel_extra_next(&so_far, &offset, &found, &skipped) && found <= (uint8_t)tag)
         place = offset;
     uint32_t size = EXTRA_HEAD_BYTES + text.size;
     memmove(writer->bytes + place + size, writer->bytes + place, writer->size - place);
@@ -369,7 +368,7 @@ static enum ampel_verdict extras_check(const struct ampel_event *event,
     uint8_t tag;
     struct ampel_text text;
     if (event->extras_size > AMPEL_EXTRAS_BYTES_MAX) return AMPEL_VERDICT_BAD_VALUE;
-    while (extra_next(event, &offset, &tag, &text)) {
+    while (ampel_extra_next(event, &offset, &tag, &text)) {
         enum ampel_verdict verdict = AMPEL_VERDICT_BAD_VALUE; /* order, and each at most once */
         if (tag > greatest) verdict = tag_check(fields, count, tag, text);
         if (verdict != AMPEL_VERDICT_OK) {

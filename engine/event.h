@@ -134,6 +134,10 @@ extern const uint32_t ampel_fields_count;
 /* The fields of one type: out gets the first, the return is how many. 0 for an unknown type. */
 uint32_t ampel_fields_of(uint8_t type, const struct ampel_field **out);
 
+/* Steps over one extra; *offset starts 0. False at the end or where the bytes do not hold what they
+   say. */
+AMPEL_MUST_CHECK bool ampel_extra_next(const struct ampel_event *event, uint32_t *offset,
+                                       uint8_t *tag, struct ampel_text *text);
 /* The text under tag, size 0 if absent. The extras must have passed ampel_extras_check. */
 struct ampel_text ampel_extra_text(const struct ampel_event *event, enum ampel_extra_tag tag);
 /* The number under tag; false if absent. */

@@ -1,10 +1,15 @@
 #include "engine/leaving.h"
 
+#include <assert.h>
+
 #include "engine/assurance.h"
 #include "engine/outlook_view.h"
 #include "engine/window.h"
 
-#define NEVER 0 /* no day to look on */
+#define NEVER     0  /* no day to look on */
+#define LOOK_DAYS 60 /* > AMPEL_LEAVING_AGAIN_DAYS */
+
+static_assert(LOOK_DAYS > AMPEL_LEAVING_AGAIN_DAYS, "what is told again is seen");
 
 /* ---- the bound ------------------------------------------------------------------------------ */
 
@@ -13,24 +18,23 @@ static int64_t deducted_of(const struct ampel_account *account) {
 }
 
 /* The least orders with which it is green, as long as no violation leaves. What effects take from
-   the score ends by itself and is left out. */
+   the score ends by itself and is left out; it is green now, so its orders suffice. */
 static uint32_t orders_needed(const struct ampel_engine *engine,
                               const struct ampel_account *account) {
     const struct ampel_rules *rules = &engine->rules;
-    int64_t deducted = deducted_of(account);
-    uint32_t low = 0, high = account->orders;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (ampel_rating_raw(rules, middle, deducted) >= rules->band_green)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
+    int64_t points = rules->band_green - rules->start + deducted_of(account);
+    int64_t each = rules->orders_points, block = rules->orders_block, needed;
+    if (points <= 0) return 0;
+    if (each == 0) return account->orders;
+    if (rules->orders_rounding == AMPEL_ROUNDING_LINEAR)
+        needed = (points * block + each - 1) / each;
+    else
+        needed = (points + each - 1) / each * block;
+    return needed < account->orders ? (uint32_t)needed : account->orders;
 }
 
 /* No midnight before the one at which this day begins takes the account from green; INT64_MAX: none
-   ever does. */
+   ever does. Looks so far ahead that few accounts are looked at again on a day. */
 static int64_t day_least(const struct ampel_engine *engine, const struct ampel_account *account) {
     if (ampel_rating_raw(&engine->rules, 0, deducted_of(account)) >= engine->rules.band_green) {
         return INT64_MAX;
@@ -38,12 +42,14 @@ static int64_t day_least(const struct ampel_engine *engine, const struct ampel_a
     if (account->ring == NULL) return INT64_MAX;
     uint32_t needed = orders_needed(engine, account), orders = account->orders;
     uint32_t days = (uint32_t)engine->rules.window_days;
-    for (uint32_t age = days; age-- > 0;) {
-        uint32_t cell = (engine->now_cell + AMPEL_WINDOW_CELLS - age) % AMPEL_WINDOW_CELLS;
+    uint32_t ahead = days < LOOK_DAYS ? days : LOOK_DAYS;
+    uint32_t cell = (engine->now_cell + AMPEL_WINDOW_CELLS - (days - 1)) % AMPEL_WINDOW_CELLS;
+    for (uint32_t day = 1; day <= ahead; day++) {
         orders -= ampel_day_total(ampel_window_get(account->ring, account->ring_width, cell));
-        if (orders < needed) return engine->now_day + days - age;
+        if (orders < needed) return engine->now_day + day;
+        cell = cell + 1 < AMPEL_WINDOW_CELLS ? cell + 1 : 0;
     }
-    return INT64_MAX;
+    return ahead < days ? engine->now_day + ahead + 1 : INT64_MAX;
 }
 
 /* ---- the day -------------------------------------------------------------------------------- */

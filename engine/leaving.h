@@ -10,8 +10,9 @@
    more orders never bring it nearer than it was foreseen. So an account is judged when one of these
    touched it, and else on look_day alone, which is in its header: 14 days before the day. Judging
    asks a bound first, that no violation leaves: one that has none costing it points has no such day
-   (as long as rules.start lies in the green), for others one pass over the ring tells. Only below
-   28 days is the forecast walked. What was told is judged every midnight. */
+   (as long as rules.start lies in the green), for others the 60 oldest days of the ring tell; where
+   none of them does it, the account is looked at again when they have gone. Only below 28 days is the
+   forecast walked. What was told is judged every midnight. */
 #ifndef AMPEL_ENGINE_LEAVING_H
 #define AMPEL_ENGINE_LEAVING_H
 

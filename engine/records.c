@@ -308,8 +308,8 @@ bool ampel_records_texts_set(struct ampel_violations *block, struct ampel_pool *
     return true;
 }
 
-uint16_t ampel_records_claim(struct ampel_violations **block, struct ampel_pool *pool,
-                             struct ampel_text id, int64_t due_ms) {
+uint16_t ampel_records_append(struct ampel_violations **block, struct ampel_pool *pool,
+                              const struct ampel_text texts[AMPEL_TEXTS_COUNT]) {
     if (!room_make(block, pool)) return AMPEL_VIOLATION_NONE;
     struct ampel_violations *records = *block;
     uint16_t record = (uint16_t)records->count;
@@ -317,21 +317,28 @@ uint16_t ampel_records_claim(struct ampel_violations **block, struct ampel_pool 
     struct ampel_violation_cold *cold = &records->cold[record];
     memset(hot, 0, sizeof(*hot));
     memset(cold, 0, sizeof(*cold));
-    struct ampel_text texts[AMPEL_TEXTS_COUNT] = {[AMPEL_TEXT_ID] = id};
     if (!ampel_records_texts_set(records, pool, record, texts)) return AMPEL_VIOLATION_NONE;
     hot->policy = AMPEL_POLICY_WAITING;
     hot->severity_given = AMPEL_SEVERITY_NOT_GIVEN;
     hot->points_given = -1;
     hot->cleared_since_ms = AMPEL_CLEARED_NEVER_MS;
     hot->state_at_ms = AMPEL_STATE_NEVER_MS;
-    hot->due_ms = due_ms;
-    hot->id_hash = text_hash(id);
+    hot->due_ms = INT64_MAX; /* the greatest: the end of the heap is its place */
+    hot->id_hash = text_hash(texts[AMPEL_TEXT_ID]);
     cold->at_risk_sales_cents = -1;
-    ampel_records_order_insert(records, record, records->count);
     index_put(records, record);
     records->count++;
     heap_put(records, record, record);
-    heap_rise(records, record);
+    return record;
+}
+
+uint16_t ampel_records_claim(struct ampel_violations **block, struct ampel_pool *pool,
+                             struct ampel_text id, int64_t due_ms) {
+    struct ampel_text texts[AMPEL_TEXTS_COUNT] = {[AMPEL_TEXT_ID] = id};
+    uint16_t record = ampel_records_append(block, pool, texts);
+    if (record == AMPEL_VIOLATION_NONE) return record;
+    ampel_records_order_insert(*block, record, (*block)->count - 1);
+    ampel_records_due_set(*block, record, due_ms);
     return record;
 }
 

@@ -8,6 +8,12 @@
 extern "C" {
 #endif
 
+/* A new waiting record with these texts (whose id must be unknown) at the end of count, in the index,
+   last in the heap, and not yet in the order: that and its due are the caller's to set.
+   AMPEL_VIOLATION_NONE: no memory. */
+AMPEL_MUST_CHECK uint16_t ampel_records_append(struct ampel_violations **block,
+                                               struct ampel_pool *pool,
+                                               const struct ampel_text texts[AMPEL_TEXTS_COUNT]);
 /* A new waiting record with this id (which must be unknown) at the end of count, in index, order
    and heap. AMPEL_VIOLATION_NONE: no memory. */
 AMPEL_MUST_CHECK uint16_t ampel_records_claim(struct ampel_violations **block,

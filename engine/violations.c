@@ -159,6 +159,16 @@ static enum ampel_outcome moved_or_kept(const struct ampel_violations *block,
     return same ? AMPEL_OUTCOME_KEPT : AMPEL_OUTCOME_MOVED;
 }
 
+/* A known record sees an event of this at. */
+static enum ampel_outcome record_see_again(struct ampel_violations *block,
+                                           const struct ampel_violations_context *context,
+                                           int64_t at_ms, uint16_t record) {
+    if (at_ms <= block->cold[record].last_seen_ms) return AMPEL_OUTCOME_SAME;
+    block->cold[record].last_seen_ms = at_ms;
+    due_renew(block, context->scale, record);
+    return AMPEL_OUTCOME_KEPT;
+}
+
 /* The record of an id, made if needed, having seen an event of this at. */
 static enum ampel_outcome record_see(struct ampel_violations **block,
                                      const struct ampel_violations_context *context,
@@ -171,10 +181,7 @@ static enum ampel_outcome record_see(struct ampel_violations **block,
         (*block)->cold[*record].last_seen_ms = at_ms;
         return AMPEL_OUTCOME_KEPT;
     }
-    if (at_ms <= (*block)->cold[*record].last_seen_ms) return AMPEL_OUTCOME_SAME;
-    (*block)->cold[*record].last_seen_ms = at_ms;
-    due_renew(*block, context->scale, *record);
-    return AMPEL_OUTCOME_KEPT;
+    return record_see_again(*block, context, at_ms, *record);
 }
 
 static int compare_i64(int64_t a, int64_t b) {
@@ -202,13 +209,36 @@ static int texts_compare(const struct ampel_violation_facts *facts,
     return compare_i64(facts->at_risk_sales_cents, block->cold[record].at_risk_sales_cents);
 }
 
+static void facts_set(struct ampel_violation_hot *hot, const struct ampel_violation_facts *facts) {
+    hot->at_ms = facts->at_ms;
+    hot->rev = facts->rev;
+    hot->policy = facts->policy;
+    hot->severity_given = facts->severity_given;
+    hot->points_given = facts->points_given;
+}
+
+/* Nothing was known of it: the usual violation. */
+static enum ampel_outcome record_new(struct ampel_violations **block,
+                                     const struct ampel_violations_context *context,
+                                     const struct ampel_violation_facts *facts) {
+    if (*block != NULL && (*block)->count >= context->records_max) return AMPEL_OUTCOME_FULL;
+    uint16_t record = ampel_records_append(block, context->pool, facts->texts);
+    if (record == AMPEL_VIOLATION_NONE) return AMPEL_OUTCOME_NO_MEMORY;
+    struct ampel_violations *records = *block;
+    struct ampel_violation_sums before = records->sums;
+    records->cold[record].last_seen_ms = facts->at_ms;
+    records->cold[record].at_risk_sales_cents = facts->at_risk_sales_cents;
+    facts_set(&records->hot[record], facts);
+    record_attach(records, context, record);
+    return moved_or_kept(records, &before);
+}
+
 enum ampel_outcome ampel_violations_define(struct ampel_violations **block,
                                            const struct ampel_violations_context *context,
                                            const struct ampel_violation_facts *facts) {
-    uint16_t record;
-    enum ampel_outcome seen =
-        record_see(block, context, facts->texts[AMPEL_TEXT_ID], facts->at_ms, &record);
-    if (seen == AMPEL_OUTCOME_FULL || seen == AMPEL_OUTCOME_NO_MEMORY) return seen;
+    uint16_t record = ampel_violations_find(*block, facts->texts[AMPEL_TEXT_ID]);
+    if (record == AMPEL_VIOLATION_NONE) return record_new(block, context, facts);
+    enum ampel_outcome seen = record_see_again(*block, context, facts->at_ms, record);
     struct ampel_violations *records = *block;
     struct ampel_violation_hot *hot = &records->hot[record];
     int order = known(hot) ? facts_compare(facts, hot) : 1;
@@ -217,11 +247,7 @@ enum ampel_outcome ampel_violations_define(struct ampel_violations **block,
     struct ampel_violation_sums before = records->sums;
     if (order > 0) {
         record_detach(records, context->scale, record);
-        hot->at_ms = facts->at_ms;
-        hot->rev = facts->rev;
-        hot->policy = facts->policy;
-        hot->severity_given = facts->severity_given;
-        hot->points_given = facts->points_given;
+        facts_set(hot, facts);
         record_attach(records, context, record);
     }
     records->cold[record].at_risk_sales_cents = facts->at_risk_sales_cents;
