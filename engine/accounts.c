@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "engine/load.h"
 #include "engine/records.h"
 
 bool ampel_accounts_init(struct ampel_accounts *accounts, struct ampel_pool *pool,
@@ -76,14 +77,31 @@ struct ampel_text ampel_identity_marketplace(const struct ampel_identity *identi
                                identity->marketplace_size};
 }
 
-static bool identity_is(const struct ampel_identity *identity, uint64_t hash, uint32_t tenant,
-                        struct ampel_text seller, struct ampel_text marketplace) {
+/* Short texts of one size; a call of memcmp would cost more than the comparison. */
+static bool texts_same(const char *a, const char *b, uint32_t size) {
+    uint32_t offset = 0;
+    uint64_t differ = 0;
+    if (size < 8) {
+        for (; offset < size; offset++)
+            differ |= (uint64_t)(uint8_t)(a[offset] ^ b[offset]);
+        return differ == 0;
+    }
+    for (; offset + 8 < size; offset += 8)
+        differ |= ampel_load_u64(a + offset) ^ ampel_load_u64(b + offset);
+    /* The last eight bytes, some of them for a second time. */
+    differ |= ampel_load_u64(a + size - 8) ^ ampel_load_u64(b + size - 8);
+    return differ == 0;
+}
+
+static inline bool identity_is(const struct ampel_identity *identity, uint64_t hash,
+                               uint32_t tenant, struct ampel_text seller,
+                               struct ampel_text marketplace) {
     if (identity->hash != hash || identity->tenant != tenant) return false;
     if (identity->seller_size != seller.size) return false;
     if (identity->marketplace_size != marketplace.size) return false;
     const char *texts = identity_texts(identity);
-    return memcmp(texts, seller.bytes, seller.size) == 0 &&
-           memcmp(texts + seller.size, marketplace.bytes, marketplace.size) == 0;
+    return texts_same(texts, seller.bytes, seller.size) &&
+           texts_same(texts + seller.size, marketplace.bytes, marketplace.size);
 }
 
 uint32_t ampel_accounts_find(const struct ampel_accounts *accounts,
@@ -99,28 +117,37 @@ uint32_t ampel_accounts_find(const struct ampel_accounts *accounts,
     }
 }
 
-void ampel_accounts_find_group(const struct ampel_accounts *accounts, uint32_t tenant,
-                               const struct ampel_frame_account *keys, uint32_t count,
-                               uint32_t *slots) {
-    uint32_t steps[AMPEL_ACCOUNTS_GROUP];
-    AMPEL_ASSERT(count <= AMPEL_ACCOUNTS_GROUP);
-    for (uint32_t i = 0; i < count; i++) {
-        ampel_table_prefetch(&accounts->table, ampel_table_tag(keys[i].hash));
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        steps[i] = 0;
-        slots[i] = ampel_table_next(&accounts->table, ampel_table_tag(keys[i].hash), &steps[i]);
-        if (slots[i] == UINT32_MAX) continue;
-        __builtin_prefetch(ampel_identity_at(accounts, slots[i]));
-        __builtin_prefetch(ampel_account_at(accounts, slots[i]), 1);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t tag = ampel_table_tag(keys[i].hash);
-        while (slots[i] != UINT32_MAX &&
-               !identity_is(ampel_identity_at(accounts, slots[i]), keys[i].hash, tenant,
-                            keys[i].seller, keys[i].marketplace)) {
-            slots[i] = ampel_table_next(&accounts->table, tag, &steps[i]);
+/* How many keys lie between the steps of a search: long enough for a line to arrive, few enough that
+   it is still near when it is looked at. */
+#define AHEAD 24
+
+AMPEL_INLINE void seat_prefetch(const struct ampel_accounts *accounts, uint32_t slot) {
+    __builtin_prefetch(ampel_account_at(accounts, slot), 1);
+    __builtin_prefetch(ampel_identity_at(accounts, slot));
+}
+
+void ampel_accounts_find_all(const struct ampel_accounts *accounts, uint32_t tenant,
+                             const struct ampel_frame_account *keys, uint32_t count,
+                             uint32_t *slots) {
+    for (uint64_t i = 0; i < (uint64_t)count + 2 * AHEAD; i++) {
+        if (i < count) ampel_table_prefetch(&accounts->table, ampel_table_tag(keys[i].hash));
+        if (i >= AHEAD && i - AHEAD < count) {
+            uint64_t seat = i - AHEAD;
+            slots[seat] =
+                ampel_table_first(&accounts->table, ampel_table_tag(keys[seat].hash));
+            if (slots[seat] != AMPEL_SLOT_NONE) seat_prefetch(accounts, slots[seat]);
         }
+        if (i < 2 * AHEAD) continue;
+        const struct ampel_frame_account *key = &keys[i - 2 * AHEAD];
+        uint32_t slot = slots[i - 2 * AHEAD];
+        if (slot == AMPEL_SLOT_NONE) continue;
+        if (identity_is(ampel_identity_at(accounts, slot), key->hash, tenant, key->seller,
+                        key->marketplace)) {
+            continue;
+        }
+        /* Another account has the same tag: all of them one by one. */
+        struct ampel_account_key whole = {key->hash, tenant, key->seller, key->marketplace};
+        slots[i - 2 * AHEAD] = ampel_accounts_find(accounts, &whole);
     }
 }
 

@@ -1,7 +1,7 @@
 /* All accounts of a partition, in slot order, in chunks that never move.
 
-       chunk      headers[512] (64 bytes each, what an event touches) | identities[512] (64 bytes
-   each) header ──▶ ring (window.h), violations (violations.h), rare (facts, a running backfill, days below)
+       chunk      seats[512], each a header (64 bytes, what an event touches) beside its identity (64 bytes)
+       header     ──▶ ring (window.h), violations (violations.h), rare (facts, a running backfill, days below)
        identity   hash, tenant number, seller and marketplace (in place up to 48 bytes)
        tenants    texts by number; sorted[] are numbers in the order of the texts
 
@@ -50,7 +50,7 @@ enum { AMPEL_ACCOUNT_DUE_STALE = 8 };
 struct ampel_account {
     uint8_t *ring;
     uint32_t orders;  /* the sum of the window's days */
-    uint32_t touched; /* 1 + index among the accounts of this step, 0 if not among them */
+    uint32_t touch;   /* where it would stand among the touches of this step (state.h) */
     struct ampel_violations *violations;
     struct ampel_rare *rare;
     int64_t due_ms; /* next instant at which time alone changes it, INT64_MAX if none */
@@ -78,9 +78,15 @@ struct ampel_identity {
 };
 static_assert(sizeof(struct ampel_identity) == 64, "one line an identity");
 
+/* An event needs both, the identity to know that it is the one: neighbouring lines come together. */
+struct ampel_seat {
+    struct ampel_account header;
+    struct ampel_identity identity;
+};
+static_assert(sizeof(struct ampel_seat) == 128, "a pair of lines a seat");
+
 struct ampel_chunk {
-    struct ampel_account headers[AMPEL_CHUNK_ACCOUNTS];
-    struct ampel_identity identities[AMPEL_CHUNK_ACCOUNTS];
+    struct ampel_seat seats[AMPEL_CHUNK_ACCOUNTS];
 };
 
 struct ampel_tenant {
@@ -112,11 +118,13 @@ AMPEL_MUST_CHECK bool ampel_accounts_init(struct ampel_accounts *accounts, struc
 
 static inline struct ampel_account *ampel_account_at(const struct ampel_accounts *accounts,
                                                      uint32_t slot) {
-    return &accounts->chunks[slot / AMPEL_CHUNK_ACCOUNTS]->headers[slot % AMPEL_CHUNK_ACCOUNTS];
+    return &accounts->chunks[slot / AMPEL_CHUNK_ACCOUNTS]->seats[slot % AMPEL_CHUNK_ACCOUNTS].header;
 }
 static inline struct ampel_identity *ampel_identity_at(const struct ampel_accounts *accounts,
                                                        uint32_t slot) {
-    return &accounts->chunks[slot / AMPEL_CHUNK_ACCOUNTS]->identities[slot % AMPEL_CHUNK_ACCOUNTS];
+    return &accounts->chunks[slot / AMPEL_CHUNK_ACCOUNTS]
+                ->seats[slot % AMPEL_CHUNK_ACCOUNTS]
+                .identity;
 }
 
 /* The number of a tenant, UINT32_MAX if unknown. */
@@ -128,12 +136,11 @@ AMPEL_MUST_CHECK uint32_t ampel_tenant_claim(struct ampel_accounts *accounts,
 /* AMPEL_SLOT_NONE if unknown. */
 uint32_t ampel_accounts_find(const struct ampel_accounts *accounts,
                              const struct ampel_account_key *key);
-/* Many keys at once, each step prefetched for all of them; slots get AMPEL_SLOT_NONE where unknown.
- */
-#define AMPEL_ACCOUNTS_GROUP 64
-void ampel_accounts_find_group(const struct ampel_accounts *accounts, uint32_t tenant,
-                               const struct ampel_frame_account *keys, uint32_t count,
-                               uint32_t *slots);
+/* Many keys of one tenant; slots get AMPEL_SLOT_NONE where unknown. While one is judged, the seats of
+   those behind it and the buckets of those still further behind are on their way. */
+void ampel_accounts_find_all(const struct ampel_accounts *accounts, uint32_t tenant,
+                             const struct ampel_frame_account *keys, uint32_t count,
+                             uint32_t *slots);
 /* A new account with the next slot; the key must be unknown and its tenant known. AMPEL_SLOT_NONE:
  * no memory. */
 AMPEL_MUST_CHECK uint32_t ampel_accounts_claim(struct ampel_accounts *accounts,

@@ -140,6 +140,7 @@ static bool turn_warn(struct ampel_engine *engine, uint32_t slot, struct ampel_a
 /* Everything that this instant means to one account; its keys are those at keys_next. */
 static bool turn(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account) {
     struct ampel_instant *instant = &engine->instant;
+    if (!ampel_step_reserve(engine, 1)) return false;
     struct ampel_touched *touched = ampel_step_touch(engine, slot, account, false);
     if (touched == NULL) return false;
     bool silent = false, done = true;
@@ -159,8 +160,7 @@ static bool turn(struct ampel_engine *engine, uint32_t slot, struct ampel_accoun
     bool summed = backfilling && account->rare->backfill == NULL;
     done = done && turn_beside(engine, slot, account, touched, silent, summed);
     done = done && turn_warn(engine, slot, account, touched, silent, summed);
-    account->touched = 0;
-    engine->touched_count = 0;
+    ampel_step_end(engine);
     return done;
 }
 

@@ -1,5 +1,6 @@
-/* Frames: events become state, touched accounts say what changed. Events are taken in groups, so
-   that the memory of one is fetched while others are worked on. */
+/* Frames: events become state, touched accounts say what changed. While one event is worked on, the
+   memory of those behind it is on its way. Most events are orders that move no point: they are merged
+   in passing (order_pass), everything else by ampel_account_merge. */
 #include <string.h>
 
 #include "engine/assurance.h"
@@ -7,8 +8,6 @@
 #include "engine/load.h"
 #include "engine/state.h"
 #include "engine/window.h"
-
-#define GROUP 64
 
 static bool texts_fit(const struct ampel_frame *frame) {
     return frame->producer.size <= AMPEL_ID_BYTES_MAX && frame->tenant.size <= AMPEL_ID_BYTES_MAX &&
@@ -23,12 +22,8 @@ static bool slots_find(struct ampel_engine *engine, const struct ampel_frame *fr
                         frame->accounts_count, sizeof(*slots));
     if (slots == NULL && frame->accounts_count > 0) return false;
     engine->frame_slots = slots;
-    uint32_t tenant = ampel_tenant_find(&engine->accounts, frame->tenant);
-    for (uint32_t i = 0; i < frame->accounts_count; i += AMPEL_ACCOUNTS_GROUP) {
-        uint32_t count = frame->accounts_count - i;
-        if (count > AMPEL_ACCOUNTS_GROUP) count = AMPEL_ACCOUNTS_GROUP;
-        ampel_accounts_find_group(&engine->accounts, tenant, frame->accounts + i, count, slots + i);
-    }
+    ampel_accounts_find_all(&engine->accounts, ampel_tenant_find(&engine->accounts, frame->tenant),
+                            frame->accounts, frame->accounts_count, slots);
     return true;
 }
 
@@ -63,12 +58,37 @@ static enum claim account_claim(struct ampel_engine *engine, const struct ampel_
 
 /* ---- one event ------------------------------------------------------------------------------ */
 
+/* A column that may be missing: then its default is read again and again. */
+struct column {
+    const uint8_t *bytes;
+    size_t step;
+};
+
 struct frame_work {
     struct ampel_engine *engine;
     const struct ampel_frame *frame;
     struct ampel_source source;
     struct ampel_apply_counts *counts;
+    struct column account, type, at, count, extras_offset; /* what orders need */
 };
+
+static struct column column_of(const uint8_t *bytes, size_t step, const void *fallback) {
+    return bytes != NULL ? (struct column){bytes, step} : (struct column){fallback, 0};
+}
+
+static void columns_init(struct frame_work *work) {
+    static const uint64_t zero = 0, one = 1;
+    const struct ampel_frame *frame = work->frame;
+    work->account = column_of(frame->account, sizeof(uint32_t), &zero);
+    work->type = column_of(frame->type, sizeof(uint8_t), &zero);
+    work->at = column_of(frame->at, sizeof(int64_t), &zero);
+    work->count = column_of(frame->count, sizeof(uint32_t), &one);
+    work->extras_offset = column_of(frame->extras_offset, sizeof(uint32_t), &zero);
+}
+
+static inline const uint8_t *cell(struct column column, size_t index) {
+    return column.bytes + column.step * index;
+}
 
 static bool refuse(const struct frame_work *work, uint32_t slot, const struct ampel_event *event,
                    enum ampel_verdict verdict) {
@@ -123,59 +143,93 @@ static bool event_apply(const struct frame_work *work, uint32_t index) {
     return true;
 }
 
-/* ---- groups --------------------------------------------------------------------------------- */
+/* ---- orders in passing ---------------------------------------------------------------------- */
 
-static uint32_t group_slot(const struct frame_work *work, uint32_t index) {
-    const struct ampel_frame *frame = work->frame;
-    uint32_t account =
-        frame->account != NULL ? ampel_load_u32(frame->account + 4 * (size_t)index) : 0;
-    return account < frame->accounts_count ? work->engine->frame_slots[account] : AMPEL_SLOT_NONE;
+/* The event's account, AMPEL_SLOT_NONE where it is none yet. */
+static inline uint32_t event_slot(const struct frame_work *work, uint32_t index) {
+    uint32_t account = ampel_load_u32(cell(work->account, index));
+    return account < work->frame->accounts_count ? work->engine->frame_slots[account]
+                                                 : AMPEL_SLOT_NONE;
 }
 
-static uint32_t group_end(const struct frame_work *work, uint32_t first) {
-    uint32_t total = work->frame->events_count;
-    if (first >= total) return first;
-    return total - first < GROUP ? total : first + GROUP;
+/* The ring's cell of a time that is not after now; AMPEL_WINDOW_CELLS where it has none. */
+static inline uint32_t ring_cell(const struct ampel_engine *engine, int64_t at_ms, uint32_t days) {
+    uint64_t age_days = (uint64_t)(engine->now_day - at_ms / AMPEL_DAY_MS);
+    if (age_days >= days) return AMPEL_WINDOW_CELLS;
+    uint32_t cell_index = engine->now_cell + AMPEL_WINDOW_CELLS - (uint32_t)age_days;
+    return cell_index < AMPEL_WINDOW_CELLS ? cell_index : cell_index - AMPEL_WINDOW_CELLS;
 }
 
-AMPEL_INLINE void headers_prefetch(const struct frame_work *work, uint32_t first) {
-    for (uint32_t i = first, end = group_end(work, first); i < end; i++) {
-        uint32_t slot = group_slot(work, i);
-        if (slot == AMPEL_SLOT_NONE) continue;
+/* An order that finds its day's cell wide enough and earns no point: nearly every event. False:
+   nothing was done, the event wants the whole care. */
+static inline bool order_pass(const struct frame_work *work, uint32_t index) {
+    struct ampel_engine *engine = work->engine;
+    int64_t at_ms = ampel_load_i64(cell(work->at, index));
+    uint32_t slot = event_slot(work, index), count = ampel_load_u32(cell(work->count, index));
+    const uint8_t *extras = cell(work->extras_offset, index);
+    if (*cell(work->type, index) != AMPEL_EVENT_ORDER || slot == AMPEL_SLOT_NONE) return false;
+    if (ampel_load_u32(extras) != ampel_load_u32(extras + work->extras_offset.step)) return false;
+    if (at_ms < 0 || at_ms > engine->now_ms || count - 1 >= AMPEL_ORDERS_MAX) return false;
+    struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
+    uint32_t day = ring_cell(engine, at_ms, (uint32_t)engine->rules.window_days);
+    if (day == AMPEL_WINDOW_CELLS || account->ring == NULL) return false;
+    if ((account->assured & AMPEL_ASSURED_BEGUN) == 0) return false;
+    if (!ampel_rating_orders_quiet(&engine->rules, account->orders, count)) return false;
+    uint32_t total = ampel_window_get(account->ring, account->ring_width, day);
+    if (ampel_day_authoritative(total)) return false;
+    total += count;
+    if (total > AMPEL_ORDERS_MAX || ampel_window_width(total) > account->ring_width) return false;
+    struct ampel_touch *touch = ampel_step_glance(engine, slot, account);
+    ampel_window_set(account->ring, account->ring_width, day, total);
+    account->orders += count;
+    touch->mover = AMPEL_MOVER_EVENT + index;
+    ampel_account_dirty(&engine->accounts, slot, account, AMPEL_ROW_ORDERS);
+    work->counts->applied++;
+    return true;
+}
+
+/* ---- all events ----------------------------------------------------------------------------- */
+
+/* How many events lie between the fetching of a header, of what hangs below it, and the work. */
+#define AHEAD 24
+/* The headers of so many accounts are still near when they were found. */
+#define ACCOUNTS_NEAR 8192
+/* Violations of an account with a few of them fill so many lines. */
+#define VIOLATIONS_LINES 6
+
+AMPEL_INLINE void header_prefetch(const struct frame_work *work, uint32_t index) {
+    uint32_t slot = event_slot(work, index);
+    if (slot != AMPEL_SLOT_NONE) {
         __builtin_prefetch(ampel_account_at(&work->engine->accounts, slot), 1);
     }
 }
 
-/* What hangs below the headers that were fetched before. */
-AMPEL_INLINE void contents_prefetch(const struct frame_work *work, uint32_t first) {
+/* What hangs below a header that was fetched before. */
+AMPEL_INLINE void contents_prefetch(const struct frame_work *work, uint32_t index) {
     const struct ampel_engine *engine = work->engine;
-    for (uint32_t i = first, end = group_end(work, first); i < end; i++) {
-        uint32_t slot = group_slot(work, i);
-        if (slot == AMPEL_SLOT_NONE) continue;
-        const struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
-        uint8_t type = work->frame->type != NULL ? work->frame->type[i] : 0;
-        if (type <= AMPEL_EVENT_ORDERS_DAY) {
-            if (account->ring == NULL) continue;
-            __builtin_prefetch(account->ring + (size_t)engine->now_cell * account->ring_width, 1);
-        } else if (account->violations != NULL) {
-            __builtin_prefetch(account->violations, 1);
-        }
+    uint32_t slot = event_slot(work, index);
+    if (slot == AMPEL_SLOT_NONE) return;
+    const struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
+    if (*cell(work->type, index) <= AMPEL_EVENT_ORDERS_DAY) {
+        int64_t at_ms = ampel_load_i64(cell(work->at, index));
+        uint32_t day = ring_cell(engine, at_ms, AMPEL_WINDOW_CELLS);
+        __builtin_prefetch(account->ring + (size_t)day * account->ring_width, 1);
+    } else if (account->violations != NULL) {
+        for (uint32_t line = 0; line < VIOLATIONS_LINES; line++)
+            __builtin_prefetch((const uint8_t *)account->violations + 64 * (size_t)line, 1);
     }
 }
 
-/* Three groups are on their way at a time: one is applied, of the next the contents and of the one
-   behind it the headers are being fetched. */
 static bool events_apply(const struct frame_work *work) {
     uint32_t total = work->frame->events_count;
-    headers_prefetch(work, 0);
-    headers_prefetch(work, GROUP);
-    contents_prefetch(work, 0);
-    for (uint32_t first = 0; first < total; first += GROUP) {
-        headers_prefetch(work, first + 2 * GROUP);
-        contents_prefetch(work, first + GROUP);
-        for (uint32_t i = first, end = group_end(work, first); i < end; i++) {
-            if (!event_apply(work, i)) return false;
-        }
+    bool pass = !work->source.backfill, far = work->frame->accounts_count > ACCOUNTS_NEAR;
+    for (uint32_t i = 0; i < AHEAD && i < total; i++)
+        contents_prefetch(work, i);
+    for (uint32_t i = 0; i < total; i++) {
+        if (far && total - i > 2 * AHEAD) header_prefetch(work, i + 2 * AHEAD);
+        if (total - i > AHEAD) contents_prefetch(work, i + AHEAD);
+        if (pass && order_pass(work, i)) continue;
+        if (!event_apply(work, i)) return false;
     }
     return true;
 }
@@ -238,7 +292,6 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
     struct ampel_engine *engine = work->engine;
     struct ampel_account *account = ampel_account_at(&engine->accounts, touched->slot);
     struct ampel_numbers after;
-    account->touched = 0;
     bool stale = (account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0;
     if (!work->source.backfill && !stale && ampel_touched_settle(engine, account, touched)) {
         return true;
@@ -267,13 +320,27 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
     return true;
 }
 
+/* Orders that came in passing are movers like others; where they are all, nothing is to be told. */
+static bool touches_finish(const struct frame_work *work) {
+    struct ampel_engine *engine = work->engine;
+    for (uint32_t i = 0; i < engine->touches_count; i++) {
+        const struct ampel_touch *touch = &engine->touches[i];
+        if (touch->whole == 0) continue;
+        struct ampel_touched *touched = &engine->touched[touch->whole - 1];
+        if (touch->mover != AMPEL_MOVER_NONE) touched->shows = true;
+        if (touch->mover > touched->orders_mover) touched->orders_mover = touch->mover;
+        if (touch->mover > touched->any_mover) touched->any_mover = touch->mover;
+        if (!account_finish(work, touched)) return false;
+    }
+    return true;
+}
+
 static bool frame_apply(const struct frame_work *work) {
     struct ampel_engine *engine = work->engine;
-    if (!slots_find(engine, work->frame) || !events_apply(work)) return false;
-    for (uint32_t i = 0; i < engine->touched_count; i++) {
-        if (!account_finish(work, &engine->touched[i])) return false;
-    }
-    engine->touched_count = 0;
+    if (!slots_find(engine, work->frame)) return false;
+    if (!ampel_step_reserve(engine, work->frame->events_count)) return false;
+    if (!events_apply(work) || !touches_finish(work)) return false;
+    ampel_step_end(engine);
     return true;
 }
 
@@ -300,6 +367,7 @@ enum ampel_engine_status ampel_engine_apply(struct ampel_engine *engine,
         .source = {frame->producer, frame->sequence, frame->position, frame->backfill},
         .counts = counts,
     };
+    columns_init(&work);
     if (!frame_apply(&work)) {
         engine->poisoned = true;
         return AMPEL_ENGINE_NO_MEMORY;

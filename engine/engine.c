@@ -63,15 +63,27 @@ void ampel_engine_position_set(struct ampel_engine *engine, uint64_t position) {
 
 /* ---- other rules ---------------------------------------------------------------------------- */
 
+static void numbers_under(const struct ampel_rules *rules, const struct ampel_account *account,
+                          struct ampel_numbers *out) {
+    static const struct ampel_violation_sums none;
+    const struct ampel_violation_sums *sums =
+        account->violations != NULL ? &account->violations->sums : &none;
+    ampel_rating_numbers(rules, account->orders, sums->deducted, sums->criticals, sums->caps, out);
+}
+
 static bool account_recompute(struct ampel_engine *engine, uint32_t slot,
-                              const struct ampel_cause *cause) {
+                              const struct ampel_rules *old, const struct ampel_cause *cause) {
     struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
     struct ampel_violations_context context = ampel_engine_context(engine);
+    struct ampel_touched *touched = ampel_step_touch(engine, slot, account, false);
     struct ampel_numbers after;
-    /* The numbers before were taken under the old rules: the caller left them in touched. */
-    const struct ampel_touched *touched = &engine->touched[0];
-    account->orders = ampel_window_sum(account->ring, account->ring_width, engine->now_cell,
-                                       (uint32_t)engine->rules.window_days);
+    if (touched == NULL) return false;
+    touched->whole = true;
+    numbers_under(old, account, &touched->before);
+    if (engine->rules.window_days != old->window_days) {
+        account->orders = ampel_window_sum(account->ring, account->ring_width, engine->now_cell,
+                                           (uint32_t)engine->rules.window_days);
+    }
     ampel_violations_recompute(account->violations, &context, true);
     ampel_account_numbers(engine, account, &after);
     ampel_account_row_mark(engine, slot, account, &touched->before, &after);
@@ -98,27 +110,20 @@ enum ampel_engine_status ampel_engine_rules_set(struct ampel_engine *engine,
     if (engine->poisoned) return AMPEL_ENGINE_NO_MEMORY;
     AMPEL_ASSERT(!engine->instant.active && !engine->importing);
     AMPEL_ASSERT(ampel_rules_check(rules, &key));
-    struct ampel_rules old_rules = engine->rules, new_rules = *rules;
+    struct ampel_rules old = engine->rules;
     struct ampel_cause cause;
     ampel_cause_time(engine->now_ms, AMPEL_CAUSE_RULES, &cause);
-    ampel_scale_init(&engine->scale, &new_rules);
-    for (uint32_t slot = 0; slot < engine->accounts.count; slot++) {
-        struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
-        engine->rules = old_rules;
-        struct ampel_touched *touched = ampel_step_touch(engine, slot, account, false);
-        if (touched != NULL)
-            ampel_touched_complete(engine, account, touched);
-        else
-            engine->poisoned = true;
-        engine->rules = new_rules;
-        if (engine->poisoned || !account_recompute(engine, slot, &cause)) {
-            engine->poisoned = true;
-            return AMPEL_ENGINE_NO_MEMORY;
-        }
-        account->touched = 0;
-        engine->touched_count = 0;
+    engine->rules = *rules;
+    ampel_scale_init(&engine->scale, &engine->rules);
+    bool done = ampel_step_reserve(engine, 1);
+    for (uint32_t slot = 0; done && slot < engine->accounts.count; slot++) {
+        done = account_recompute(engine, slot, &old, &cause);
+        ampel_step_end(engine);
     }
-    engine->rules = new_rules;
+    if (!done) {
+        engine->poisoned = true;
+        return AMPEL_ENGINE_NO_MEMORY;
+    }
     ampel_outlook_classes_renew(engine);
     return AMPEL_ENGINE_OK;
 }

@@ -3,7 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define HEADER_BYTES  64
+#define HEADER_BYTES  128 /* two lines: what is fetched in pairs of lines stays in pairs */
+#define ALIGN_BYTES   64
 #define STEP_BYTES    16
 #define LINEAR_MAX    256
 #define SLAB_LEAST    ((size_t)64 << 10)
@@ -14,7 +15,7 @@ struct ampel_pool_block {
     size_t size; /* with this header */
 };
 static_assert(sizeof(struct ampel_pool_block) <= HEADER_BYTES,
-              "the header keeps 64-byte alignment");
+              "the header keeps the alignment");
 static_assert(SLAB_LEAST >= HEADER_BYTES + AMPEL_POOL_SMALL_MAX, "a slab holds any small block");
 
 /* Multiples of 16 up to 256, then four classes for each doubling up to 32 KiB. */
@@ -54,7 +55,7 @@ void ampel_pool_reset(struct ampel_pool *pool) {
 
 static struct ampel_pool_block *block_take(struct ampel_pool *pool, size_t size,
                                            struct ampel_pool_block **list) {
-    struct ampel_pool_block *block = pool->memory.take(pool->memory.context, size, HEADER_BYTES);
+    struct ampel_pool_block *block = pool->memory.take(pool->memory.context, size, ALIGN_BYTES);
     if (block == NULL) return NULL;
     block->previous = NULL;
     block->next = *list;

@@ -1,12 +1,12 @@
 /* All memory of one engine: small blocks by size class out of slabs, big blocks one by one.
 
-       slab    header 64 bytes | block | block | ...      bump-carved, never returned before close
+       slab    header 128 bytes | block | block | ...     bump-carved, never returned before close
        class   free list through the blocks' first bytes: a block given back is the next one taken
-       big     header 64 bytes | block                    above AMPEL_POOL_SMALL_MAX, returned at
+       big     header 128 bytes | block                   above AMPEL_POOL_SMALL_MAX, returned at
    once
 
    So the steady state takes nothing from the allocator, and close needs no walk over accounts.
-   Blocks are aligned to 16 bytes, big ones to 64. */
+   Blocks are aligned to 16 bytes, big ones to 64; where the allocator gives whole pages, to 128. */
 #ifndef AMPEL_ENGINE_POOL_H
 #define AMPEL_ENGINE_POOL_H
 

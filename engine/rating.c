@@ -45,13 +45,6 @@ void ampel_scale_init(struct ampel_scale *out, const struct ampel_rules *rules) 
     }
 }
 
-int64_t ampel_rating_order_points(const struct ampel_rules *rules, uint32_t orders) {
-    if (rules->orders_rounding == AMPEL_ROUNDING_LINEAR) {
-        return (int64_t)rules->orders_points * orders / rules->orders_block;
-    }
-    return (int64_t)rules->orders_points * (orders / (uint32_t)rules->orders_block);
-}
-
 static int64_t clamp(int64_t value, int64_t least, int64_t greatest) {
     return value < least ? least : value > greatest ? greatest : value;
 }

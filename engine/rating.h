@@ -37,7 +37,22 @@ static inline int8_t ampel_scale_severity(const struct ampel_scale *scale, uint8
 }
 
 /* What the orders of a window earn, before any clamp. */
-int64_t ampel_rating_order_points(const struct ampel_rules *rules, uint32_t orders);
+static inline int64_t ampel_rating_order_points(const struct ampel_rules *rules, uint32_t orders) {
+    if (rules->orders_rounding == AMPEL_ROUNDING_LINEAR) {
+        return (int64_t)rules->orders_points * orders / rules->orders_block;
+    }
+    return (int64_t)rules->orders_points * (orders / (uint32_t)rules->orders_block);
+}
+/* Do so many orders more earn nothing more? */
+static inline bool ampel_rating_orders_quiet(const struct ampel_rules *rules, uint32_t orders,
+                                             uint32_t more) {
+    if (rules->orders_rounding != AMPEL_ROUNDING_LINEAR) {
+        uint32_t block = (uint32_t)rules->orders_block;
+        return more < block - orders % block;
+    }
+    return ampel_rating_order_points(rules, orders + more) ==
+           ampel_rating_order_points(rules, orders);
+}
 /* The score before the final clamp, critical and cap effects (rating-model 3.13). */
 int64_t ampel_rating_raw(const struct ampel_rules *rules, uint32_t orders, int64_t deducted);
 /* Everything shown, from the sums. caps may be NULL where all are 0. */

@@ -2,9 +2,15 @@
 
        engine ── accounts (accounts.h) ── headers ──▶ rings, violations, facts
               ── wheel (wheel.h), pending events (pending.h), producer windows (producers.h)
-              ── step      the accounts that the present frame or instant has touched, with their
-   numbers before it ── instant   where advance stands inside one instant, so that it can be cut
-   anywhere ── changes   what is to be told
+              ── touches   the accounts that the present frame or instant has touched: in order of the
+                           first touch, with their orders before it
+              ── touched   of those of which more than orders changed, or that may have something to
+                           tell: their numbers before, and what moved them
+              ── instant   where advance stands inside one instant, so that it can be cut anywhere
+              ── changes   what is to be told
+
+   An account says where its touch would stand; it does if that place is taken and names it, so that
+   nothing has to be undone when a step ends.
 
    A mover says what moved an account last within a step: nothing, midnight, an expiry, or an event
    of the step by its index. Later movers are greater, so the cause of a change is a maximum. */
@@ -29,6 +35,13 @@ enum {
 };
 
 struct ampel_outlook;
+
+struct ampel_touch {
+    uint32_t slot;
+    uint32_t orders_before;
+    uint32_t mover; /* of its orders, as far as they were merged in passing (apply.c) */
+    uint32_t whole; /* 1 + index among the touched, 0: its orders moved and no point with them */
+};
 
 struct ampel_touched {
     uint32_t slot;
@@ -80,6 +93,8 @@ struct ampel_engine {
     struct ampel_pending pending;
     struct ampel_producers producers;
     struct ampel_instant instant;
+    struct ampel_touch *touches;
+    uint32_t touches_count, touches_capacity;
     struct ampel_touched *touched;
     uint32_t touched_count, touched_capacity;
     uint32_t *frame_slots;
@@ -102,9 +117,27 @@ static inline struct ampel_violations_context ampel_engine_context(struct ampel_
 
 void ampel_account_numbers(const struct ampel_engine *engine, const struct ampel_account *account,
                            struct ampel_numbers *out);
-/* Notes the orders before the first touch of the step. NULL: no memory. */
+/* Room for so many first touches. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_step_reserve(struct ampel_engine *engine, uint32_t count);
+/* The account's touch of this step; to be called before anything of it changes. */
+static inline struct ampel_touch *ampel_step_glance(struct ampel_engine *engine, uint32_t slot,
+                                                    struct ampel_account *account) {
+    uint32_t place = account->touch;
+    if (place < engine->touches_count && engine->touches[place].slot == slot) {
+        return &engine->touches[place];
+    }
+    AMPEL_ASSERT(engine->touches_count < engine->touches_capacity);
+    account->touch = engine->touches_count++;
+    struct ampel_touch *touch = &engine->touches[account->touch];
+    *touch = (struct ampel_touch){slot, account->orders, AMPEL_MOVER_NONE, 0};
+    return touch;
+}
+/* The same, to be looked at when the step ends. Borrowed until the next touch. NULL: no memory. */
 AMPEL_MUST_CHECK struct ampel_touched *ampel_step_touch(struct ampel_engine *engine, uint32_t slot,
                                                         struct ampel_account *account, bool is_new);
+static inline void ampel_step_end(struct ampel_engine *engine) {
+    engine->touches_count = engine->touched_count = 0;
+}
 /* Completes the numbers before; to be called before anything but orders changes. */
 void ampel_touched_complete(const struct ampel_engine *engine, const struct ampel_account *account,
                             struct ampel_touched *touched);

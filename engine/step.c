@@ -15,9 +15,20 @@ void ampel_account_numbers(const struct ampel_engine *engine, const struct ampel
                          violations->sums.criticals, violations->sums.caps, out);
 }
 
+bool ampel_step_reserve(struct ampel_engine *engine, uint32_t count) {
+    if (count == 0) return true;
+    struct ampel_touch *touches =
+        ampel_pool_grow(&engine->pool, engine->touches, &engine->touches_capacity,
+                        engine->touches_count + count, sizeof(*touches));
+    if (touches == NULL) return false;
+    engine->touches = touches;
+    return true;
+}
+
 struct ampel_touched *ampel_step_touch(struct ampel_engine *engine, uint32_t slot,
                                        struct ampel_account *account, bool is_new) {
-    if (account->touched != 0) return &engine->touched[account->touched - 1];
+    struct ampel_touch *touch = ampel_step_glance(engine, slot, account);
+    if (touch->whole != 0) return &engine->touched[touch->whole - 1];
     struct ampel_touched *list =
         ampel_pool_grow(&engine->pool, engine->touched, &engine->touched_capacity,
                         engine->touched_count + 1, sizeof(*list));
@@ -28,8 +39,10 @@ struct ampel_touched *ampel_step_touch(struct ampel_engine *engine, uint32_t slo
     touched->slot = slot;
     touched->is_new = is_new;
     touched->whole = is_new;
-    if (!is_new) touched->before.orders = account->orders;
-    account->touched = engine->touched_count;
+    if (!is_new) touched->before.orders = touch->orders_before;
+    touched->shows = touch->mover != AMPEL_MOVER_NONE;
+    touched->any_mover = touched->orders_mover = touch->mover;
+    touch->whole = engine->touched_count;
     return touched;
 }
 

@@ -4,18 +4,30 @@
 
 #define ENTRIES AMPEL_TABLE_SEGMENT_ENTRIES
 
+#define LINE_BYTES    64
+#define SEGMENT_BYTES (sizeof(struct ampel_table_segment) + LINE_BYTES - 16)
+
+#define BUCKET        AMPEL_TABLE_BUCKET_ENTRIES
+#define ENTRIES_MOST  (ENTRIES * 5 / 8)
+
+static_assert(ENTRIES % BUCKET == 0, "buckets are whole");
+static_assert(SEGMENT_BYTES <= 16384, "a segment fills a block of the pool");
+
+/* Blocks of the pool are aligned to 16 bytes: some of them lie before the first whole line. */
 static struct ampel_table_segment *segment_take(struct ampel_pool *pool, uint32_t depth) {
-    struct ampel_table_segment *segment = ampel_pool_take(pool, sizeof(*segment));
-    if (segment == NULL) return NULL;
+    uint8_t *block = ampel_pool_take(pool, SEGMENT_BYTES);
+    if (block == NULL) return NULL;
+    struct ampel_table_segment *segment = (void *)(block + (-(uintptr_t)block) % LINE_BYTES);
     memset(segment, 0, sizeof(*segment));
     segment->depth = depth;
+    segment->block = block;
     return segment;
 }
 
 bool ampel_table_init(struct ampel_table *table, struct ampel_pool *pool, uint32_t expected) {
     table->depth = 0;
     table->count = 0;
-    while (table->depth < AMPEL_TABLE_DEPTH_MAX && (expected >> table->depth) > ENTRIES / 4) {
+    while (table->depth < AMPEL_TABLE_DEPTH_MAX && (expected >> table->depth) > ENTRIES_MOST / 2) {
         table->depth++;
     }
     uint32_t count = UINT32_C(1) << table->depth;
@@ -28,13 +40,21 @@ bool ampel_table_init(struct ampel_table *table, struct ampel_pool *pool, uint32
     return true;
 }
 
+/* The entry that a search looks at in its step-th step, step < ENTRIES. */
+static uint32_t entry_place(uint32_t tag, uint32_t step) {
+    uint32_t home = ampel_table_home(tag);
+    uint32_t bucket = (home / BUCKET + step / BUCKET) % (ENTRIES / BUCKET);
+    return bucket * BUCKET + (home + step) % BUCKET;
+}
+
 uint32_t ampel_table_next(const struct ampel_table *table, uint32_t tag, uint32_t *step) {
     const struct ampel_table_segment *segment = ampel_table_segment_of(table, tag);
     for (uint32_t passed = *step / ENTRIES; passed > 0 && segment != NULL; passed--) {
         segment = segment->overflow;
     }
     while (segment != NULL) {
-        const struct ampel_table_entry *entry = &segment->entries[(tag + *step) % ENTRIES];
+        const struct ampel_table_entry *entry =
+            &segment->entries[entry_place(tag, *step % ENTRIES)];
         if (entry->slot_and_one == 0) {
             *step = (*step / ENTRIES + 1) * ENTRIES;
             segment = segment->overflow;
@@ -46,18 +66,18 @@ uint32_t ampel_table_next(const struct ampel_table *table, uint32_t tag, uint32_
     return UINT32_MAX;
 }
 
-/* Half of a segment stays free, so every chain of entries ends within it. */
+/* Some of a segment stays free, so every search ends within it. */
 static bool entry_put(struct ampel_table_segment *segment, struct ampel_pool *pool, uint32_t tag,
                       uint32_t slot_and_one) {
-    while (segment->count >= ENTRIES / 2) {
+    while (segment->count >= ENTRIES_MOST) {
         if (segment->overflow == NULL) segment->overflow = segment_take(pool, segment->depth);
         segment = segment->overflow;
         if (segment == NULL) return false;
     }
-    uint32_t place = tag % ENTRIES;
-    while (segment->entries[place].slot_and_one != 0)
-        place = (place + 1) % ENTRIES;
-    segment->entries[place] = (struct ampel_table_entry){tag, slot_and_one};
+    uint32_t step = 0;
+    while (segment->entries[entry_place(tag, step)].slot_and_one != 0)
+        step++;
+    segment->entries[entry_place(tag, step)] = (struct ampel_table_entry){tag, slot_and_one};
     segment->count++;
     return true;
 }
@@ -88,7 +108,7 @@ static bool entries_divide(struct ampel_pool *pool, struct ampel_table_segment *
             if (!entry_put(half, pool, entry->tag, entry->slot_and_one)) return false;
         }
         struct ampel_table_segment *overflow = full->overflow;
-        ampel_pool_give(pool, full, sizeof(*full));
+        ampel_pool_give(pool, full->block, SEGMENT_BYTES);
         full = overflow;
     }
     return true;
@@ -108,7 +128,7 @@ static bool segment_split(struct ampel_table *table, struct ampel_pool *pool, ui
     return entries_divide(pool, full, halves, depth);
 }
 
-/* Even a table whose segments held 32 entries on average would be no deeper. */
+/* Even a table whose segments held a sixteenth of their room on average would be no deeper. */
 static uint32_t depth_most(const struct ampel_table *table) {
     uint32_t depth = 0;
     while (depth < AMPEL_TABLE_DEPTH_MAX && table->count >> depth > ENTRIES / 16)
@@ -119,7 +139,7 @@ static uint32_t depth_most(const struct ampel_table *table) {
 bool ampel_table_push(struct ampel_table *table, struct ampel_pool *pool, uint32_t tag,
                       uint32_t slot) {
     struct ampel_table_segment *segment = ampel_table_segment_of(table, tag);
-    while (segment->count >= ENTRIES / 2 && segment->depth < depth_most(table)) {
+    while (segment->count >= ENTRIES_MOST && segment->depth < depth_most(table)) {
         if (!segment_split(table, pool, tag)) return false;
         segment = ampel_table_segment_of(table, tag);
     }
