@@ -3,6 +3,8 @@
 // AMPEL_BENCH_ACCOUNTS sets the size of the portfolio (default 100000).
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -117,17 +119,21 @@ struct Portfolio {
 };
 
 // Every account sells on some days; every fourth has four violations.
+void fill_crowd(Portfolio &portfolio) {
+    const char *given = std::getenv("AMPEL_BENCH_ACCOUNTS");
+    uint32_t count = given == nullptr ? 100000 : static_cast<uint32_t>(std::atol(given));
+    for (uint32_t i = 0; i < count; i++) {
+        std::string seller = "S" + std::to_string(i);
+        for (int64_t day = i % 3; day < 180; day += 30) portfolio.orders(seller, day, 100 + i % 900);
+        for (uint32_t k = 0; i % 4 == 0 && k < 4; k++) portfolio.violation(seller, k, static_cast<uint8_t>(i % 13));
+    }
+    portfolio.flush();
+}
+
 Portfolio &crowd() {
     static Portfolio *made = [] {
-        const char *given = std::getenv("AMPEL_BENCH_ACCOUNTS");
-        uint32_t count = given == nullptr ? 100000 : static_cast<uint32_t>(std::atol(given));
         auto *portfolio = new Portfolio;
-        for (uint32_t i = 0; i < count; i++) {
-            std::string seller = "S" + std::to_string(i);
-            for (int64_t day = i % 3; day < 180; day += 30) portfolio->orders(seller, day, 100 + i % 900);
-            for (uint32_t k = 0; i % 4 == 0 && k < 4; k++) portfolio->violation(seller, k, static_cast<uint8_t>(i % 13));
-        }
-        portfolio->flush();
+        fill_crowd(*portfolio);
         return portfolio;
     }();
     return *made;
@@ -182,6 +188,32 @@ void turns_of_all(benchmark::State &state) {
     });
 }
 BENCHMARK(turns_of_all)->Unit(benchmark::kMillisecond);
+
+// Midnights of a crowd that sells no more: orders leave, and green that will end is told of. Each iteration is one midnight of all
+// accounts; worst_ms is the dearest of 60, told how many warnings came with them.
+void midnights_of_all(benchmark::State &state) {
+    Portfolio portfolio;
+    fill_crowd(portfolio);
+    int64_t to_ms = now_ms / AMPEL_DAY_MS * AMPEL_DAY_MS;
+    double worst_ms = 0;
+    uint64_t told = 0;
+    for (auto _ : state) {
+        to_ms += AMPEL_DAY_MS;
+        bool done = false;
+        auto before = std::chrono::steady_clock::now();
+        while (!done) check(ampel_engine_advance(portfolio.engine, to_ms, 1 << 16, &done));
+        std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
+        state.SetIterationTime(took.count());
+        worst_ms = std::max(worst_ms, took.count() * 1000);
+        uint32_t count;
+        const ampel_change *changes = ampel_engine_changes(portfolio.engine, &count);
+        for (uint32_t i = 0; i < count; i++) told += changes[i].kind == AMPEL_CHANGE_WILL_TURN;
+        ampel_engine_changes_clear(portfolio.engine);
+    }
+    state.counters["worst_ms"] = worst_ms;
+    state.SetLabel("told " + std::to_string(told));
+}
+BENCHMARK(midnights_of_all)->Iterations(60)->UseManualTime()->Unit(benchmark::kMillisecond);
 
 void fixes_of_one(benchmark::State &state) {
     Portfolio portfolio("repeat.anchor", "rerank");
