@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bench/load.h"
+#include "proto/bundle.h"
 #include "proto/rules_file.h"
 #include "workers/client_zmq.h"
 #include "workers/clock.h"
@@ -21,6 +22,7 @@
 #define PARTITIONS 64
 #define GROUP_BYTES (UINT32_C(1) << 20)
 #define ANSWER_BYTES 100
+#define BUNDLE_BYTES (UINT32_C(64) << 10)
 
 /* Records of the file, as the gateway makes them. */
 struct records {
@@ -221,15 +223,60 @@ static void answers_take(struct ampel_client *client, uint64_t *answers, uint32_
     if (status != AMPEL_CLIENT_NOTHING) load_fail(ampel_client_trouble(client), "transport");
 }
 
-static void send_all(struct ampel_client *client, const struct load_file *file) {
+/* What `ampel feed` would send: small batches in bundles. */
+struct messages {
+    uint64_t count;
+    uint8_t **bytes;
+    uint32_t *sizes;
+};
+
+static uint64_t bundle_end(const struct load_file *file, uint64_t from, uint32_t *size) {
+    uint64_t to = from;
+    for (*size = 0; to < file->batches_count && file->batches[to].size <= BUNDLE_BYTES - *size; to++)
+        *size += file->batches[to].size;
+    return to;
+}
+
+static struct messages messages_make(const struct load_file *file) {
+    struct messages messages = {0, calloc(file->batches_count, sizeof(uint8_t *)),
+                                calloc(file->batches_count, sizeof(uint32_t))};
+    if (messages.bytes == NULL || messages.sizes == NULL) load_fail("no memory", "transport");
+    for (uint64_t from = 0; from < file->batches_count; messages.count++) {
+        uint32_t size;
+        uint64_t to = bundle_end(file, from, &size);
+        bool alone = to <= from + 1;
+        if (alone) size = file->batches[from].size;
+        uint8_t *bytes = malloc(AMPEL_BUNDLE_HEAD_BYTES + size), *at = bytes;
+        if (bytes == NULL) load_fail("no memory", "transport");
+        if (alone) to = from + 1;
+        if (!alone) {
+            ampel_bundle_head((uint32_t)(to - from), at);
+            at += AMPEL_BUNDLE_HEAD_BYTES;
+        }
+        for (; from < to; from++) {
+            memcpy(at, file->batches[from].bytes, file->batches[from].size);
+            at += file->batches[from].size;
+        }
+        messages.bytes[messages.count] = bytes;
+        messages.sizes[messages.count] = (uint32_t)(at - bytes);
+    }
+    return messages;
+}
+
+static void messages_free(struct messages *messages) {
+    for (uint64_t i = 0; i < messages->count; i++) free(messages->bytes[i]);
+    free(messages->bytes);
+    free(messages->sizes);
+}
+
+static void send_all(struct ampel_client *client, const struct messages *messages) {
     uint64_t answers = 0;
-    for (uint64_t i = 0; i < file->batches_count; i++) {
-        while (ampel_client_send(client, file->batches[i].bytes, file->batches[i].size) ==
-               AMPEL_CLIENT_FULL)
+    for (uint64_t i = 0; i < messages->count; i++) {
+        while (ampel_client_send(client, messages->bytes[i], messages->sizes[i]) == AMPEL_CLIENT_FULL)
             answers_take(client, &answers, 1);
         if (i % 16 == 15) answers_take(client, &answers, 0);
     }
-    while (answers < file->batches_count) answers_take(client, &answers, 50);
+    while (answers < messages->count) answers_take(client, &answers, 50);
 }
 
 static int64_t process_ns(void) {
@@ -250,7 +297,8 @@ static void transport(const struct load_file *file) {
         !ampel_hub_open(&options, &hub, &error))
         load_fail(error.reason, "transport");
     memcpy(keys.server_key, options.keys.public_key, sizeof keys.server_key);
-    struct receiving receiving = {.messages_count = file->batches_count};
+    struct messages messages = messages_make(file);
+    struct receiving receiving = {.messages_count = messages.count};
     if (!ampel_network_zmq_open(hub, "tcp://127.0.0.1:*", &receiving.network, &error))
         load_fail(error.reason, "transport");
     struct ampel_tenant_key key = {.tenant = "load-0"};
@@ -264,13 +312,14 @@ static void transport(const struct load_file *file) {
     if (pthread_create(&thread, NULL, receive_all, &receiving) != 0) load_fail("no thread", "transport");
     struct watch watch = watch_start();
     int64_t before_ns = process_ns();
-    send_all(client, file);
+    send_all(client, &messages);
     pthread_join(thread, NULL);
     int64_t others_ns = process_ns() - before_ns - (load_thread_ns() - watch.core_ns);
     tell("stage_transport", &watch, file->events_count, receiving.bytes, others_ns);
     ampel_client_close(client);
     ampel_network_zmq_close(receiving.network.context);
     ampel_hub_close(hub);
+    messages_free(&messages);
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */

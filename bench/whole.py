@@ -109,6 +109,10 @@ def stages(runner, events, **words):
         return {found["name"].removeprefix("stage_"): found for found in load(runner.bin, "stages", path, "--journal", folder + "/journal")}
 
 
+def rates_of(alone):
+    return ", ".join(f"{name} {one['value'] / 1e6:.1f} M/s, {one['core_ns']:.0f} ns of one core" for name, one in alone.items())
+
+
 def measure_end_to_end(run):
     events, accounts = (200_000, 10_000) if run.smoke else (8_000_000, 200_000)
     alone = stages(run, events, accounts=accounts, run=20, violations=1)
@@ -117,16 +121,18 @@ def measure_end_to_end(run):
         events = max(events, int(60 * speed))
     found = end_to_end(run.bin, events, accounts, settings=CHECKPOINTS)
     slowest = min(alone, key=lambda name: alone[name]["value"])
-    rates = ", ".join(f"{name} {one['value'] / 1e6:.1f} M/s" for name, one in alone.items())
     run.tell("end_to_end", found["events_per_second"], limit=alone[slowest]["value"], digest=found["digest"],
-             note=f"the limit is {slowest} alone ({rates}); "
+             note=f"the limit is {slowest} alone ({rates_of(alone)}); "
              + detail(found))
 
 
 def measure_small(run):
     events, accounts = (50_000, 5_000) if run.smoke else (10_000_000, 100_000)
+    alone = stages(run, min(events, 1_000_000), accounts=accounts, run=4, batch=16, violations=1)
     found = end_to_end(run.bin, events, accounts, run=4, batch=16, settings=CHECKPOINTS)
-    run.tell("end_to_end_small", found["events_per_second"], digest=found["digest"], note=detail(found))
+    slowest = min(alone, key=lambda name: alone[name]["value"])
+    run.tell("end_to_end_small", found["events_per_second"], limit=alone[slowest]["value"], digest=found["digest"],
+             note=f"the limit is {slowest} alone ({rates_of(alone)}); " + detail(found))
 
 
 def latencies(run, system, rate, batch, seconds):
