@@ -33,6 +33,19 @@ static void put_time(struct ampel_print *print, const char *key, int64_t at_ms) 
     ampel_print_time(print, at_ms);
 }
 
+/* When the marketplace said that it deactivated the account, if it says so now and did so within the case. */
+static int64_t deactivated_at(const struct ampel_engine *engine, uint32_t slot, int64_t from_ms) {
+    struct ampel_event event;
+    uint32_t cursor = 0;
+    uint8_t code;
+    bool known = ampel_registry_code(AMPEL_REGISTRY_ACCOUNT_STATUS, ampel_text_of("deactivated"), &code);
+    while (known && ampel_engine_fact_next(engine, slot, &cursor, &event)) {
+        bool deactivated = event.type == AMPEL_EVENT_ACCOUNT_STATUS && event.code == code;
+        if (deactivated && event.at_ms >= from_ms) return event.at_ms;
+    }
+    return INT64_MAX;
+}
+
 static void put_damage(struct ampel_print *print, const struct ampel_incident_damage *damage) {
     put_integer(print, "score", damage->without.score);
     put_word(print, "status", ampel_registry_name(AMPEL_REGISTRY_COLOUR, damage->without.colour));
@@ -74,6 +87,7 @@ static bool put_incident(struct ampel_engine *engine, uint32_t slot, const struc
     put_time(print, "closed_at", incident->phase_at_ms[AMPEL_INCIDENT_CLOSED]);
     put_time(print, "compromised_from", incident->from_ms);
     put_time(print, "ended_at", incident->end_ms);
+    put_time(print, "deactivated_at", deactivated_at(engine, slot, incident->from_ms));
     put_damage(print, &damage);
     bool good = put_disputes(engine, slot, incident, print);
     ampel_print_word(print, "}");

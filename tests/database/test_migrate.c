@@ -200,7 +200,11 @@ static void every_table_with_a_tenant_column_forces_row_security(void **state) {
             "select string_agg(c.relname, ' ' order by c.relname collate \"C\") from pg_class c "
             "where c.relnamespace = 'ampel'::regnamespace and c.relkind in ('r', 'p') "
             "and c.relforcerowsecurity"),
+<<<<<<< HEAD
         "alert_row beside_row clock_row history_2026_10 history_row outlook_row rating_row refusal_row stream_number "
+=======
+        "alert_row beside_row case_account_row case_event_row case_log_row case_row history_2026_10 history_row outlook_row rating_row refusal_row stream_number "
+>>>>>>> 35e4150 (cli, sql: takeover cases with the way back in order, clocks, evidence, dossier and letter)
         "tenant "
         "tenant_key "
         "violation_row");
@@ -224,7 +228,7 @@ static void the_views_are_there_and_rating_has_its_columns(void **state) {
     assert_string_equal(
         owner_ask("select string_agg(relname, ' ' order by relname collate \"C\") from pg_class "
                   "where relnamespace = 'ampel'::regnamespace and relkind = 'v'"),
-        "alert assurance deadline drift fix forecast incident metric missing rating rating_history refusal violation");
+        "alert assurance case_clock case_log case_step deadline drift fix forecast incident incident_case metric missing rating rating_history refusal violation");
 }
 
 /* ---- tenants -------------------------------------------------------------------------------- */

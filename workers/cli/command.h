@@ -28,6 +28,7 @@ int ampel_command_replay(int argc, char **argv);
 int ampel_command_drift(int argc, char **argv);
 int ampel_command_watch(int argc, char **argv);
 int ampel_command_top(int argc, char **argv);
+int ampel_command_incident(int argc, char **argv);
 int ampel_command_tenant(int argc, char **argv);
 int ampel_command_verify(int argc, char **argv);
 int ampel_command_migrate(int argc, char **argv);

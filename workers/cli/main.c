@@ -20,6 +20,7 @@ static const struct ampel_command commands[] = {
     {"feed", "events to a worker, each exactly once", ampel_command_feed},
     {"watch", "a tenant's alerts as they come, from any number on", ampel_command_watch},
     {"top", "the portfolio, worst first, refreshed in place", ampel_command_top},
+    {"incident", "takeover cases: both scores, the way back in order, the dossier", ampel_command_incident},
     {"tenant", "who may send and watch, and with which keys", ampel_command_tenant},
     {"verify", "whether journal, pages, rows and history agree", ampel_command_verify},
     {"migrate", "bring a database to this program's shape", ampel_command_migrate},

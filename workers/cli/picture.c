@@ -20,6 +20,8 @@
 /* Tenths of a pixel: the title, smaller where the account is long (a bold capital is 0.78 of its size wide). */
 #define TITLE_TENTHS 160
 
+#define WITHOUT    "#8250df" /* the line of the score without a takeover case */
+
 static const char *const colours[] = {"#1a7f37", "#9a6700", "#cf222e"}; /* by enum ampel_colour */
 static const char *const bands[] = {"#e3f4e6", "#fdf3cf", "#fbe0e0"};
 static const char *const severities[] = {"#8c959f", "#0969da", "#8250df", "#bc4c00", "#cf222e"};
@@ -79,6 +81,7 @@ static void extent_find(struct drawing *drawing) {
     drawing->greatest = 2 * SCORE_STEP;
     for (uint32_t i = 0; i < picture->points_count; i++) reach(drawing, picture->points[i].score);
     for (uint32_t i = 0; i < drawing->steps_count; i++) reach(drawing, drawing->steps[i].score);
+    for (uint32_t i = 0; i < picture->without_count; i++) reach(drawing, picture->without[i].score);
     reach(drawing, drawing->numbers.score);
     /* No score stands above the clamp. */
     if (drawing->greatest > drawing->rules->clamp_max && drawing->rules->clamp_max >= 2 * SCORE_STEP)
@@ -183,16 +186,27 @@ static void path_go(const struct drawing *drawing, bool first, int64_t at_ms, in
     tenths(drawing->out, first ? " " : "V", y_of(drawing, score));
 }
 
-static void past_draw(const struct drawing *drawing) {
-    const struct ampel_picture *picture = drawing->picture;
+static void line_draw(const struct drawing *drawing, const struct ampel_picture_point *points, uint32_t count,
+                      const char *paint) {
     FILE *out = drawing->out;
     uint32_t first = 0;
-    if (picture->points_count == 0) return;
-    while (first + 1 < picture->points_count && picture->points[first + 1].at_ms <= picture->from_ms) first++;
-    fprintf(out, "<path fill=\"none\" stroke=\"#24292f\" stroke-width=\"1.8\" d=\"");
-    for (uint32_t i = first; i < picture->points_count; i++)
-        path_go(drawing, i == first, picture->points[i].at_ms, picture->points[i].score);
+    if (count == 0) return;
+    while (first + 1 < count && points[first + 1].at_ms <= drawing->picture->from_ms) first++;
+    fprintf(out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\" d=\"", paint);
+    for (uint32_t i = first; i < count; i++)
+        path_go(drawing, i == first, points[i].at_ms, points[i].score);
     tenths(out, "H", x_of(drawing, drawing->now_ms));
+    fprintf(out, "\"/>\n");
+}
+
+static void case_draw(const struct drawing *drawing, int bottom) {
+    const struct ampel_picture *picture = drawing->picture;
+    FILE *out = drawing->out;
+    int64_t left = x_of(drawing, picture->case_from_ms), right = x_of(drawing, picture->case_end_ms);
+    if (picture->case_from_ms >= picture->case_end_ms) return;
+    fprintf(out, "<rect y=\"%d\" height=\"%d\" fill=\"#8250df\" fill-opacity=\"0.13\"", TOP, bottom - TOP);
+    tenths(out, " x=\"", left);
+    tenths(out, "\" width=\"", right - left < 15 ? 15 : right - left);
     fprintf(out, "\"/>\n");
 }
 
@@ -200,7 +214,7 @@ static void future_draw(const struct drawing *drawing) {
     FILE *out = drawing->out;
     fprintf(out, "<path fill=\"none\" stroke=\"#24292f\" stroke-width=\"1.5\" stroke-dasharray=\"5 4\" d=\"");
     path_go(drawing, true, drawing->now_ms, drawing->numbers.score);
-    for (uint32_t i = 0; i < drawing->steps_count; i++)
+    for (uint32_t i = 0; i < drawing->steps_count && drawing->steps[i].at_ms <= drawing->picture->to_ms; i++)
         path_go(drawing, false, drawing->steps[i].at_ms, drawing->steps[i].score);
     tenths(out, "H", RIGHT * 10);
     fprintf(out, "\"/>\n");
@@ -277,9 +291,18 @@ static int legend_words(FILE *out, int x, int y, int mark, const char *words) {
 static void legend_draw(const struct drawing *drawing, int y) {
     FILE *out = drawing->out;
     int x = LEFT;
+    bool incident = drawing->picture->without_count > 0;
     fprintf(out, "<g font-size=\"11\" fill=\"#57606a\">");
     fprintf(out, "<path d=\"M%d %dh24\" stroke=\"#24292f\" stroke-width=\"1.8\"/>", x, y);
     x = legend_words(out, x, y, 30, ampel_label("score"));
+    if (incident) { /* a line of its own above the others */
+        fprintf(out, "<path d=\"M%d %dh24\" stroke=\"%s\" stroke-width=\"1.8\"/>", x, y, WITHOUT);
+        x = legend_words(out, x, y, 30, ampel_label("without the case"));
+        fprintf(out, "<rect x=\"%d\" y=\"%d\" width=\"24\" height=\"10\" fill=\"" WITHOUT "\" fill-opacity=\"0.13\"/>", x, y - 5);
+        (void)legend_words(out, x, y, 30, ampel_label("time of the case"));
+        x = LEFT;
+        y += LEGEND;
+    }
     fprintf(out, "<path d=\"M%d %dh24\" stroke=\"#24292f\" stroke-width=\"1.5\" stroke-dasharray=\"5 4\"/>", x, y);
     x = legend_words(out, x, y, 30, ampel_label("if nothing new happens"));
     fprintf(out, "<rect x=\"%d\" y=\"%d\" width=\"24\" height=\"6\" rx=\"2\" fill-opacity=\"0.25\"/>", x, y - 3);
@@ -306,10 +329,12 @@ bool ampel_picture_write(const struct ampel_picture *picture, FILE *out) {
     lanes_find(&drawing);
     int lanes_bottom = drawing.lanes_count > 0 ? LANES_TOP + (int)drawing.lanes_count * LANE - LANE / 2 : BOTTOM;
     int legend = (drawing.lanes_count > 0 ? lanes_bottom : BOTTOM + 24) + 20;
-    head_draw(&drawing, legend + LEGEND + 20);
+    head_draw(&drawing, legend + (picture->without_count > 0 ? 2 : 1) * LEGEND + 20);
     scores_draw(&drawing);
     months_draw(&drawing, BOTTOM);
-    past_draw(&drawing);
+    case_draw(&drawing, lanes_bottom);
+    line_draw(&drawing, picture->without, picture->without_count, WITHOUT);
+    line_draw(&drawing, picture->points, picture->points_count, "#24292f");
     future_draw(&drawing);
     now_draw(&drawing, lanes_bottom);
     lanes_draw(&drawing);

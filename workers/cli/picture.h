@@ -19,6 +19,10 @@ struct ampel_picture {
     int64_t from_ms, to_ms; /* the engine's time lies between */
     uint32_t points_count;
     const struct ampel_picture_point *points; /* ascending; the last one before from_ms is where the line begins */
+    /* A takeover case: its time is shaded where it has one, and what the score would have been without it is drawn, too. */
+    int64_t case_from_ms, case_end_ms; /* equal: none */
+    uint32_t without_count;
+    const struct ampel_picture_point *without; /* ascending */
 };
 
 /* False: the engine had no memory for the forecast. What cannot be written shows in ferror(out). */
