@@ -246,12 +246,13 @@ create view ampel.case_clock with (security_invoker = true) as
       from trigger as t join ampel.recovery_clock as k on k.starts_with = t.name
       join ampel.case_row as c on c.tenant = t.tenant and c.id = t.id
     union all
-    select a.tenant, a.id, 'red_or_cap', a.seller, a.marketplace, d.starts, d.starts, d.runs_out, d.runs_out - now(),
-           case when d.kind = 'colour_changed' then 'deactivation: the account is red' else 'deactivation: a cap is reached' end,
+    select a.tenant, a.id, d.kind, a.seller, a.marketplace, d.starts, d.starts, d.runs_out, d.runs_out - now(),
+           case d.kind when 'red' then 'deactivation: the account is red' when 'cap' then 'deactivation: a cap is reached'
+                       else 'protection is lost without an answer' end,
            'official (notice)', d.resolved_at
       from ampel.case_account_row as a join ampel.case_row as c using (tenant, id)
       join ampel.deadline as d using (tenant, seller, marketplace)
-     where d.kind in ('colour_changed', 'cap_reached') and d.starts >= c.compromised_from
+     where d.kind in ('red', 'assurance', 'cap') and d.starts >= c.compromised_from
        and (c.closed_at is null or d.starts < c.closed_at);
 comment on view ampel.case_clock is
     'the clocks of each case: when each starts, runs out and was settled, what happens then, and how sure that is';

@@ -200,11 +200,8 @@ static void every_table_with_a_tenant_column_forces_row_security(void **state) {
             "select string_agg(c.relname, ' ' order by c.relname collate \"C\") from pg_class c "
             "where c.relnamespace = 'ampel'::regnamespace and c.relkind in ('r', 'p') "
             "and c.relforcerowsecurity"),
-<<<<<<< HEAD
-        "alert_row beside_row clock_row history_2026_10 history_row outlook_row rating_row refusal_row stream_number "
-=======
-        "alert_row beside_row case_account_row case_event_row case_log_row case_row history_2026_10 history_row outlook_row rating_row refusal_row stream_number "
->>>>>>> 35e4150 (cli, sql: takeover cases with the way back in order, clocks, evidence, dossier and letter)
+        "alert_row beside_row case_account_row case_event_row case_log_row case_row clock_row history_2026_10 "
+        "history_row outlook_row rating_row refusal_row stream_number "
         "tenant "
         "tenant_key "
         "violation_row");
