@@ -202,6 +202,9 @@ static void tell_rules(struct ampel_random *random, struct ampel_rules *rules) {
     AMPEL_ASSERT(ampel_rules_check(rules, &key));
 }
 
+/* Two random numbers never stand in one expression: compilers may draw them in either order, and a seed would tell each its
+   own story. */
+
 /* ---- times ---------------------------------------------------------------------------------- */
 
 /* A time near which something may happen: an edge of some event of the story, a midnight, an edge
@@ -215,14 +218,14 @@ static int64_t tell_edge(struct teller *teller) {
         uint64_t back = ampel_random_below(random, recent) + 1;
         edge_ms = story->events[story->events_count - back].told.at_ms;
     } else if (ampel_random_chance(random, 50)) {
-        int64_t day = teller->now_ms / AMPEL_DAY_MS;
-        edge_ms = (day - ampel_random_between(random, -2, 2) -
-                   (ampel_random_chance(random, 30) ? 180 : 0)) *
-                  AMPEL_DAY_MS;
+        int64_t day = teller->now_ms / AMPEL_DAY_MS - ampel_random_between(random, -2, 2);
+        if (ampel_random_chance(random, 30)) day -= 180;
+        edge_ms = day * AMPEL_DAY_MS;
     }
     int64_t days = story->rules[0].window_days;
-    edge_ms += PICK(random, 0, 0, 0, 1, -1, 2, -2) *
-               (ampel_random_chance(random, 70) ? days * AMPEL_DAY_MS : AMPEL_WINDOW_MS);
+    int64_t windows = PICK(random, 0, 0, 0, 1, -1, 2, -2);
+    edge_ms +=
+        windows * (ampel_random_chance(random, 70) ? days * AMPEL_DAY_MS : AMPEL_WINDOW_MS);
     return edge_ms + PICK(random, 0, 0, 0, 1, -1);
 }
 
@@ -365,7 +368,8 @@ static bool tell_event(struct teller *teller, uint32_t account, int64_t sent_at_
         }
     } else {
         struct ampel_oracle_event *told = &event->told;
-        ampel_oracle_event_init(told, tell_type(random), tell_at(teller, sent_at_ms));
+        int64_t at_ms = tell_at(teller, sent_at_ms);
+        ampel_oracle_event_init(told, tell_type(random), at_ms);
         if (told->type == AMPEL_EVENT_VIOLATION) {
             tell_violation(teller, told);
         } else if (told->type == AMPEL_EVENT_VIOLATION_STATE) {
@@ -541,10 +545,12 @@ void ampel_story_tell(struct ampel_story *story, uint64_t seed) {
                                 ? (uint32_t)ampel_random_between(random, 1, 4)
                                 : (uint32_t)ampel_random_between(random, 30, 80);
     /* Some stories begin in the seventies, when two windows do not fit before them. */
-    story->start_ms = ampel_random_chance(random, 10)
-                          ? (int64_t)ampel_random_below(random, 3 * AMPEL_WINDOW_MS)
-                          : (int64_t)ampel_random_between(random, 15000, 25000) * AMPEL_DAY_MS +
-                                (int64_t)ampel_random_below(random, AMPEL_DAY_MS);
+    if (ampel_random_chance(random, 10)) {
+        story->start_ms = (int64_t)ampel_random_below(random, 3 * AMPEL_WINDOW_MS);
+    } else {
+        story->start_ms = ampel_random_between(random, 15000, 25000) * AMPEL_DAY_MS;
+        story->start_ms += (int64_t)ampel_random_below(random, AMPEL_DAY_MS);
+    }
     teller.now_ms = story->start_ms;
     uint32_t wanted = (uint32_t)PICK(random, 5, 20, 60, 60, 150);
     if (ampel_random_below(random, 300) == 0) {
