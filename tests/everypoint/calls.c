@@ -39,7 +39,9 @@ ssize_t __real_pwrite(int fd, const void *bytes, size_t size, off_t offset);
 ssize_t __wrap_pwrite(int fd, const void *bytes, size_t size, off_t offset);
 ssize_t __wrap_pwrite(int fd, const void *bytes, size_t size, off_t offset) {
     if (!fails("pwrite")) return __real_pwrite(fd, bytes, size, offset);
-    return calls.part && size > 1 ? __real_pwrite(fd, bytes, size / 2, offset) : -1;
+    if (!calls.part || size <= 1) return -1;
+    ssize_t done = __real_pwrite(fd, bytes, size / 2, offset);
+    return calls.lies && done > 0 ? (ssize_t)size : done;
 }
 
 int __real_posix_fallocate(int fd, off_t offset, off_t size);
@@ -76,6 +78,7 @@ int __wrap_close(int fd) {
         return fails(#name) ? -1 : __real_##name arguments; \
     }
 SIMPLE(fdatasync, (int fd), (fd))
+SIMPLE(eventfd, (unsigned int count, int flags), (count, flags))
 SIMPLE(fsync, (int fd), (fd))
 SIMPLE(flock, (int fd, int operation), (fd, operation))
 SIMPLE(fstat, (int fd, struct stat *out), (fd, out))

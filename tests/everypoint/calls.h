@@ -12,6 +12,7 @@ struct calls {
     uint64_t fail_at;   /* the call with this number fails; UINT64_MAX: none */
     int fail_with;      /* errno */
     bool part;          /* a write or read of more than a byte takes a part and succeeds, instead */
+    bool lies;          /* a planted bug: such a write says that it took all */
     const char *failed; /* the name of the one that did, NULL: none yet */
 };
 extern struct calls calls;

@@ -9,10 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "proto/hash.h"
-#include "proto/page.h"
 #include "tests/everypoint/calls.h"
 #include "tests/oracle/agency.h"
+#include "tests/oracle/digest.h"
 #include "tests/oracle/world.h"
 #include "workers/disk.h"
 #include "workers/logline.h"
@@ -60,8 +59,9 @@ struct script {
     char reason[400];
 };
 
-/* A planted bug: the disk says that it synced, and did not. */
-static bool disk_lies;
+/* Planted bugs, for canaries: the disk says that it synced, and did not; the database keeps rows of what it rolled back; a
+   write that took a part says that it took all. */
+static bool disk_lies, database_keeps, call_lies;
 
 static const char *doing = "the plain run";
 static uint64_t doing_at;
@@ -136,6 +136,8 @@ static void script_open(struct script *script, const struct plan *plan) {
     script->world = ampel_world_open(options);
     memory_disk_lie(ampel_world_disk(script->world), disk_lies);
     struct ampel_memory_database *database = ampel_world_database(script->world);
+    if (database_keeps) ampel_memory_database_plant(database, AMPEL_BUG_HALF_DONE);
+    calls.lies = call_lies;
     if (plan->where == DISK)
         memory_disk_fail_at(ampel_world_disk(script->world), plan->at, plan->disk);
     if (plan->where == DATABASE) ampel_memory_database_fault_at(database, plan->at, plan->database);
@@ -172,8 +174,11 @@ static void script_close(struct script *script) {
 static void keep_alive(struct script *script) {
     struct ampel_world *world = script->world;
     bool fatal = ampel_world_fatal(world) != NULL;
-    bool struck = script->plan.where == DATABASE && script->plan.kill &&
-                  ampel_memory_database_calls(ampel_world_database(world)) > script->plan.at;
+    bool struck =
+        script->plan.kill &&
+        (script->plan.where == CALLS
+             ? calls.failed != NULL
+             : ampel_memory_database_calls(ampel_world_database(world)) > script->plan.at);
     if (ampel_world_lives(world) && (fatal || struck)) {
         ampel_world_kill(world, script->plan.power);
         script->plan.kill = false;
@@ -244,111 +249,6 @@ static void play(struct script *script) {
     (void)snprintf(script->reason, sizeof(script->reason), "the worker does not stop");
 }
 
-/* ---- the digest ------------------------------------------------------------------------------- */
-
-static uint64_t digest_engine(const struct ampel_engine *engine) {
-    static uint8_t bytes[1 << 20];
-    uint64_t sum = 0;
-    for (uint32_t slot = 0; slot < ampel_engine_accounts_count(engine); slot++) {
-        struct ampel_text name[3];
-        ampel_engine_account_identity(engine, slot, &name[0], &name[1], &name[2]);
-        uint32_t size = ampel_engine_account_export(engine, slot, bytes, sizeof(bytes));
-        AMPEL_ASSERT(size <= sizeof(bytes));
-        sum += ampel_hash_bytes(bytes, size) ^ ampel_hash_account(name[0], name[1], name[2]) * 31;
-    }
-    return sum;
-}
-
-static bool import(struct ampel_engine *engine, struct ampel_page_codec *codec,
-                   const struct ampel_parcel_loaded *loaded) {
-    const uint8_t *raw;
-    uint32_t size;
-    struct ampel_error error = {0};
-    if (!ampel_page_decode(codec, loaded->meta, loaded->meta_size, &raw, &size, &error) ||
-        ampel_engine_meta_import(engine, raw, size) != AMPEL_ENGINE_OK) {
-        return false;
-    }
-    for (uint32_t i = 0; i < loaded->pages_count; i++) {
-        const struct ampel_loaded_page *page = &loaded->pages[i];
-        if (!ampel_page_decode(codec, page->bytes, page->size, &raw, &size, &error) ||
-            ampel_engine_page_import(engine, page->page, raw, size) != AMPEL_ENGINE_OK) {
-            return false;
-        }
-    }
-    return ampel_engine_import_finish(engine) == AMPEL_ENGINE_OK;
-}
-
-/* The stored pages as an engine reads them. */
-static uint64_t digest_pages(struct script *script) {
-    struct ampel_database face;
-    ampel_memory_database_face(ampel_world_database(script->world), &face);
-    ampel_memory_database_fault(ampel_world_database(script->world), AMPEL_FAULT_NONE, 0);
-    ampel_memory_database_fault_at(ampel_world_database(script->world), UINT64_MAX,
-                                   AMPEL_FAULT_NONE);
-    script->plan.where = NOTHING;
-    struct ampel_database_system system;
-    struct ampel_error error = {0};
-    AMPEL_ASSERT(face.connect(face.context, &system, &error) == AMPEL_DATABASE_OK);
-    struct ampel_page_codec *codec = ampel_page_codec_open();
-    AMPEL_ASSERT(codec != NULL);
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < PARTITIONS; i++) {
-        struct ampel_parcel_loaded *loaded;
-        AMPEL_ASSERT(face.claim(face.context, i, &loaded, &error) == AMPEL_DATABASE_OK);
-        struct ampel_engine *engine;
-        struct ampel_engine_options options = {.memory = script->memory,
-                                               .rules = &script->rules,
-                                               .accounts_per_tenant_max = 1000000,
-                                               .violations_per_account_max =
-                                                   AMPEL_ACCOUNT_VIOLATIONS_MAX};
-        AMPEL_ASSERT(ampel_engine_open(&options, &engine) == AMPEL_ENGINE_OK);
-        if (import(engine, codec, loaded))
-            sum += digest_engine(engine);
-        else
-            (void)snprintf(script->reason, sizeof(script->reason), "stored pages cannot be read");
-        ampel_engine_close(engine);
-        ampel_parcel_loaded_free(loaded);
-    }
-    ampel_page_codec_close(codec);
-    return sum;
-}
-
-/* Rows for people, by name. */
-static uint64_t digest_rows(const struct script *script) {
-    const struct ampel_memory_database *database = ampel_world_database(script->world);
-    const struct ampel_stored_rating *ratings;
-    const struct ampel_stored_violation *violations;
-    const struct ampel_stored_refusal *refusals;
-    uint64_t sum = 0;
-    uint32_t count = ampel_memory_database_ratings(database, &ratings);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct ampel_numbers *numbers = &ratings[i].numbers;
-        uint64_t values[] = {(uint64_t)numbers->score,
-                             (uint64_t)numbers->orders,
-                             (uint64_t)numbers->deducted,
-                             numbers->colour,
-                             numbers->risk,
-                             numbers->criticals,
-                             numbers->caps[0],
-                             numbers->caps[1]};
-        sum += ampel_hash_bytes(values, sizeof(values)) ^
-               ampel_hash_bytes(ratings[i].account, strlen(ratings[i].account)) * 31;
-    }
-    count = ampel_memory_database_violations(database, &violations);
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t values[] = {violations[i].state, violations[i].rank,
-                             (uint64_t)violations[i].points};
-        sum += ampel_hash_bytes(values, sizeof(values)) ^
-               ampel_hash_bytes(violations[i].account, strlen(violations[i].account)) * 31 ^
-               ampel_hash_bytes(violations[i].id, strlen(violations[i].id)) * 37;
-    }
-    count = ampel_memory_database_refusals(database, &refusals);
-    for (uint32_t i = 0; i < count; i++)
-        sum += ampel_hash_bytes(refusals[i].producer, strlen(refusals[i].producer)) ^
-               (refusals[i].sequence * 41 + refusals[i].event_index);
-    return sum;
-}
-
 static uint64_t run(const struct plan *plan, struct counts *counts, char reason[400]) {
     struct script script;
     script_open(&script, plan);
@@ -363,8 +263,14 @@ static uint64_t run(const struct plan *plan, struct counts *counts, char reason[
     };
     uint64_t digest = 0;
     if (script.reason[0] == '\0') {
-        digest = digest_rows(&script) * 3;
-        digest += digest_pages(&script);
+        struct ampel_memory_database *database = ampel_world_database(script.world);
+        script.plan.where = NOTHING; /* building engines to look at pages meets no fault */
+        uint64_t pages;
+        digest = ampel_digest_rows(database) * 3;
+        if (ampel_digest_pages(database, PARTITIONS, &script.rules, &script.memory, &pages))
+            digest += pages;
+        else
+            (void)snprintf(script.reason, sizeof(script.reason), "stored pages cannot be read");
     }
     script_close(&script);
     (void)snprintf(reason, 400, "%s", script.reason);
@@ -449,13 +355,61 @@ static void sweep_calls(struct totals *totals) {
           (struct plan){.where = CALLS, .error = EINTR, .part = true}, counts.calls);
 }
 
+/* ---- canaries --------------------------------------------------------------------------------- */
+
+/* A bug of each class of faults, which its sweep must find. */
+static int canaries(const struct totals *plain, const struct counts *counts) {
+    const struct {
+        const char *name;
+        struct plan plan;
+        uint64_t points, every;
+        bool *bug;
+    } all[] = {
+        {"the disk lies, and the power fails in its changes",
+         {.where = DISK, .disk = AMPEL_DISK_OK, .power = true},
+         counts->disk,
+         9,
+         &disk_lies},
+        {"the disk lies, and the power fails after an allocation of an engine did",
+         {.where = MEMORY, .power = true},
+         counts->takes,
+         1,
+         &disk_lies},
+        {"the disk lies, and the power fails after an allocation of the worker did",
+         {.where = HEAP, .power = true},
+         counts->heap,
+         97,
+         &disk_lies},
+        {"the database keeps rows of what it could not serialize",
+         {.where = DATABASE, .database = AMPEL_FAULT_RETRY},
+         counts->database,
+         1,
+         &database_keeps},
+        {"a write that took a part says that it took all, and the process dies",
+         {.where = CALLS, .error = EINTR, .part = true, .kill = true},
+         counts->calls,
+         3,
+         &call_lies},
+    };
+    uint32_t missed = 0;
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(all); i++) {
+        struct totals totals = {.expected = plain->expected, .every = all[i].every};
+        *all[i].bug = true;
+        sweep(&totals, all[i].name, all[i].plan, all[i].points);
+        *all[i].bug = false;
+        if (totals.failures == 0) missed++;
+    }
+    printf("%u canaries, %u not found\n", (unsigned)AMPEL_ARRAY_COUNT(all), (unsigned)missed);
+    return missed == 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv) {
     struct totals totals = {.every = 1};
     if (argc == 3 && strcmp(argv[1], "--every") == 0) totals.every = strtoull(argv[2], NULL, 10);
-    disk_lies = argc == 2 && strcmp(argv[1], "--canary") == 0;
-    if (argc != 1 && !disk_lies && (argc != 3 || totals.every == 0)) {
+    bool planted = argc == 2 && strcmp(argv[1], "--canary") == 0;
+    if (argc != 1 && !planted && (argc != 3 || totals.every == 0)) {
         (void)fputs("usage: tests/points [--every N]   only each N-th point\n"
-                    "       tests/points --canary      a disk that lies must be found\n",
+                    "       tests/points --canary      a bug of each class of faults must be found\n",
                     stderr);
         return 2;
     }
@@ -475,11 +429,11 @@ int main(int argc, char **argv) {
            " of the worker around them\n",
            (unsigned)(BATCHES * EVENTS + BATCHES / BAD_EVERY), counts.disk, counts.database,
            counts.takes, counts.heap);
-    if (disk_lies) {
-        totals.every = 9;
-        sweep_disk(&totals, counts.disk);
-        printf("the disk that lies was %s\n", totals.failures > 0 ? "found" : "NOT FOUND");
-        return totals.failures > 0 ? 0 : 1;
+    if (planted) {
+        struct counts real;
+        (void)run(&(struct plan){.where = CALLS, .at = UINT64_MAX}, &real, reason);
+        counts.calls = real.calls;
+        return canaries(&totals, &counts);
     }
     sweep_disk(&totals, counts.disk);
     sweep_database(&totals, counts.database);
