@@ -68,7 +68,7 @@ static void deadline_put(struct ampel_flow *flow, const struct ampel_change *cha
     ampel_flow_put(flow, 1, turns ? AMPEL_PAINT_YELLOW : AMPEL_PAINT_RED, "%s", at);
     if (turns) ampel_flow_words(flow, 1, AMPEL_PLAIN, ampel_label("with a score of %d then"), change->amount);
     if (change->kind == AMPEL_CHANGE_DEADLINE_NEAR)
-        ampel_flow_words(flow, 1, AMPEL_PLAIN, ampel_label("in %d hours"), change->amount);
+        ampel_flow_words(flow, 1, AMPEL_PLAIN, ampel_label("(%d hours left)"), change->amount);
     ampel_flow_end(flow);
 }
 
@@ -105,19 +105,22 @@ static void cause_put(struct ampel_flow *flow, const struct ampel_cause *cause, 
         ampel_flow_put(flow, 1, AMPEL_PLAIN, "%s", cause_words(cause, kind));
     if (cause->id_size > 0) ampel_flow_put(flow, 1, AMPEL_PLAIN, "%.*s", (int)cause->id_size, cause->id);
     if (policy != NULL) ampel_flow_put(flow, 1, AMPEL_PLAIN, "(%s)", policy);
+    /* What will leave has no time yet but the one in the next line. */
+    if (kind == AMPEL_CHANGE_WILL_TURN && cause->kind == AMPEL_CAUSE_MIDNIGHT) return;
     ampel_flow_put(flow, 1, AMPEL_PLAIN, ampel_label("of %s"), at);
 }
 
-/* "194 yellow -> 210 green (+16), risk none" */
+/* "194 yellow -> 210 green (+16), risk none"; once where nothing moved. */
 static void scores_put(struct ampel_flow *flow, const struct ampel_change *change) {
     const struct ampel_numbers *before = &change->before, *after = &change->after;
-    if (!change->is_new)
+    bool moved = !change->is_new && (before->score != after->score || before->colour != after->colour);
+    if (moved)
         ampel_flow_put(flow, 2, ampel_paint_of_colour(before->colour), "%d %s", before->score,
                        ampel_label_name(AMPEL_REGISTRY_COLOUR, before->colour));
-    if (!change->is_new) ampel_flow_put(flow, 1, AMPEL_PLAIN, "->");
-    ampel_flow_put(flow, change->is_new ? 2 : 1, ampel_paint_of_colour(after->colour), "%d %s", after->score,
+    if (moved) ampel_flow_put(flow, 1, AMPEL_PLAIN, "->");
+    ampel_flow_put(flow, moved ? 1 : 2, ampel_paint_of_colour(after->colour), "%d %s", after->score,
                    ampel_label_name(AMPEL_REGISTRY_COLOUR, after->colour));
-    if (!change->is_new && before->score != after->score)
+    if (moved && before->score != after->score)
         ampel_flow_put(flow, 1, AMPEL_PLAIN, "(%+d)", after->score - before->score);
     ampel_flow_put(flow, 0, AMPEL_PLAIN, ampel_label(", risk %s"), ampel_label_name(AMPEL_REGISTRY_RISK, after->risk));
 }
