@@ -36,11 +36,13 @@ struct ampel_backfill {
 /* What few accounts have. */
 struct ampel_below;  /* assurance.h */
 struct ampel_clocks; /* clocks.h */
+struct ampel_takeover;
 struct ampel_rare {
     struct ampel_facts *facts;
     struct ampel_backfill *backfill;
     struct ampel_below *below;   /* closed days, once the score crossed the rule assurance.score */
     struct ampel_clocks *clocks; /* while any runs */
+    struct ampel_takeover *takeover; /* takeover.h; while suspected */
 };
 
 /* A flag above the bits of enum AMPEL_ROW_*: the account hangs in the wheel where it no longer
@@ -60,8 +62,8 @@ struct ampel_account {
     uint8_t flags;
     uint32_t first_day, settled_day; /* assurance.h */
     uint8_t assured;                 /* AMPEL_ASSURED_* */
-    uint8_t reserved;
-    uint16_t look_day; /* leaving.h */
+    uint8_t watched;                 /* takeover.h */
+    uint16_t look_day;               /* leaving.h */
 };
 static_assert(sizeof(struct ampel_account) == 64, "one line a header");
 

@@ -8,6 +8,7 @@
 #include "engine/leaving.h"
 #include "engine/sort.h"
 #include "engine/state.h"
+#include "engine/takeover.h"
 
 /* ---- the turn of one account ---------------------------------------------------------------- */
 
@@ -137,6 +138,34 @@ static bool turn_warn(struct ampel_engine *engine, uint32_t slot, struct ampel_a
     return true;
 }
 
+/* Whether somebody else works in the account; summed as above. */
+static bool turn_suspect(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
+                         const struct ampel_touched *touched, bool summed) {
+    const struct ampel_instant *instant = &engine->instant;
+    bool told = account->rare != NULL && account->rare->takeover != NULL;
+    if (touched->signals_mover == AMPEL_MOVER_NONE && !account->watched && !told) return true;
+    struct ampel_suspicion suspicion;
+    enum ampel_takeover_news news = ampel_takeover_judge(engine, account, &suspicion);
+    if (!ampel_takeover_waits(account) && news != AMPEL_TAKEOVER_SAME) {
+        struct ampel_cause cause;
+        uint32_t mover = touched->signals_mover;
+        if (mover == AMPEL_MOVER_NONE) mover = touched->any_mover;
+        if (mover >= AMPEL_MOVER_EVENT)
+            entry_cause(engine, slot, mover, &cause);
+        else
+            ampel_cause_time(instant->at_ms, summed ? AMPEL_CAUSE_BACKFILL : AMPEL_CAUSE_EXPIRY,
+                             &cause);
+        if (!ampel_takeover_tell(engine, slot, account, news, &suspicion, &cause,
+                                 engine->position)) {
+            return false;
+        }
+    }
+    if ((account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0) {
+        ampel_account_due_renew(engine, slot, account);
+    }
+    return true;
+}
+
 /* Everything that this instant means to one account; its keys are those at keys_next. */
 static bool turn(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account) {
     struct ampel_instant *instant = &engine->instant;
@@ -160,6 +189,7 @@ static bool turn(struct ampel_engine *engine, uint32_t slot, struct ampel_accoun
     bool summed = backfilling && account->rare->backfill == NULL;
     done = done && turn_beside(engine, slot, account, touched, silent, summed);
     done = done && turn_warn(engine, slot, account, touched, silent, summed);
+    done = done && turn_suspect(engine, slot, account, touched, summed);
     ampel_step_end(engine);
     return done;
 }

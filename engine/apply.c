@@ -7,6 +7,7 @@
 #include "engine/drift.h"
 #include "engine/load.h"
 #include "engine/state.h"
+#include "engine/takeover.h"
 #include "engine/window.h"
 
 static bool texts_fit(const struct ampel_frame *frame) {
@@ -288,13 +289,45 @@ static bool account_warn(const struct frame_work *work, struct ampel_account *ac
                               &cause, work->source.position);
 }
 
+/* Whether somebody else works in the account. */
+static bool account_suspect(const struct frame_work *work, struct ampel_account *account,
+                            const struct ampel_touched *touched) {
+    struct ampel_engine *engine = work->engine;
+    if (touched->signals_mover == AMPEL_MOVER_NONE && !account->watched) return true;
+    struct ampel_suspicion suspicion;
+    enum ampel_takeover_news news = ampel_takeover_judge(engine, account, &suspicion);
+    if (ampel_takeover_waits(account) || news == AMPEL_TAKEOVER_SAME) return true;
+    struct ampel_cause cause;
+    uint32_t mover = touched->signals_mover;
+    if (mover == AMPEL_MOVER_NONE) mover = touched->any_mover;
+    ampel_cause_time(engine->now_ms, AMPEL_CAUSE_EXPIRY, &cause);
+    if (mover >= AMPEL_MOVER_EVENT) {
+        struct ampel_event event;
+        uint32_t account_index;
+        ampel_frame_event(work->frame, mover - AMPEL_MOVER_EVENT, &account_index, &event);
+        ampel_cause_event(engine, touched->slot, &event, &work->source, &cause);
+    }
+    return ampel_takeover_tell(engine, touched->slot, account, news, &suspicion, &cause,
+                               work->source.position);
+}
+
+/* Of an account that only sold something. */
+static bool account_settled(const struct frame_work *work, struct ampel_account *account,
+                            const struct ampel_touched *touched) {
+    if (account->watched && !account_suspect(work, account, touched)) return false;
+    if ((account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0) {
+        ampel_account_due_renew(work->engine, touched->slot, account);
+    }
+    return true;
+}
+
 static bool account_finish(const struct frame_work *work, struct ampel_touched *touched) {
     struct ampel_engine *engine = work->engine;
     struct ampel_account *account = ampel_account_at(&engine->accounts, touched->slot);
     struct ampel_numbers after;
     bool stale = (account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0;
     if (!work->source.backfill && !stale && ampel_touched_settle(engine, account, touched)) {
-        return true;
+        return account_settled(work, account, touched);
     }
     ampel_touched_complete(engine, account, touched);
     /* What was too old on arrival never was: it leaves untold, once the whole frame had its say. */
@@ -314,6 +347,7 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
     }
     if (!account_beside(work, account, touched)) return false;
     if (!account_warn(work, account, touched, &after)) return false;
+    if (!account_suspect(work, account, touched)) return false;
     if ((account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0) {
         ampel_account_due_renew(engine, touched->slot, account);
     }

@@ -9,7 +9,11 @@ static const char *const change_names[] = {
 };
 
 const char *ampel_change_name(uint8_t kind) {
-    return kind < AMPEL_CHANGES_COUNT ? change_names[kind] : "unknown";
+    return ampel_change_known(kind) ? change_names[kind] : "unknown";
+}
+
+bool ampel_change_known(uint8_t kind) {
+    return kind < AMPEL_CHANGES_COUNT && change_names[kind] != NULL;
 }
 
 bool ampel_change_is_told(uint8_t kind) {

@@ -6,6 +6,7 @@
 #include "engine/outlook_view.h"
 #include "engine/records.h"
 #include "engine/state.h"
+#include "engine/takeover.h"
 #include "engine/window.h"
 
 static_assert(sizeof(struct ampel_numbers) == 40,
@@ -101,7 +102,7 @@ static bool account_recompute(struct ampel_engine *engine, uint32_t slot,
         return false;
     }
     ampel_account_due_renew(engine, slot, account);
-    return true;
+    return ampel_takeover_renew(engine, slot, account, cause);
 }
 
 enum ampel_engine_status ampel_engine_rules_set(struct ampel_engine *engine,
@@ -234,6 +235,7 @@ const struct ampel_change *ampel_engine_changes(const struct ampel_engine *engin
 
 void ampel_engine_changes_clear(struct ampel_engine *engine) {
     engine->changes_count = 0;
+    engine->told_signals_count = 0;
 }
 
 uint32_t ampel_engine_pages_count(const struct ampel_engine *engine) {

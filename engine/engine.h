@@ -231,6 +231,29 @@ struct ampel_clock_run {
 AMPEL_MUST_CHECK bool ampel_engine_clock_next(const struct ampel_engine *engine, uint32_t slot,
                                               uint32_t *cursor, struct ampel_clock_run *out);
 
+/* ---- out: takeover (rating-model 3.9) --------------------------------------------------------- */
+
+/* One kind of signal in the window, unmuted and of a weight above 0. */
+struct ampel_signal {
+    int64_t first_ms, last_ms; /* at of the first and the last of it; of a day: the day's start */
+    uint16_t weight;
+    uint8_t kind, group; /* AMPEL_REGISTRY_KIND, AMPEL_REGISTRY_KIND_GROUP */
+    bool derived;        /* the engine found it; nobody told of it */
+    uint8_t reserved[3];
+};
+struct ampel_suspicion {
+    int64_t began_ms; /* when it was told first: with the account its id; 0 where nothing is told */
+    uint64_t kinds;
+    uint32_t weight; /* the sum */
+    uint32_t signals_count;
+    bool suspected;
+    struct ampel_signal signals[AMPEL_KINDS_MAX]; /* by (first, kind) */
+};
+/* What speaks for a takeover at the engine's time, whether or not it suffices. Kinds that come from
+   orders alone are looked for beside others only. Cost: the account's facts of 90 days. */
+void ampel_engine_suspicion(const struct ampel_engine *engine, uint32_t slot,
+                            struct ampel_suspicion *out);
+
 /* ---- out: what changed ---------------------------------------------------------------------- */
 
 #define AMPEL_CHANGES(X)                                                                \
@@ -249,17 +272,21 @@ AMPEL_MUST_CHECK bool ampel_engine_clock_next(const struct ampel_engine *engine,
     X(DRIFT, drift_changed, 12)           /* against the report before, unexplained */  \
     X(MISSING, violations_missing, 13)    /* a report shows more than are known */  \
     X(WILL_TURN, will_turn, 14)           /* green ends by ageing orders in 14 days */ \
-    X(DEADLINE_NEAR, deadline_near, 15)   /* a clock runs out in 24 or 4 hours */
+    X(DEADLINE_NEAR, deadline_near, 15)   /* a clock runs out in 24 or 4 hours */  \
+    X(TAKEOVER_SUSPECTED, takeover_suspected, 16) /* it began, or a kind joined */      \
+    X(TAKEOVER_CLEARED, takeover_cleared, 17)     /* its signals left, or are muted */
 
 enum ampel_change_kind {
 #define X(upper, lower, code) AMPEL_CHANGE_##upper = code,
     AMPEL_CHANGES(X)
 #undef X
-        AMPEL_CHANGES_COUNT = 16
+        AMPEL_CHANGES_COUNT = 18
 };
+/* "unknown" for a code that no kind has: they are given in blocks, so there are gaps. */
 const char *ampel_change_name(uint8_t kind);
 /* Whether such a change goes out to watchers; what does not (a refusal, a forgotten violation) concerns rows alone. */
 bool ampel_change_is_told(uint8_t kind);
+AMPEL_MUST_CHECK bool ampel_change_known(uint8_t kind);
 
 enum ampel_cause_kind {
     AMPEL_CAUSE_EVENT = 0,    /* an event: type, policy, id, at, and the frame that brought it */
@@ -291,10 +318,12 @@ struct ampel_change {
     int64_t deadline_ms;   /* that starts with it (red_hours, cap_hours) or comes near; WILL_TURN: when it
                               turns; 0 if none */
     uint64_t position;     /* of the log record that was read, 0 for time before any */
-    int64_t since_ms;      /* DRIFT, MISSING: at of the report before, 0 if none */
+    int64_t since_ms;      /* DRIFT, MISSING: at of the report before, 0 if none; TAKEOVER_*: when
+                              the suspicion was told first */
     int32_t amount;        /* ASSURANCE_*: days below; DRIFT: the drift; MISSING: how many; WILL_TURN:
-                              the score then; DEADLINE_NEAR: hours left */
+                              the score then; DEADLINE_NEAR: hours left; TAKEOVER_*: the sum of weights */
     int32_t amount_before; /* DRIFT, MISSING: the same at the report before */
+    uint32_t signals_first, signals_count; /* TAKEOVER_*: ampel_engine_change_signals */
     uint32_t slot;
     uint8_t kind;      /* enum ampel_change_kind */
     uint8_t cap_group; /* CAP_*, DEADLINE_NEAR of a cap: index; else 255 */
@@ -311,6 +340,10 @@ struct ampel_change {
 
 /* The changes since the last clear, in order. Borrowed until the next apply, advance or clear. */
 const struct ampel_change *ampel_engine_changes(const struct ampel_engine *engine, uint32_t *count);
+/* The signals that a change of kind TAKEOVER_* names, signals_count of them, as long as the change
+   itself; NULL where there are none. */
+const struct ampel_signal *ampel_engine_change_signals(const struct ampel_engine *engine,
+                                                       const struct ampel_change *change);
 void ampel_engine_changes_clear(struct ampel_engine *engine);
 
 /* Position of the log record that the following advance belongs to (frames carry their own). */

@@ -117,6 +117,7 @@ AMPEL_MUST_CHECK enum ampel_engine_status ampel_image_beside_read(struct ampel_e
 enum {
     AMPEL_SECTION_END = 0,
     AMPEL_SECTION_CLOCKS = 1, /* each that runs: u8 place in the list, u8 told, i64 started, deadline */
+    AMPEL_SECTION_TAKEOVER = 2, /* takeover.h */
 };
 /* Begins a section; the return is what its end needs. One that stays empty leaves no byte. */
 AMPEL_MUST_CHECK uint32_t ampel_image_section_begin(struct ampel_image_writer *writer, uint8_t tag);

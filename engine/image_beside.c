@@ -5,6 +5,7 @@
 #include "engine/clocks.h"
 #include "engine/drift.h"
 #include "engine/image.h"
+#include "engine/takeover.h"
 
 /* ---- sections ------------------------------------------------------------------------------- */
 
@@ -66,8 +67,11 @@ static enum ampel_engine_status clocks_read(struct ampel_engine *engine,
     return AMPEL_ENGINE_OK;
 }
 
-static void sections_put(struct ampel_image_writer *writer, const struct ampel_rare *rare) {
-    clocks_put(writer, rare != NULL ? rare->clocks : NULL);
+static void sections_put(struct ampel_image_writer *writer, const struct ampel_account *account) {
+    clocks_put(writer, account->rare != NULL ? account->rare->clocks : NULL);
+    uint32_t begin = ampel_image_section_begin(writer, AMPEL_SECTION_TAKEOVER);
+    ampel_takeover_put(writer, account);
+    ampel_image_section_end(writer, begin);
     ampel_image_put_u8(writer, AMPEL_SECTION_END);
 }
 
@@ -78,6 +82,8 @@ static enum ampel_engine_status section_read(struct ampel_engine *engine,
     switch (tag) {
     case AMPEL_SECTION_CLOCKS:
         return clocks_read(engine, section, account);
+    case AMPEL_SECTION_TAKEOVER:
+        return ampel_takeover_read(engine, section, account);
     default:
         return AMPEL_ENGINE_BAD_BYTES;
     }
@@ -126,7 +132,7 @@ void ampel_image_beside_put(struct ampel_image_writer *writer,
     ampel_image_put_u16(writer, 0);
     if (bits) ampel_image_put(writer, rare->below->words, sizeof(rare->below->words));
     drifts_put(writer, rare != NULL ? rare->facts : NULL);
-    sections_put(writer, rare);
+    sections_put(writer, account);
 }
 
 static bool drift_read(struct ampel_image_reader *reader, struct ampel_fact *fact) {

@@ -127,6 +127,12 @@ static enum ampel_outcome violations_merge(struct ampel_engine *engine, uint32_t
 
 /* ---- the rest ------------------------------------------------------------------------------- */
 
+static bool signals_from(uint8_t type) {
+    return type == AMPEL_EVENT_SIGNAL || type == AMPEL_EVENT_MAINTENANCE ||
+           type == AMPEL_EVENT_LISTING || type == AMPEL_EVENT_ORDERS_CANCELLED ||
+           type == AMPEL_EVENT_ACCOUNT_STATUS;
+}
+
 static enum ampel_outcome rest_merge(struct ampel_engine *engine, uint32_t slot,
                                      struct ampel_account *account, const struct ampel_event *event,
                                      struct ampel_touched *touched, uint32_t mover) {
@@ -142,6 +148,7 @@ static enum ampel_outcome rest_merge(struct ampel_engine *engine, uint32_t slot,
         bool assurance = event->type == AMPEL_EVENT_PROFILE || event->type == AMPEL_EVENT_DAY_MARK;
         if (assurance) touched->assurance_mover = mover;
         if (event->type == AMPEL_EVENT_OBSERVED) touched->observed = true;
+        if (signals_from(event->type)) touched->signals_mover = mover;
     }
     return outcome;
 }

@@ -4,6 +4,7 @@
 #include "engine/assurance.h"
 #include "engine/image.h"
 #include "engine/leaving.h"
+#include "engine/takeover.h"
 
 static enum ampel_engine_status poisoned(struct ampel_engine *engine,
                                          enum ampel_engine_status status) {
@@ -193,7 +194,8 @@ static enum ampel_engine_status account_settle(struct ampel_engine *engine, uint
     }
     if (!engine->other_rules) ampel_leaving_renew(engine, account);
     ampel_account_due_renew(engine, slot, account);
-    return AMPEL_ENGINE_OK;
+    bool named = ampel_takeover_renew(engine, slot, account, &cause);
+    return named ? AMPEL_ENGINE_OK : AMPEL_ENGINE_NO_MEMORY;
 }
 
 static enum ampel_engine_status account_read(struct ampel_engine *engine,

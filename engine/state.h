@@ -47,6 +47,7 @@ struct ampel_touched {
     uint32_t slot;
     uint32_t any_mover, orders_mover, violations_mover;
     uint32_t assurance_mover; /* a profile or a day mark */
+    uint32_t signals_mover;   /* what takeover signals are made of, orders aside */
     bool observed;            /* a report came */
     bool nearer;              /* what may bring its leaving green nearer (leaving.h) */
     bool shows;               /* anything but a day mark came */
@@ -101,6 +102,8 @@ struct ampel_engine {
     uint32_t frame_slots_capacity;
     struct ampel_change *changes;
     uint32_t changes_count, changes_capacity;
+    struct ampel_signal *told_signals; /* of the changes, takeover.h */
+    uint32_t told_signals_count, told_signals_capacity;
     uint32_t pages_imported, accounts_promised;
     struct ampel_outlook *outlook; /* outlook_view.h; NULL until asked */
     bool other_rules; /* the import was written under other rules than the present ones */

@@ -3,6 +3,7 @@
 #include "engine/assurance.h"
 #include "engine/clocks.h"
 #include "engine/leaving.h"
+#include "engine/takeover.h"
 
 void ampel_account_numbers(const struct ampel_engine *engine, const struct ampel_account *account,
                            struct ampel_numbers *out) {
@@ -112,6 +113,10 @@ void ampel_account_due_renew(struct ampel_engine *engine, uint32_t slot,
     }
     int64_t clocks_ms = ampel_clocks_due(account);
     if (clocks_ms < due_ms) due_ms = clocks_ms;
+    if (account->rare != NULL && account->rare->takeover != NULL &&
+        account->rare->takeover->due_ms < due_ms) {
+        due_ms = account->rare->takeover->due_ms;
+    }
     /* Only an image of other times can hold what is overdue: it leaves at the next instant. */
     if (due_ms <= engine->now_ms) due_ms = engine->now_ms + 1;
     account->flags = (uint8_t)(account->flags & ~AMPEL_ACCOUNT_DUE_STALE);

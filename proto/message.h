@@ -114,7 +114,10 @@ struct ampel_message_change {
     struct ampel_text rules_version;
     uint32_t caps_count;             /* cap groups of the rules, with names */
     struct ampel_text caps_names[AMPEL_CAP_GROUPS_MAX];
+    struct ampel_signal signals[AMPEL_KINDS_MAX]; /* change.signals_count of them */
 };
+/* What TAKEOVER_* names; signals as long as the call. */
+void ampel_message_signals_set(struct ampel_message_change *message, const struct ampel_signal *signals);
 
 /* Memory of a decoder, reused; one a thread. */
 struct ampel_message_decoder;

@@ -35,7 +35,7 @@ bool ampel_stream_code(struct ampel_text name, enum ampel_stream *out) {
 
 /* ---- a sink of members ---------------------------------------------------------------------- */
 
-#define MAPS_MAX  8 /* the change, before, after, their caps, the cause */
+#define MAPS_MAX  (8 + AMPEL_KINDS_MAX) /* the change, before, after, caps, the cause, signals */
 #define DEPTH_MAX 3
 
 /* msgpack wants to know the members of a map before they come, so members go through twice for it:
@@ -186,9 +186,44 @@ static void put_cause(struct sink *sink, const struct ampel_cause *cause) {
     close_map(sink);
 }
 
+static bool of_takeover(uint8_t kind) {
+    return kind == AMPEL_CHANGE_TAKEOVER_SUSPECTED || kind == AMPEL_CHANGE_TAKEOVER_CLEARED;
+}
+
+static void put_signal(struct sink *sink, const struct ampel_signal *signal) {
+    open_map(sink);
+    put_word(sink, "kind", ampel_registry_name(AMPEL_REGISTRY_KIND, signal->kind));
+    put_word(sink, "group", ampel_registry_name(AMPEL_REGISTRY_KIND_GROUP, signal->group));
+    put_integer(sink, "weight", signal->weight);
+    put_time(sink, "at", signal->first_ms);
+    if (signal->last_ms != signal->first_ms) put_time(sink, "last", signal->last_ms);
+    if (signal->derived) put_true(sink, "derived");
+    close_map(sink);
+}
+
+static void put_signals(struct sink *sink, const struct ampel_message_change *message) {
+    uint32_t count = message->change.signals_count;
+    if (!of_takeover(message->change.kind)) return;
+    put_key(sink, "signals");
+    if (sink->pack != NULL && !sink->counting) ampel_pack_put_list(sink->pack, count);
+    if (sink->print != NULL) ampel_print_word(sink->print, "[");
+    for (uint32_t i = 0; i < count; i++) {
+        if (sink->print != NULL && i > 0) ampel_print_word(sink->print, ",");
+        put_signal(sink, &message->signals[i]);
+    }
+    if (sink->print != NULL) ampel_print_word(sink->print, "]");
+}
+
+void ampel_message_signals_set(struct ampel_message_change *message,
+                               const struct ampel_signal *signals) {
+    uint32_t count = message->change.signals_count;
+    AMPEL_ASSERT(count <= AMPEL_KINDS_MAX);
+    if (count > 0) memcpy(message->signals, signals, count * sizeof(signals[0]));
+}
+
 /* What a change beside the score is about: how many, or how much. */
 static bool has_amount(uint8_t kind) {
-    return kind == AMPEL_CHANGE_ASSURANCE_GAINED || kind == AMPEL_CHANGE_ASSURANCE_LOST ||
+    return of_takeover(kind) || kind == AMPEL_CHANGE_ASSURANCE_GAINED || kind == AMPEL_CHANGE_ASSURANCE_LOST ||
            kind == AMPEL_CHANGE_ASSURANCE_NEAR || kind == AMPEL_CHANGE_DRIFT ||
            kind == AMPEL_CHANGE_MISSING || kind == AMPEL_CHANGE_WILL_TURN ||
            kind == AMPEL_CHANGE_DEADLINE_NEAR;
@@ -199,10 +234,15 @@ static bool has_before(uint8_t kind) {
     return kind == AMPEL_CHANGE_DRIFT || kind == AMPEL_CHANGE_MISSING;
 }
 
+/* Whether it tells since when. */
+static bool has_since(uint8_t kind) {
+    return has_before(kind) || of_takeover(kind);
+}
+
 static void put_amounts(struct sink *sink, const struct ampel_change *change) {
     if (has_amount(change->kind)) put_integer(sink, "amount", change->amount);
-    if (!has_before(change->kind)) return;
-    put_integer(sink, "amount_before", change->amount_before);
+    if (has_before(change->kind)) put_integer(sink, "amount_before", change->amount_before);
+    if (!has_since(change->kind)) return;
     if (change->since_ms != 0) put_time(sink, "since", change->since_ms);
 }
 
@@ -229,6 +269,7 @@ static void put_change(struct sink *sink, const struct ampel_message_change *mes
     if (change->kind == AMPEL_CHANGE_REFUSED)
         put_word(sink, "verdict", ampel_verdict_name(change->verdict));
     put_amounts(sink, change);
+    put_signals(sink, message);
     if (change->deadline_ms != 0) put_time(sink, "deadline", change->deadline_ms);
     if (change->is_new) put_true(sink, "new");
     put_text(sink, "rules_version", message->rules_version);
@@ -447,7 +488,7 @@ static bool read_kind(const struct ampel_pack *map, struct ampel_change *change,
     struct ampel_text name;
     if (take_text(map, "kind", &name)) {
         for (uint8_t kind = 0; kind < AMPEL_CHANGES_COUNT; kind++) {
-            if (!ampel_text_is(name, ampel_change_name(kind))) continue;
+            if (!ampel_change_known(kind) || !ampel_text_is(name, ampel_change_name(kind))) continue;
             change->kind = kind;
             return true;
         }
@@ -503,8 +544,47 @@ static bool read_amounts(const struct ampel_pack *map, struct ampel_change *chan
         return false;
     change->amount = (int32_t)amount;
     change->amount_before = (int32_t)before;
-    if (!has_before(change->kind) || !ampel_pack_find(map, "since", &value)) return true;
+    if (!has_since(change->kind) || !ampel_pack_find(map, "since", &value)) return true;
     return ampel_take_integer(map, "since", 1, INT64_MAX, &change->since_ms, error);
+}
+
+static bool read_signal(const struct ampel_pack *map, struct ampel_signal *out,
+                        struct ampel_error *error) {
+    struct ampel_pack value;
+    int64_t weight = 0;
+    *out = (struct ampel_signal){0};
+    if (map->kind != AMPEL_PACK_MAP)
+        return ampel_error_set(error, "signals", "an entry is no map");
+    if (!take_name(map, "kind", AMPEL_REGISTRY_KIND, true, 0, &out->kind, error) ||
+        !take_name(map, "group", AMPEL_REGISTRY_KIND_GROUP, true, 0, &out->group, error) ||
+        !ampel_take_integer(map, "weight", 1, 1000, &weight, error) ||
+        !ampel_take_integer(map, "at", 0, AMPEL_TIME_MAX_MS, &out->first_ms, error))
+        return false;
+    out->weight = (uint16_t)weight;
+    out->last_ms = out->first_ms;
+    out->derived = ampel_pack_find(map, "derived", &value) &&
+                   value.kind == AMPEL_PACK_BOOLEAN && value.boolean;
+    if (!ampel_pack_find(map, "last", &value)) return true;
+    return ampel_take_integer(map, "last", out->first_ms, AMPEL_TIME_MAX_MS, &out->last_ms, error);
+}
+
+static bool read_signals(const struct ampel_pack *map, struct ampel_message_change *out,
+                         struct ampel_error *error) {
+    struct ampel_pack value, item;
+    uint64_t kinds = 0;
+    if (!of_takeover(out->change.kind)) return true;
+    if (!ampel_pack_find(map, "signals", &value) || value.kind != AMPEL_PACK_LIST ||
+        value.count > AMPEL_KINDS_MAX)
+        return ampel_error_set(error, "signals", "the value is missing or no list of signals");
+    for (uint32_t i = 0; i < value.count; i++) {
+        ampel_pack_item(&value, i, &item);
+        if (!read_signal(&item, &out->signals[i], error)) return false;
+        uint64_t bit = UINT64_C(1) << out->signals[i].kind;
+        if ((kinds & bit) != 0) return ampel_error_set(error, "signals", "a kind stands twice");
+        kinds |= bit;
+    }
+    out->change.signals_count = value.count;
+    return true;
 }
 
 /* The members that are left out where they say nothing. */
@@ -543,6 +623,6 @@ bool ampel_change_unpack(const struct ampel_pack *map, struct ampel_message_chan
     if (!change->is_new && !read_numbers(map, "before", &change->before, out, error)) return false;
     if (!read_numbers(map, "after", &change->after, out, error)) return false;
     return read_cause(map, &change->cause, error) && read_verdict(map, change, error) &&
-           read_amounts(map, change, error) && read_optional(map, out, error) &&
+           read_amounts(map, change, error) && read_signals(map, out, error) && read_optional(map, out, error) &&
            take_label(map, "rules_version", &out->rules_version, error);
 }

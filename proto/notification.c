@@ -1,4 +1,4 @@
-/* Notifications: ORDER_CHANGE, ACCOUNT_STATUS_CHANGED and LISTINGS_ITEM_ISSUES_CHANGE. The marketplace writes the keys of some
+/* Notifications: ORDER_CHANGE, ACCOUNT_STATUS_CHANGED, LISTINGS_ITEM_STATUS_CHANGE and LISTINGS_ITEM_ISSUES_CHANGE. The marketplace writes the keys of some
    types as "NotificationType", of others as "notificationType"; either is read everywhere. */
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +9,8 @@
 #include "proto/text.h"
 
 #define KEY_ORDER        'o'
+#define KEY_CANCELLED    'c'
+#define KEY_OFFER        'l'
 #define KEY_NOTIFICATION 'n'
 
 struct notification {
@@ -192,17 +194,19 @@ static bool read_order(struct notification *notification, const struct ampel_jso
            read_change_time(notification, change, &order->at_ms) && reserve(notification);
 }
 
-/* Tells the order unless it was told before; either way this delivery is known from now on. */
+/* Tells the order unless it was told before; either way this delivery is known from now on. An order may be shipped and then
+   cancelled: each counts once for itself. */
 static bool count_order(struct notification *notification, ampel_document_sink sink,
-                        const struct order *order) {
+                        const struct order *order, bool cancelled) {
     struct ampel_document_memory_key key;
     const struct ampel_document_account *account = notification->writer.account;
     const struct ampel_text parts[] = {account->tenant, order->order_id};
-    ampel_document_memory_key_of(&key, KEY_ORDER, parts, 2);
+    ampel_document_memory_key_of(&key, cancelled ? KEY_CANCELLED : KEY_ORDER, parts, 2);
     if (ampel_document_memory_has(notification->memory, &key)) {
         notification->writer.counts->duplicates++;
     } else {
-        ampel_document_event(&notification->writer, AMPEL_EVENT_ORDER, order->at_ms);
+        ampel_document_event(&notification->writer,
+                             cancelled ? AMPEL_EVENT_ORDERS_CANCELLED : AMPEL_EVENT_ORDER, order->at_ms);
         if (!judge_then_tell(notification, sink, order->seller, order->marketplace,
                              "Payload.OrderChangeNotification"))
             return false;
@@ -228,10 +232,11 @@ static bool read_order_change(struct notification *notification, ampel_document_
     if (!read_text(notification, member(summary, "OrderStatus"),
                    "Payload.OrderChangeNotification.Summary.OrderStatus", &status))
         return false;
-    if (!ampel_text_is(status, "Shipped") || is_replacement(change, summary))
+    bool cancelled = ampel_text_is(status, "Canceled") || ampel_text_is(status, "Cancelled");
+    if ((!cancelled && !ampel_text_is(status, "Shipped")) || is_replacement(change, summary))
         return skip(notification);
     return read_order(notification, change, summary, &order) &&
-           count_order(notification, sink, &order);
+           count_order(notification, sink, &order, cancelled);
 }
 
 /* ---- LISTINGS_ITEM_ISSUES_CHANGE ------------------------------------------------------------- */
@@ -310,6 +315,57 @@ static bool read_listing_issues(struct notification *notification, ampel_documen
     return true;
 }
 
+/* ---- LISTINGS_ITEM_STATUS_CHANGE ------------------------------------------------------------- */
+
+struct offer {
+    struct ampel_text notification_id, seller, marketplace, sku;
+    int64_t created_ms;
+};
+
+static bool read_offer(struct notification *notification, struct offer *offer) {
+    const struct ampel_json *payload = notification->payload;
+    return read_time(notification, member(payload, "CreatedDate"), "Payload.CreatedDate", &offer->created_ms) &&
+           read_text_if_any(notification, member(payload, "SellerId"), "Payload.SellerId", &offer->seller) &&
+           read_text_if_any(notification, member(payload, "MarketplaceId"), "Payload.MarketplaceId",
+                            &offer->marketplace) &&
+           read_text(notification, member(payload, "Sku"), "Payload.Sku", &offer->sku) && reserve(notification);
+}
+
+static struct ampel_document_memory_key key_of_offer(const struct notification *notification,
+                                                     const struct offer *offer) {
+    const struct ampel_document_account *account = notification->writer.account;
+    const struct ampel_text parts[] = {
+        account->tenant, offer->seller.size > 0 ? offer->seller : account->seller,
+        offer->marketplace.size > 0 ? offer->marketplace : account->marketplace, offer->sku};
+    struct ampel_document_memory_key key;
+    ampel_document_memory_key_of(&key, KEY_OFFER, parts, 4);
+    return key;
+}
+
+/* An offer that is met for the first time was created on its CreatedDate, whatever its status is now; one without a date may
+   be as old as the shop, and says nothing. */
+static bool read_listing_status(struct notification *notification, ampel_document_sink sink) {
+    struct offer offer;
+    if (!read_id(notification, &offer.notification_id)) return false;
+    if (delivered_before(notification, offer.notification_id)) return true;
+    if (absent(member(notification->payload, "CreatedDate"))) return skip(notification);
+    if (!read_offer(notification, &offer)) return false;
+    if ((offer.seller.size > 0 && !ampel_id_valid(offer.seller, true)) ||
+        (offer.marketplace.size > 0 && !ampel_id_valid(offer.marketplace, true)))
+        return ampel_document_fail(&notification->writer, "Payload", "names no account");
+    struct ampel_document_memory_key key = key_of_offer(notification, &offer);
+    if (ampel_document_memory_has(notification->memory, &key)) {
+        notification->writer.counts->duplicates++;
+    } else {
+        ampel_document_event(&notification->writer, AMPEL_EVENT_LISTING, offer.created_ms);
+        notification->writer.out.event.code = 0; /* created */
+        if (!judge_then_tell(notification, sink, offer.seller, offer.marketplace, "Payload")) return false;
+        ampel_document_memory_add(notification->memory, &key, offer.created_ms / AMPEL_DAY_MS);
+    }
+    remember_id(notification, offer.notification_id, offer.created_ms);
+    return true;
+}
+
 /* ---- any ------------------------------------------------------------------------------------ */
 
 static bool read_notification(struct notification *notification, ampel_document_sink sink) {
@@ -322,6 +378,7 @@ static bool read_notification(struct notification *notification, ampel_document_
     bool (*read)(struct notification *, ampel_document_sink) =
         ampel_text_is(type, "ORDER_CHANGE")                  ? read_order_change
         : ampel_text_is(type, "ACCOUNT_STATUS_CHANGED")      ? read_account_status
+        : ampel_text_is(type, "LISTINGS_ITEM_STATUS_CHANGE") ? read_listing_status
         : ampel_text_is(type, "LISTINGS_ITEM_ISSUES_CHANGE") ? read_listing_issues
                                                              : NULL;
     if (read == NULL) return skip(notification);

@@ -48,6 +48,7 @@ void ampel_parcel_out_free(struct ampel_parcel_out *out) {
     if (out == NULL) return;
     free(out->told);
     free(out->texts);
+    free(out->signals);
     free(out);
 }
 

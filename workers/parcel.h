@@ -95,6 +95,7 @@ struct ampel_told {
     char id[AMPEL_CHANGE_ID_SIZE];
     enum ampel_stream stream;
     uint64_t number;         /* given by the publisher, 0 before */
+    const struct ampel_signal *signals; /* change.signals_count of them */
 };
 
 /* What messages and rows name of the rules that a change was made under. */
@@ -114,6 +115,7 @@ struct ampel_parcel_out {
     struct ampel_told *told;
     struct ampel_rules_face rules;
     char *texts;             /* arena */
+    struct ampel_signal *signals; /* of all told; NULL where none has any */
 };
 void ampel_parcel_out_free(struct ampel_parcel_out *out);
 

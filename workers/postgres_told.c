@@ -37,6 +37,7 @@ static struct ampel_message_change message_of(uint64_t stream_epoch,
         message.caps_names[i] = text_of(rules->caps_names[i]);
     if (told->change.cap_group < rules->caps_count)
         message.cap_group = message.caps_names[told->change.cap_group];
+    ampel_message_signals_set(&message, told->signals);
     return message;
 }
 

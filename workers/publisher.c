@@ -101,6 +101,7 @@ static uint32_t change_encode(struct ampel_publisher *publisher,
         message.change.caps_names[i] = text_of(rules->caps_names[i]);
     if (told->change.cap_group < rules->caps_count)
         message.change.cap_group = text_of(rules->caps_names[told->change.cap_group]);
+    ampel_message_signals_set(&message.change, told->signals);
     return ampel_message_encode(&message, publisher->scratch, sizeof(publisher->scratch));
 }
 

@@ -45,9 +45,27 @@ static void measure(const struct ampel_engine *engine, const struct ampel_change
     }
 }
 
+static uint32_t signals_measure(const struct ampel_change *changes, uint32_t count) {
+    uint32_t signals_count = 0;
+    for (uint32_t i = 0; i < count; i++)
+        signals_count += changes[i].signals_count;
+    return signals_count;
+}
+
+static const struct ampel_signal *copy_signals(const struct ampel_engine *engine,
+                                               const struct ampel_change *change,
+                                               struct ampel_signal **to) {
+    const struct ampel_signal *from = ampel_engine_change_signals(engine, change), *copy = *to;
+    if (from == NULL) return NULL;
+    memcpy(*to, from, change->signals_count * sizeof(from[0]));
+    *to += change->signals_count;
+    return copy;
+}
+
 static void fill(const struct ampel_engine *engine, const struct ampel_change *changes,
                  uint32_t count, struct ampel_parcel_out *out) {
     char *texts = out->texts;
+    struct ampel_signal *signals = out->signals;
     struct identity account = {0};
     uint32_t slot = AMPEL_SLOT_NONE;
     for (uint32_t i = 0; i < count; i++) {
@@ -68,6 +86,7 @@ static void fill(const struct ampel_engine *engine, const struct ampel_change *c
             .seller = account.seller,
             .marketplace = account.marketplace,
             .stream = ampel_change_stream(changes[i].kind),
+            .signals = copy_signals(engine, &changes[i], &signals),
         };
         ampel_hash_change(account.tenant, account.seller, account.marketplace, &changes[i],
                           told->id);
@@ -89,14 +108,18 @@ bool ampel_shard_tell(const struct ampel_engine *engine, uint32_t partition,
     ampel_rules_face_set(&made->rules, ampel_engine_rules(engine));
     made->told = calloc(told_count, sizeof(made->told[0]));
     made->texts = malloc(texts_size == 0 ? 1 : texts_size);
-    if (made->told == NULL || made->texts == NULL) {
+    uint32_t signals_count = signals_measure(changes, count);
+    if (signals_count > 0) made->signals = calloc(signals_count, sizeof(made->signals[0]));
+    if (made->told == NULL || made->texts == NULL ||
+        (signals_count > 0 && made->signals == NULL)) {
         ampel_parcel_out_free(made);
         return false;
     }
     fill(engine, changes, count, made);
     AMPEL_ASSERT(made->told_count == told_count);
     *out = made;
-    *size_bytes = sizeof(*made) + told_count * sizeof(made->told[0]) + texts_size;
+    *size_bytes = sizeof(*made) + told_count * sizeof(made->told[0]) + texts_size +
+                  signals_count * sizeof(made->signals[0]);
     return true;
 }
 

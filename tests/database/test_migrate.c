@@ -225,7 +225,7 @@ static void the_views_are_there_and_rating_has_its_columns(void **state) {
     assert_string_equal(
         owner_ask("select string_agg(relname, ' ' order by relname collate \"C\") from pg_class "
                   "where relnamespace = 'ampel'::regnamespace and relkind = 'v'"),
-        "alert assurance case_clock case_log case_step deadline drift fix forecast incident incident_case metric missing rating rating_history refusal violation");
+        "alert assurance case_clock case_log case_step deadline drift fix forecast incident incident_case metric missing rating rating_history refusal takeover violation");
 }
 
 /* ---- tenants -------------------------------------------------------------------------------- */

@@ -159,6 +159,7 @@ static void write_message(const char *name, const struct ampel_message *message)
 static void write_changes(void) {
     static struct ampel_message message;
     for (uint32_t kind = 0; kind < AMPEL_CHANGES_COUNT; kind++) {
+        if (!ampel_change_known((uint8_t)kind)) continue;
         struct ampel_change change = {.at_ms = SENT_AT_MS,
                                       .kind = (uint8_t)kind,
                                       .cap_group = 255,
@@ -185,6 +186,13 @@ static void write_changes(void) {
         if (kind == AMPEL_CHANGE_CAP_NEAR || kind == AMPEL_CHANGE_CAP_REACHED) {
             out->change.cap_group = 0;
             out->cap_group = text_of("infringement");
+        }
+        if (kind == AMPEL_CHANGE_TAKEOVER_SUSPECTED) {
+            out->change.signals_count = 2;
+            out->signals[0] = (struct ampel_signal){
+                .first_ms = SENT_AT_MS - 5, .last_ms = SENT_AT_MS, .weight = 55, .kind = 6, .group = 2};
+            out->signals[1] = (struct ampel_signal){
+                .first_ms = SENT_AT_MS, .last_ms = SENT_AT_MS, .weight = 50, .kind = 9, .derived = true};
         }
         if (kind == AMPEL_CHANGE_REFUSED) out->change.verdict = AMPEL_VERDICT_TOO_MANY_VIOLATIONS;
         ampel_hash_change(out->tenant, out->seller, out->marketplace, &out->change, out->id);
@@ -363,6 +371,12 @@ static void write_texts(void) {
                "Issue Type;Date Opened;Account;Violation ID;Points;Revision\r\n"
                "listing_policy;25/4/2026;agency/A2/M2;V1;12;3\r\n");
     write_text("list", "mapping", "# ours\nArt = Issue Type\nStatus: Erledigt = approved\n");
+    write_text("audit", "all",
+               "Time,Kind,Value,Detail,Until,Kinds\n2026-10-01 14:30,deposit_change,2,\"to, abroad\",,\n"
+               "1.10.2026,maintenance,,,2026-10-02,\"price_cut; bulk upload\"\n"
+               "2026-10-01T15:00:00Z,Maintenance,,,2026-10-02,\n2026-10-01,nonsense,,,,\n");
+    write_text("audit", "accounts",
+               "Account;When;Event\r\nagency/A2/M2;25/4/2026;new user\r\nother/A2/M2;1/4/2026;foreign login\r\n");
     write_text("document", "lines", "{\"a\":1}\n{\"b\":[2,\"}\"]}\n");
     write_text("document", "array", "[\n {\"a\": 1},\n {\"b\": \"\\\"{\"}\n]\n");
     write_text("document", "broken", "{\"a\":\n{\"b\":2}\n");

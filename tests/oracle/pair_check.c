@@ -265,13 +265,15 @@ static bool is_cause(const struct ampel_pair *pair, const struct ampel_oracle *o
     return cause->kind == AMPEL_CAUSE_RULES;
 }
 
-/* What stands beside the score has an oracle of its own (beside.h). */
+/* What stands beside the score has oracles of its own (beside.h, takeover.h). */
 static bool is_beside(const struct ampel_change *change) {
     return change->kind == AMPEL_CHANGE_ASSURANCE_GAINED ||
            change->kind == AMPEL_CHANGE_ASSURANCE_LOST ||
            change->kind == AMPEL_CHANGE_ASSURANCE_NEAR || change->kind == AMPEL_CHANGE_DRIFT ||
            change->kind == AMPEL_CHANGE_MISSING || change->kind == AMPEL_CHANGE_WILL_TURN ||
-           change->kind == AMPEL_CHANGE_DEADLINE_NEAR;
+           change->kind == AMPEL_CHANGE_DEADLINE_NEAR ||
+           change->kind == AMPEL_CHANGE_TAKEOVER_SUSPECTED ||
+           change->kind == AMPEL_CHANGE_TAKEOVER_CLEARED;
 }
 
 /* Turns the engine's changes of compared accounts into the form of the expectation. */

@@ -59,6 +59,7 @@ static void every_name_that_people_see_has_a_german_one(void **state) {
             if (strcmp(ampel_label_name(registries[i], code), name) == 0) fail_msg("%s has none", name);
         }
     for (uint8_t kind = 0; kind < AMPEL_CHANGES_COUNT; kind++) {
+        if (!ampel_change_known(kind)) continue;
         if (kind == AMPEL_CHANGE_REFUSED || kind == AMPEL_CHANGE_FORGOTTEN) continue;
         const char *name = ampel_change_name(kind);
         if (strcmp(ampel_label(name), name) == 0) fail_msg("%s has none", name);

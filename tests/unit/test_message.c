@@ -229,6 +229,11 @@ static void assert_changes(const struct ampel_message_change *left,
     assert_int_equal(a->cap_group, b->cap_group);
     assert_int_equal(a->verdict, b->verdict);
     assert_int_equal(a->is_new, b->is_new);
+    assert_int_equal(a->since_ms, b->since_ms);
+    assert_int_equal(a->amount, b->amount);
+    assert_int_equal(a->signals_count, b->signals_count);
+    assert_memory_equal(left->signals, right->signals,
+                        a->signals_count * sizeof(left->signals[0]));
     assert_numbers(&a->before, &b->before);
     assert_numbers(&a->after, &b->after);
     assert_int_equal(a->cause.at_ms, b->cause.at_ms);
@@ -244,9 +249,32 @@ static void assert_changes(const struct ampel_message_change *left,
     assert_memory_equal(a->cause.producer, b->cause.producer, a->cause.producer_size);
 }
 
+static bool of_takeover(uint8_t kind) {
+    return kind == AMPEL_CHANGE_TAKEOVER_SUSPECTED || kind == AMPEL_CHANGE_TAKEOVER_CLEARED;
+}
+
+/* As many signals as there can be of the registry. */
+static void fill_signals(struct ampel_message_change *out) {
+    struct ampel_change *change = &out->change;
+    change->signals_count = ampel_registry_count(AMPEL_REGISTRY_KIND);
+    change->amount = 730;
+    change->since_ms = change->at_ms - AMPEL_HOUR_MS;
+    for (uint32_t i = 0; i < change->signals_count; i++) {
+        out->signals[i] = (struct ampel_signal){
+            .first_ms = change->at_ms - AMPEL_DAY_MS + i,
+            .last_ms = change->at_ms - AMPEL_DAY_MS + i + i % 3,
+            .weight = (uint16_t)(10 + i),
+            .kind = (uint8_t)i,
+            .group = (uint8_t)(i % 6),
+            .derived = i % 2 == 0,
+        };
+    }
+}
+
 static void every_kind_of_change_and_cause_comes_back(void **state) {
     (void)state;
     for (uint32_t kind = 0; kind < AMPEL_CHANGES_COUNT; kind++) {
+        if (!ampel_change_known((uint8_t)kind)) continue;
         for (uint32_t cause = 0; cause < AMPEL_CAUSES_COUNT; cause++) {
             for (uint32_t type = 0; type <= AMPEL_EVENT_TYPES_COUNT; type++) {
                 sent.kind = AMPEL_MESSAGE_CHANGE;
@@ -254,6 +282,7 @@ static void every_kind_of_change_and_cause_comes_back(void **state) {
                 struct ampel_change *change = &sent.change.change;
                 change->kind = (uint8_t)kind;
                 change->verdict = kind == AMPEL_CHANGE_REFUSED ? AMPEL_VERDICT_TOO_MANY_FACTS : 0;
+                if (of_takeover(change->kind)) fill_signals(&sent.change);
                 change->is_new = kind % 2 == 1;
                 if (change->is_new) change->before = (struct ampel_numbers){0};
                 if (kind % 3 == 0) sent.change.cap_group.size = 0;
@@ -275,6 +304,30 @@ static void every_kind_of_change_and_cause_comes_back(void **state) {
                 assert_changes(&found.change, &sent.change);
             }
         }
+    }
+}
+
+static void signals_that_no_engine_names_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t index;
+        uint8_t kind;
+        uint16_t weight;
+        int64_t last_before_ms;
+    } wrong[] = {{1, 0, 11, 0}, {1, 1, 0, 0}, {1, 1, 1001, 0}, {1, 1, 11, 1}, {3, 63, 11, 0}};
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(wrong); i++) {
+        sent.kind = AMPEL_MESSAGE_CHANGE;
+        fill_change(&sent.change);
+        sent.change.change.kind = AMPEL_CHANGE_TAKEOVER_SUSPECTED;
+        fill_signals(&sent.change);
+        struct ampel_signal *signal = &sent.change.signals[wrong[i].index];
+        signal->kind = wrong[i].kind;
+        signal->weight = wrong[i].weight;
+        signal->last_ms = signal->first_ms - wrong[i].last_before_ms;
+        uint32_t size = ampel_message_encode(&sent, encoded, sizeof encoded);
+        assert_true(size > 0);
+        struct ampel_error error;
+        assert_false(ampel_message_decode(decoder, encoded, size, &found, &error));
     }
 }
 
@@ -501,6 +554,7 @@ int main(void) {
         cmocka_unit_test(watch_watching_and_beat_come_back),
         cmocka_unit_test(an_older_worker_does_not_say_where_its_epoch_begins),
         cmocka_unit_test(every_kind_of_change_and_cause_comes_back),
+        cmocka_unit_test(signals_that_no_engine_names_are_refused),
         cmocka_unit_test(json_of_a_change_reads_as_documented),
         cmocka_unit_test(the_id_of_a_change_follows_its_cause_and_nothing_else),
         cmocka_unit_test(a_batch_is_told_from_a_message_by_its_keys),

@@ -248,6 +248,23 @@ static struct bytes make_deadline_near(void) {
                       change, message.change.id);
     return make_message(&message);
 }
+static struct bytes make_change_takeover(void) {
+    free(make_change().bytes);
+    struct ampel_change *change = &message.change.change;
+    change->kind = AMPEL_CHANGE_TAKEOVER_SUSPECTED;
+    change->cap_group = AMPEL_CAP_GROUP_NONE;
+    message.change.cap_group = ampel_text_of("");
+    change->deadline_ms = 0;
+    change->after = change->before;
+    change->amount = 95;
+    change->since_ms = AT_MS - AMPEL_HOUR_MS;
+    change->signals_count = 2;
+    message.change.signals[0] = (struct ampel_signal){
+        .first_ms = AT_MS - AMPEL_DAY_MS, .last_ms = AT_MS - AMPEL_HOUR_MS, .weight = 55, .kind = 6, .group = 2};
+    message.change.signals[1] = (struct ampel_signal){
+        .first_ms = AT_MS, .last_ms = AT_MS, .weight = 40, .kind = 2, .group = 3, .derived = true};
+    return make_message(&message);
+}
 
 static struct bytes record_of(const uint8_t *batch_bytes, uint32_t batch_size) {
     struct ampel_batch batch;
@@ -427,6 +444,7 @@ static const struct {
     {"change", make_change, read_message, 5, "v"},
     {"change_will_turn", make_will_turn, read_message, 5, "v"},
     {"change_deadline_near", make_deadline_near, read_message, 5, "v"},
+    {"change_takeover", make_change_takeover, read_message, 5, "v"},
     {"record_batch", make_record, read_frames, 4, "version"},
     {"record_tick", make_tick, read_frames, 4, "version"},
     {"record_rules", make_rules, read_rules, 4, "version"},
@@ -642,6 +660,7 @@ static void print_verdicts(struct ampel_print *print) {
 
 static void print_changes(struct ampel_print *print) {
     for (uint8_t kind = 0; kind < AMPEL_CHANGES_COUNT; kind++) {
+        if (!ampel_change_known(kind)) continue;
         ampel_print_word(print, kind > 0 ? ", `" : "`");
         ampel_print_word(print, ampel_change_name(kind));
         ampel_print_word(print, "`");

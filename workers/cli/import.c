@@ -21,16 +21,18 @@
 
 static const struct ampel_usage usage = {
     .command = "import",
-    .arguments = "report|notification|violations FILE...",
+    .arguments = "report|notification|violations|audit FILE...",
     .about =
         "Reads seller performance reports, or notifications (ORDER_CHANGE, ACCOUNT_STATUS_CHANGED,\n"
-        "LISTINGS_ITEM_ISSUES_CHANGE), one or many in a file, or violation lists as CSV, and writes events as JSON\n"
-        "Lines. Orders and notifications count once; with --memory also over many runs. The same list again tells the\n"
-        "same violations. Unknown fields are no error; a broken one is named.",
+        "LISTINGS_ITEM_STATUS_CHANGE, LISTINGS_ITEM_ISSUES_CHANGE), one or many in a file, or as CSV violation\n"
+        "lists and audits (signals of a takeover, announced work), and writes events as JSON Lines. Orders, offers and\n"
+        "notifications count once; with --memory also over many runs. The same list again tells the same violations.\n"
+        "Unknown fields are no error; a broken one is named.",
     .examples = "  ampel import report r1.json -a nordlicht/A1SELLER/ --at 2026-10-01T06:00:00Z\n"
                 "  ampel import notification n.json -a nordlicht/A1SELLER/A1PA6795UKMFR9 --feed\n"
                 "  ampel import violations list.csv -a nordlicht/A1SELLER/A1PA6795UKMFR9 \\\n"
-                "      --mapping ours.txt\n",
+                "      --mapping ours.txt\n"
+                "  ampel import audit console.csv -a nordlicht/A1SELLER/A1PA6795UKMFR9 --feed\n",
 };
 
 struct importing {
@@ -41,7 +43,8 @@ struct importing {
     struct ampel_document_memory *memory;
     struct ampel_document_counts counts;
     uint32_t broken;
-    bool list; /* of violations */
+    bool list; /* of violations, or an audit: CSV */
+    void (*list_read)(const struct ampel_import_list *list, struct ampel_text csv, uint32_t *events, uint32_t *broken);
     struct ampel_list_options list_options;
 };
 
@@ -78,7 +81,7 @@ static bool file_import(struct importing *importing, const char *path) {
     uint32_t line, documents = 0;
     if (importing->list) {
         const struct ampel_import_list list = {path, &importing->list_options, event_write, importing};
-        ampel_import_list(&list, (struct ampel_text){bytes, size}, &importing->counts.events, &importing->broken);
+        importing->list_read(&list, (struct ampel_text){bytes, size}, &importing->counts.events, &importing->broken);
         free(bytes);
         return true;
     }
@@ -186,7 +189,7 @@ int ampel_command_import(int argc, char **argv) {
          "what was seen in earlier runs; default: AMPEL_IMPORT_MEMORY, else none"},
         {"mapping", 0, AMPEL_OPTION_TEXT, &mapping_path, "FILE",
          "violations: lines 'header = column', 'Issue Type: text = policy'; docs/DOCUMENTS.md"},
-        {"dates", 0, AMPEL_OPTION_TEXT, &dates, "ORDER", "violations: dmy or mdy, for dates such as 3/4/2026"},
+        {"dates", 0, AMPEL_OPTION_TEXT, &dates, "ORDER", "violations, audit: dmy or mdy, for dates such as 3/4/2026"},
         {"feed", 0, AMPEL_OPTION_FLAG, &feed, NULL, "send the events to the worker (kept in FILE.events.jsonl)"},
     };
     int words;
@@ -194,12 +197,16 @@ int ampel_command_import(int argc, char **argv) {
         ampel_options_read(&usage, options, AMPEL_ARRAY_COUNT(options), argc, argv, &words);
     if (result != AMPEL_OPTIONS_OK)
         return result == AMPEL_OPTIONS_HELP ? AMPEL_EXIT_OK : AMPEL_EXIT_USAGE;
-    importing.list = words >= 1 && strcmp(argv[1], "violations") == 0;
+    bool audit = words >= 1 && strcmp(argv[1], "audit") == 0;
+    importing.list = audit || (words >= 1 && strcmp(argv[1], "violations") == 0);
+    importing.list_read = audit ? ampel_import_audit : ampel_import_list;
     if (words < 1 ||
         (strcmp(argv[1], "report") != 0 && strcmp(argv[1], "notification") != 0 && !importing.list))
-        return ampel_usage_wrong(&usage, "say what the files are: report, notification or violations");
-    if (!importing.list && (mapping_path != NULL || dates != NULL))
-        return ampel_usage_wrong(&usage, "--mapping and --dates are for violations");
+        return ampel_usage_wrong(&usage, "say what the files are: report, notification, violations or audit");
+    if ((!importing.list || audit) && mapping_path != NULL)
+        return ampel_usage_wrong(&usage, "--mapping is for violations");
+    if (!importing.list && dates != NULL)
+        return ampel_usage_wrong(&usage, "--dates is for violations and audits");
     if (words < 2) return ampel_usage_wrong(&usage, "no FILE is given");
     if (account != NULL && !account_read(account, &importing.account))
         return ampel_usage_wrong(&usage, "--account is tenant/seller/marketplace, not '%s'", account);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/audit.h"
 #include "workers/cli/file.h"
 
 static void error_say(const char *path, const struct ampel_error *error) {
@@ -57,6 +58,21 @@ void ampel_import_list(const struct ampel_import_list *list, struct ampel_text c
     bool good = ampel_violation_list(csv, list->options, &sink, &counts, &error);
     if (!good) error_say(list->path, &error);
     if (good && counts.rows == 0) fprintf(stderr, "ampel import: %s: there is no violation in it\n", list->path);
+    *events += counts.events;
+    *broken += counts.broken + (good && counts.rows > 0 ? 0 : 1);
+}
+
+void ampel_import_audit(const struct ampel_import_list *list, struct ampel_text csv, uint32_t *events,
+                        uint32_t *broken) {
+    struct ampel_import_list copy = *list;
+    const struct ampel_list_sink sink = {
+        .context = &copy, .event = event_forward, .broken = broken_say, .ignored = ignored_say};
+    const struct ampel_audit_options options = {.account = list->options->account, .dates = list->options->dates};
+    struct ampel_list_counts counts = {0};
+    struct ampel_error error = {0};
+    bool good = ampel_audit(csv, &options, &sink, &counts, &error);
+    if (!good) error_say(list->path, &error);
+    if (good && counts.rows == 0) fprintf(stderr, "ampel import: %s: there is no row in it\n", list->path);
     *events += counts.events;
     *broken += counts.broken + (good && counts.rows > 0 ? 0 : 1);
 }

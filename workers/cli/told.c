@@ -24,11 +24,37 @@ void ampel_told_fill(const struct ampel_engine *engine, const struct ampel_chang
         out->caps_names[i] = ampel_text_of(rules->cap_groups[i].name);
     if (change->cap_group < rules->cap_groups_count)
         out->cap_group = ampel_text_of(rules->cap_groups[change->cap_group].name);
+    ampel_message_signals_set(out, ampel_engine_change_signals(engine, change));
 }
 
 static bool of_assurance(uint8_t kind) {
     return kind == AMPEL_CHANGE_ASSURANCE_GAINED || kind == AMPEL_CHANGE_ASSURANCE_LOST ||
            kind == AMPEL_CHANGE_ASSURANCE_NEAR;
+}
+
+static bool of_takeover(uint8_t kind) {
+    return kind == AMPEL_CHANGE_TAKEOVER_SUSPECTED || kind == AMPEL_CHANGE_TAKEOVER_CLEARED;
+}
+
+/* What speaks for it, one line a signal, and the sum that made it so sure. */
+static void signals_put(struct ampel_flow *flow, const struct ampel_message_change *told) {
+    const struct ampel_change *change = &told->change;
+    char at[AMPEL_LABEL_TIME_SIZE];
+    if (!of_takeover(change->kind)) return;
+    ampel_label_time(change->since_ms, at);
+    ampel_flow_start(flow, 4);
+    ampel_flow_words(flow, 2, AMPEL_PLAIN, ampel_label("suspected since %s, weight %d:"), at, change->amount);
+    ampel_flow_end(flow);
+    for (uint32_t i = 0; i < change->signals_count; i++) {
+        const struct ampel_signal *signal = &told->signals[i];
+        ampel_label_time(signal->first_ms, at);
+        ampel_flow_start(flow, 6);
+        ampel_flow_put(flow, 4, AMPEL_PLAIN, "%s", at);
+        ampel_flow_put(flow, 2, AMPEL_PLAIN, "%3u", (unsigned)signal->weight);
+        ampel_flow_put(flow, 2, AMPEL_PAINT_RED, "%s", ampel_label_name(AMPEL_REGISTRY_KIND, signal->kind));
+        if (signal->derived) ampel_flow_put(flow, 0, AMPEL_PLAIN, "%s", ampel_label(", found by Ampel"));
+        ampel_flow_end(flow);
+    }
 }
 
 /* What an alert counts, in words. */
@@ -81,7 +107,8 @@ static const char *midnight_words(uint8_t kind) {
 static const char *cause_words(const struct ampel_cause *cause, uint8_t kind) {
     switch (cause->kind) {
     case AMPEL_CAUSE_EXPIRY:
-        return ampel_label("because a violation left the window:");
+        return ampel_label(of_takeover(kind) ? "because a signal left the window"
+                                             : "because a violation left the window:");
     case AMPEL_CAUSE_MIDNIGHT:
         return ampel_label(midnight_words(kind));
     case AMPEL_CAUSE_BACKFILL:
@@ -148,6 +175,7 @@ static void change_show(const struct ampel_message_change *told) {
     cause_put(&flow, &change->cause, change->kind);
     ampel_flow_end(&flow);
     amounts_put(&flow, change);
+    signals_put(&flow, told);
     deadline_put(&flow, change);
 }
 

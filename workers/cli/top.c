@@ -28,8 +28,8 @@ static const struct ampel_usage usage = {
     .about = "Shows the stored ratings, worst first: those that may be deactivated now (red, or a repeat cap reached), by\n"
              "score, then all others by score. RANGE is the score under the readings that the rules leave open, CLOCK\n"
              "what is left of the 72 hours after red, after a repeat cap, or after an assured account came into danger\n"
-             "(the clock that runs out next). On a terminal it is drawn again in place until Ctrl-C; in a pipe, or with\n"
-             "--once, it is printed once.",
+             "(the clock that runs out next); `takeover?` stands where somebody else seems to work in the account. On a\n"
+             "terminal it is drawn again in place until Ctrl-C; in a pipe, or with --once, it is printed once.",
     .examples = "  ampel top --tenant nordlicht\n"
                 "  ampel top --status red --limit 0 --once --format jsonl\n",
 };
@@ -41,7 +41,7 @@ struct view {
 };
 
 enum { TENANT, SELLER, MARKETPLACE, SCORE, STATUS, RISK, ORDERS, ORDER_POINTS, DEDUCTED, CAPS, AS_OF, VERSION,
-       SCORE_MIN, SCORE_MAX, RUNS_OUT, LEFT_MS, CLOCK };
+       SCORE_MIN, SCORE_MAX, RUNS_OUT, LEFT_MS, CLOCK, SUSPECTED };
 
 static volatile sig_atomic_t interrupted;
 
@@ -114,6 +114,8 @@ static void line_print(const struct ampel_pq *pq, uint32_t row) {
     if (!ampel_pq_is_null(pq, row, RUNS_OUT))
         ampel_member_time(&print, "deadline", ampel_pq_get_time(pq, row, RUNS_OUT));
     if (!ampel_pq_is_null(pq, row, CLOCK)) ampel_member_text(&print, "clock", ampel_pq_get_text(pq, row, CLOCK));
+    if (!ampel_pq_is_null(pq, row, SUSPECTED))
+        ampel_member_time(&print, "takeover_suspected", ampel_pq_get_time(pq, row, SUSPECTED));
     ampel_print_word(&print, "}\n");
     ampel_members_piece(&print);
 }
@@ -181,6 +183,17 @@ static void outlook_columns(const struct ampel_pq *pq, bool *range, bool *clock)
     }
 }
 
+/* "none", "at risk takeover?" where somebody else seems to work in the account. */
+static void risk_cell(struct ampel_table *table, const struct ampel_pq *pq, uint32_t row) {
+    struct ampel_text risk = ampel_pq_get_text(pq, row, RISK);
+    bool suspected = !ampel_pq_is_null(pq, row, SUSPECTED);
+    enum ampel_paint paint = ampel_text_is(risk, "none")      ? AMPEL_PLAIN
+                             : ampel_text_is(risk, "at_risk") ? AMPEL_PAINT_YELLOW
+                                                              : AMPEL_PAINT_RED;
+    ampel_table_cell(table, suspected ? AMPEL_PAINT_RED : paint, "%s%s%s", ampel_label(risk.bytes),
+                     suspected ? " " : "", suspected ? ampel_label("takeover?") : "");
+}
+
 static void table_print(const struct ampel_pq *pq, bool one_tenant) {
     bool range, clock;
     outlook_columns(pq, &range, &clock);
@@ -198,7 +211,6 @@ static void table_print(const struct ampel_pq *pq, bool one_tenant) {
     ampel_table_column(table, "REPEATS", AMPEL_LEFT, AMPEL_FIT_CUT);
     for (uint32_t row = 0; row < ampel_pq_rows(pq); row++) {
         struct ampel_text status = ampel_pq_get_text(pq, row, STATUS);
-        struct ampel_text risk = ampel_pq_get_text(pq, row, RISK);
         char caps[CAPS_BYTES];
         caps_write(ampel_pq_get_text(pq, row, CAPS), caps, sizeof caps);
         ampel_table_cell(table, AMPEL_PLAIN, "%s%s%s/%s",
@@ -209,10 +221,7 @@ static void table_print(const struct ampel_pq *pq, bool one_tenant) {
         ampel_table_cell(table, paint, "%" PRId64, ampel_pq_get_int64(pq, row, SCORE));
         if (range) range_cell(table, pq, row);
         ampel_table_cell(table, paint, "%s", ampel_label(status.bytes));
-        ampel_table_cell(table, ampel_text_is(risk, "none") ? AMPEL_PLAIN
-                                : ampel_text_is(risk, "at_risk") ? AMPEL_PAINT_YELLOW
-                                                                 : AMPEL_PAINT_RED,
-                         "%s", ampel_label(risk.bytes));
+        risk_cell(table, pq, row);
         if (clock) clock_cell(table, pq, row);
         if (plain) {
             ampel_table_cell(table, AMPEL_PLAIN, "%" PRId64, ampel_pq_get_int64(pq, row, ORDERS));
