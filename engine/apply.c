@@ -161,7 +161,7 @@ static inline uint32_t ring_cell(const struct ampel_engine *engine, int64_t at_m
     return cell_index < AMPEL_WINDOW_CELLS ? cell_index : cell_index - AMPEL_WINDOW_CELLS;
 }
 
-/* An order that finds its day's cell wide enough and earns no point: nearly every event. False:
+/* An order that finds its day's cell wide enough, earns no point and makes no suspicion surer: nearly every event. False:
    nothing was done, the event wants the whole care. */
 static inline bool order_pass(const struct frame_work *work, uint32_t index) {
     struct ampel_engine *engine = work->engine;
@@ -174,7 +174,7 @@ static inline bool order_pass(const struct frame_work *work, uint32_t index) {
     struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
     uint32_t day = ring_cell(engine, at_ms, (uint32_t)engine->rules.window_days);
     if (day == AMPEL_WINDOW_CELLS || account->ring == NULL) return false;
-    if ((account->assured & AMPEL_ASSURED_BEGUN) == 0) return false;
+    if ((account->assured & AMPEL_ASSURED_BEGUN) == 0 || account->watched != 0) return false;
     if (!ampel_rating_orders_quiet(&engine->rules, account->orders, count)) return false;
     uint32_t total = ampel_window_get(account->ring, account->ring_width, day);
     if (ampel_day_authoritative(total)) return false;
