@@ -77,7 +77,9 @@ static void an_older_owner_is_fenced_and_changes_nothing(void **state) {
 }
 
 /* A worker that stood still commits what it told under numbers that the next one, which has only begun, gives anew. */
-static void a_worker_that_another_one_followed_commits_nothing_even_before_its_partitions_are_claimed(void **state) {
+static void
+a_worker_that_another_one_followed_commits_nothing_even_before_its_partitions_are_claimed(
+    void **state) {
     (void)state;
     struct worker *old = worker_open(client_url()), *new = worker_open(client_url());
     struct ampel_parcel_loaded *loaded = claimed(old, 0);
@@ -199,24 +201,29 @@ static void an_incident_is_told_beside_the_score_until_a_row_has_none(void **sta
     struct ampel_rating_row rating = sample_rating("acme", "S1", 250);
     rating.incidents = sample_text(
         "[{\"id\":\"i\\\"1\",\"phase\":\"closed\",\"compromised_from\":\"2026-10-01T00:00:00Z\","
-        "\"closed_at\":\"2026-10-02T00:00:00Z\",\"score\":300,\"status\":\"green\",\"risk\":\"none\","
-        "\"violations\":3,\"deducting\":2,\"points\":8,\"points_caused\":50,\"orders\":7,\"cancelled\":4,"
+        "\"closed_at\":\"2026-10-02T00:00:00Z\",\"score\":300,\"status\":\"green\",\"risk\":"
+        "\"none\","
+        "\"violations\":3,\"deducting\":2,\"points\":8,\"points_caused\":50,\"orders\":7,"
+        "\"cancelled\":4,"
         "\"dispute\":[\"b\",\"a\"]}]");
     rating.incidents_total = 3;
     struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 1);
     checkpoint.ratings_count = 1;
     checkpoint.ratings = &rating;
     committed(worker, &checkpoint);
-    assert_string_equal(
-        owner_ask("select id, phase, compromised_from, contained_at, watched_until, score, score_without, status_without, "
-                  "violations, deducting, points, points_caused, orders, cancelled, dispute_first, left_out from ampel.incident"),
-        "i\"1|closed|2026-10-01 00:00:00+00||2026-12-01 00:00:00+00|250|300|green|3|2|8|50|7|4|{b,a}|2");
+    assert_string_equal(owner_ask("select id, phase, compromised_from, contained_at, "
+                                  "watched_until, score, score_without, status_without, "
+                                  "violations, deducting, points, points_caused, orders, "
+                                  "cancelled, dispute_first, left_out from ampel.incident"),
+                        "i\"1|closed|2026-10-01 00:00:00+00||2026-12-01 "
+                        "00:00:00+00|250|300|green|3|2|8|50|7|4|{b,a}|2");
     rating.incidents_total = 0;
     checkpoint.position_old = 1;
     checkpoint.position_new = 2;
     committed(worker, &checkpoint);
     assert_string_equal(owner_ask("select count(*) from ampel.incident"), "0");
-    assert_string_equal(owner_ask("select score_without_incidents, incidents from ampel.rating"), "|0");
+    assert_string_equal(owner_ask("select score_without_incidents, incidents from ampel.rating"),
+                        "|0");
     ampel_parcel_loaded_free(loaded);
     worker_close(worker);
 }
@@ -291,6 +298,47 @@ static void a_violation_is_read_with_everything_known_of_it(void **state) {
     committed(worker, &checkpoint);
     assert_string_equal(
         owner_ask("select in_window, deducting from ampel.violation where id = 'v-1'"), "f|f");
+    ampel_parcel_loaded_free(loaded);
+    worker_close(worker);
+}
+
+#define DEADLINES                                                                    \
+    "select kind, coalesce(cap_group, '-'), runs_out - starts, resolved_at is null " \
+    "from ampel.deadline order by starts, kind, cap_group"
+
+static void clocks_are_kept_as_they_ran_and_end_where_they_are_told_no_more(void **state) {
+    (void)state;
+    struct worker *worker = worker_open(client_url());
+    struct ampel_parcel_loaded *loaded = claimed(worker, 0);
+    struct ampel_clock_row row = {
+        .tenant = sample_text("acme"),
+        .seller = sample_text("S1"),
+        .marketplace = sample_text("M1"),
+        .as_of_ms = SAMPLE_AT_MS,
+        .runs_count = 2,
+        .runs = {{SAMPLE_AT_MS, SAMPLE_AT_MS + 72 * AMPEL_HOUR_MS, AMPEL_CLOCK_RED, 255},
+                 {SAMPLE_AT_MS, SAMPLE_AT_MS + 48 * AMPEL_HOUR_MS, AMPEL_CLOCK_CAP, 1}},
+    };
+    struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 1);
+    checkpoint.clocks_count = 1;
+    checkpoint.clocks = &row;
+    committed(worker, &checkpoint);
+    assert_string_equal(owner_ask(DEADLINES), "cap|restricted|2 days|t\nred|-|3 days|t");
+    /* The cap's clock stopped; red began anew since. */
+    checkpoint = sample_checkpoint(loaded, 2);
+    checkpoint.position_old = 1;
+    checkpoint.clocks_count = 1;
+    checkpoint.clocks = &row;
+    row.runs_count = 1;
+    row.runs[0].started_ms += AMPEL_HOUR_MS;
+    row.runs[0].deadline_ms += AMPEL_HOUR_MS;
+    row.as_of_ms += AMPEL_HOUR_MS;
+    committed(worker, &checkpoint);
+    assert_string_equal(owner_ask(DEADLINES),
+                        "cap|restricted|2 days|f\nred|-|3 days|f\nred|-|3 days|t");
+    assert_string_equal(owner_ask("select distinct resolved_at - starts from ampel.deadline "
+                                  "where resolved_at is not null"),
+                        "01:00:00");
     ampel_parcel_loaded_free(loaded);
     worker_close(worker);
 }
@@ -661,6 +709,8 @@ int main(void) {
         cmocka_unit_test_setup(an_incident_is_told_beside_the_score_until_a_row_has_none, fresh),
         cmocka_unit_test_setup(counts_of_caps_go_by_the_groups_names_not_by_their_places, fresh),
         cmocka_unit_test_setup(a_violation_is_read_with_everything_known_of_it, fresh),
+        cmocka_unit_test_setup(clocks_are_kept_as_they_ran_and_end_where_they_are_told_no_more,
+                               fresh),
         cmocka_unit_test_setup(what_stands_beside_the_score_is_read_through_its_views, fresh),
         cmocka_unit_test_setup(a_violation_forgotten_is_gone_unless_it_came_again, fresh),
         cmocka_unit_test_setup(refusals_are_kept_with_any_sequence_and_counted, fresh),
