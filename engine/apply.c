@@ -71,6 +71,9 @@ struct frame_work {
     struct ampel_source source;
     struct ampel_apply_counts *counts;
     struct column account, type, at, count, extras_offset; /* what orders need */
+    const uint32_t *slots; /* by account of the frame */
+    uint32_t accounts_count;
+    int64_t day_ms; /* when the engine's day began */
 };
 
 static struct column column_of(const uint8_t *bytes, size_t step, const void *fallback) {
@@ -85,6 +88,8 @@ static void columns_init(struct frame_work *work) {
     work->at = column_of(frame->at, sizeof(int64_t), &zero);
     work->count = column_of(frame->count, sizeof(uint32_t), &one);
     work->extras_offset = column_of(frame->extras_offset, sizeof(uint32_t), &zero);
+    work->accounts_count = frame->accounts_count;
+    work->day_ms = work->engine->now_day * AMPEL_DAY_MS;
 }
 
 static inline const uint8_t *cell(struct column column, size_t index) {
@@ -149,12 +154,13 @@ static bool event_apply(const struct frame_work *work, uint32_t index) {
 /* The event's account, AMPEL_SLOT_NONE where it is none yet. */
 static inline uint32_t event_slot(const struct frame_work *work, uint32_t index) {
     uint32_t account = ampel_load_u32(cell(work->account, index));
-    return account < work->frame->accounts_count ? work->engine->frame_slots[account]
-                                                 : AMPEL_SLOT_NONE;
+    return account < work->accounts_count ? work->slots[account] : AMPEL_SLOT_NONE;
 }
 
 /* The ring's cell of a time that is not after now; AMPEL_WINDOW_CELLS where it has none. */
-static inline uint32_t ring_cell(const struct ampel_engine *engine, int64_t at_ms, uint32_t days) {
+static inline uint32_t ring_cell(const struct frame_work *work, int64_t at_ms, uint32_t days) {
+    const struct ampel_engine *engine = work->engine;
+    if (at_ms >= work->day_ms) return engine->now_cell;
     uint64_t age_days = (uint64_t)(engine->now_day - at_ms / AMPEL_DAY_MS);
     if (age_days >= days) return AMPEL_WINDOW_CELLS;
     uint32_t cell_index = engine->now_cell + AMPEL_WINDOW_CELLS - (uint32_t)age_days;
@@ -163,7 +169,7 @@ static inline uint32_t ring_cell(const struct ampel_engine *engine, int64_t at_m
 
 /* An order that finds its day's cell wide enough, earns no point and makes no suspicion surer: nearly every event. False:
    nothing was done, the event wants the whole care. */
-static inline bool order_pass(const struct frame_work *work, uint32_t index) {
+AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index) {
     struct ampel_engine *engine = work->engine;
     int64_t at_ms = ampel_load_i64(cell(work->at, index));
     uint32_t slot = event_slot(work, index), count = ampel_load_u32(cell(work->count, index));
@@ -172,7 +178,7 @@ static inline bool order_pass(const struct frame_work *work, uint32_t index) {
     if (ampel_load_u32(extras) != ampel_load_u32(extras + work->extras_offset.step)) return false;
     if (at_ms < 0 || at_ms > engine->now_ms || count - 1 >= AMPEL_ORDERS_MAX) return false;
     struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
-    uint32_t day = ring_cell(engine, at_ms, (uint32_t)engine->rules.window_days);
+    uint32_t day = ring_cell(work, at_ms, (uint32_t)engine->rules.window_days);
     if (day == AMPEL_WINDOW_CELLS || account->ring == NULL) return false;
     if ((account->assured & AMPEL_ASSURED_BEGUN) == 0 || account->watched != 0) return false;
     if (!ampel_rating_orders_quiet(&engine->rules, account->orders, count)) return false;
@@ -213,7 +219,7 @@ AMPEL_INLINE void contents_prefetch(const struct frame_work *work, uint32_t inde
     const struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
     if (*cell(work->type, index) <= AMPEL_EVENT_ORDERS_DAY) {
         int64_t at_ms = ampel_load_i64(cell(work->at, index));
-        uint32_t day = ring_cell(engine, at_ms, AMPEL_WINDOW_CELLS);
+        uint32_t day = ring_cell(work, at_ms, AMPEL_WINDOW_CELLS);
         __builtin_prefetch(account->ring + (size_t)day * account->ring_width, 1);
     } else if (account->violations != NULL) {
         for (uint32_t line = 0; line < VIOLATIONS_LINES; line++)
@@ -221,7 +227,11 @@ AMPEL_INLINE void contents_prefetch(const struct frame_work *work, uint32_t inde
     }
 }
 
-static bool events_apply(const struct frame_work *work) {
+static bool events_apply(const struct frame_work *given) {
+    /* A copy that nobody else knows: its members stay in registers although rings are written. */
+    struct frame_work copy = *given;
+    copy.slots = given->engine->frame_slots;
+    const struct frame_work *work = &copy;
     uint32_t total = work->frame->events_count;
     bool pass = !work->source.backfill, far = work->frame->accounts_count > ACCOUNTS_NEAR;
     for (uint32_t i = 0; i < AHEAD && i < total; i++)
@@ -230,7 +240,7 @@ static bool events_apply(const struct frame_work *work) {
         if (far && total - i > 2 * AHEAD) header_prefetch(work, i + 2 * AHEAD);
         if (total - i > AHEAD) contents_prefetch(work, i + AHEAD);
         if (pass && order_pass(work, i)) continue;
-        if (!event_apply(work, i)) return false;
+        if (!event_apply(given, i)) return false;
     }
     return true;
 }

@@ -182,7 +182,7 @@ bool ampel_engine_violation_next(const struct ampel_engine *engine, uint32_t slo
         .state_at_ms = hot->state_at_ms,
         .cleared_since_ms = hot->cleared_since_ms,
         .points = ampel_scale_points(&engine->scale, severity, hot->rank, hot->points_given),
-        .at_risk_sales_cents = block->cold[record].at_risk_sales_cents,
+        .at_risk_sales_cents = hot->cold->at_risk_sales_cents,
         .rank = hot->rank,
         .rev = hot->rev,
         .points_given = hot->points_given,

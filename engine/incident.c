@@ -141,7 +141,7 @@ static bool tagged_collect(struct ampel_engine *engine, struct ampel_outlook *ou
     uint32_t told = outlook->incidents_count;
     for (uint32_t i = 0; i < block->known_count; i++) {
         uint16_t record = block->order[i];
-        if (block->cold[record].sizes[AMPEL_TEXT_INCIDENT] == 0) continue;
+        if (block->hot[record].cold->sizes[AMPEL_TEXT_INCIDENT] == 0) continue;
         struct ampel_text tag = ampel_violations_text(block, record, AMPEL_TEXT_INCIDENT);
         if (names_none(tag) || listed(outlook, told, tag)) continue;
         uint32_t count = outlook->incidents_count;

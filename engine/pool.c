@@ -18,19 +18,20 @@ static_assert(sizeof(struct ampel_pool_block) <= HEADER_BYTES,
               "the header keeps the alignment");
 static_assert(SLAB_LEAST >= HEADER_BYTES + AMPEL_POOL_SMALL_MAX, "a slab holds any small block");
 
-/* Multiples of 16 up to 256, then four classes for each doubling up to 32 KiB. */
+/* Multiples of 16 up to 256, then eight classes for each doubling up to 32 KiB: at most an eighth of a
+   block is air. */
 static uint32_t class_of(size_t size) {
     if (size <= LINEAR_MAX) return (uint32_t)((size + STEP_BYTES - 1) / STEP_BYTES) - 1;
     uint32_t power = 63 - (uint32_t)__builtin_clzll((unsigned long long)(size - 1));
-    uint32_t quarter = (uint32_t)((size - 1) >> (power - 2)) & 3;
-    return LINEAR_MAX / STEP_BYTES + (power - 8) * 4 + quarter;
+    uint32_t eighth = (uint32_t)((size - 1) >> (power - 3)) & 7;
+    return LINEAR_MAX / STEP_BYTES + (power - 8) * 8 + eighth;
 }
 
 static size_t class_bytes(uint32_t class_index) {
     uint32_t linear = LINEAR_MAX / STEP_BYTES;
     if (class_index < linear) return (size_t)(class_index + 1) * STEP_BYTES;
-    uint32_t power = (class_index - linear) / 4 + 8, quarter = (class_index - linear) % 4;
-    return ((size_t)1 << power) + ((size_t)(quarter + 1) << (power - 2));
+    uint32_t power = (class_index - linear) / 8 + 8, eighth = (class_index - linear) % 8;
+    return ((size_t)1 << power) + ((size_t)(eighth + 1) << (power - 3));
 }
 
 void ampel_pool_init(struct ampel_pool *pool, const struct ampel_memory *memory) {

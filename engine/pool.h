@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define AMPEL_POOL_SMALL_MAX     32768
-#define AMPEL_POOL_CLASSES_COUNT 44
+#define AMPEL_POOL_CLASSES_COUNT 72
 
 struct ampel_pool_block; /* header of a slab or a big block */
 

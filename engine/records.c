@@ -29,15 +29,15 @@ static uint32_t text_hash(struct ampel_text text) {
 
 struct ampel_text ampel_violations_text(const struct ampel_violations *block, uint16_t record,
                                         enum ampel_violation_text which) {
-    const struct ampel_violation_cold *cold = &block->cold[record];
-    uint32_t offset = 0;
+    const struct ampel_violation_cold *cold = block->hot[record].cold;
+    uint32_t offset = AMPEL_VIOLATION_COLD_BYTES;
     for (uint32_t i = 0; i < (uint32_t)which; i++)
         offset += cold->sizes[i];
-    return (struct ampel_text){cold->texts + offset, cold->sizes[which]};
+    return (struct ampel_text){(const char *)cold + offset, cold->sizes[which]};
 }
 
 static struct ampel_text id_of(const struct ampel_violations *block, uint16_t record) {
-    return (struct ampel_text){block->cold[record].texts, block->cold[record].sizes[AMPEL_TEXT_ID]};
+    return ampel_violations_text(block, record, AMPEL_TEXT_ID);
 }
 
 /* ---- the block ------------------------------------------------------------------------------ */
@@ -46,9 +46,21 @@ static uint32_t index_entries(uint32_t capacity) {
     return capacity >= INDEX_FROM ? 2 * capacity : 0;
 }
 
+static bool indexed(const struct ampel_violations *block) {
+    return block->capacity >= INDEX_FROM;
+}
+
+static uint16_t *index_of(const struct ampel_violations *block) {
+    return block->order + 2 * (size_t)block->capacity;
+}
+
+/* Where there is an index, its entries are a power of two. */
+static uint32_t index_mask(const struct ampel_violations *block) {
+    return 2 * block->capacity - 1;
+}
+
 static size_t block_bytes(uint32_t capacity) {
-    size_t record = sizeof(struct ampel_violation_hot) + sizeof(struct ampel_violation_cold) +
-                    2 * sizeof(uint16_t);
+    size_t record = sizeof(struct ampel_violation_hot) + 2 * sizeof(uint16_t);
     return sizeof(struct ampel_violations) + record * capacity +
            sizeof(uint16_t) * index_entries(capacity);
 }
@@ -56,45 +68,40 @@ static size_t block_bytes(uint32_t capacity) {
 static void block_lay_out(struct ampel_violations *block, uint32_t capacity) {
     uint32_t entries = index_entries(capacity);
     block->capacity = capacity;
-    block->index_mask = entries > 0 ? entries - 1 : 0;
-    block->hot = (void *)(block + 1);
-    block->cold = (void *)(block->hot + capacity);
-    block->order = (void *)(block->cold + capacity);
-    block->heap = block->order + capacity;
-    block->index = block->heap + capacity;
-    if (entries > 0) memset(block->index, 0, entries * sizeof(uint16_t));
+    block->order = (void *)(block->hot + capacity);
+    if (entries > 0) memset(index_of(block), 0, entries * sizeof(uint16_t));
 }
 
 /* ---- the index ------------------------------------------------------------------------------ */
 
 static void index_put(struct ampel_violations *block, uint16_t record) {
-    if (block->index_mask == 0) return;
-    uint32_t place = block->hot[record].id_hash & block->index_mask;
-    while (block->index[place] != 0)
-        place = (place + 1) & block->index_mask;
-    block->index[place] = (uint16_t)(record + 1);
+    if (!indexed(block)) return;
+    uint32_t place = block->hot[record].id_hash & index_mask(block);
+    while (index_of(block)[place] != 0)
+        place = (place + 1) & index_mask(block);
+    index_of(block)[place] = (uint16_t)(record + 1);
 }
 
 static uint32_t index_place(const struct ampel_violations *block, uint16_t record) {
-    uint32_t place = block->hot[record].id_hash & block->index_mask;
-    while (block->index[place] != record + 1)
-        place = (place + 1) & block->index_mask;
+    uint32_t place = block->hot[record].id_hash & index_mask(block);
+    while (index_of(block)[place] != record + 1)
+        place = (place + 1) & index_mask(block);
     return place;
 }
 
 /* Closes the gap, so that no chain is cut (no tombstones). */
 static void index_remove(struct ampel_violations *block, uint16_t record) {
-    if (block->index_mask == 0) return;
-    uint32_t mask = block->index_mask, hole = index_place(block, record), place = hole;
+    if (!indexed(block)) return;
+    uint32_t mask = index_mask(block), hole = index_place(block, record), place = hole;
     for (;;) {
-        block->index[hole] = 0;
+        index_of(block)[hole] = 0;
         for (;;) {
             place = (place + 1) & mask;
-            if (block->index[place] == 0) return;
-            uint32_t home = block->hot[block->index[place] - 1].id_hash & mask;
+            if (index_of(block)[place] == 0) return;
+            uint32_t home = block->hot[index_of(block)[place] - 1].id_hash & mask;
             if (((place - home) & mask) >= ((place - hole) & mask)) break;
         }
-        block->index[hole] = block->index[place];
+        index_of(block)[hole] = index_of(block)[place];
         hole = place;
     }
 }
@@ -107,15 +114,15 @@ static bool record_is(const struct ampel_violations *block, uint16_t record, uin
 uint16_t ampel_violations_find(const struct ampel_violations *block, struct ampel_text id) {
     if (block == NULL) return AMPEL_VIOLATION_NONE;
     uint32_t hash = text_hash(id);
-    if (block->index_mask == 0) {
+    if (!indexed(block)) {
         for (uint32_t i = 0; i < block->count; i++) {
             if (record_is(block, (uint16_t)i, hash, id)) return (uint16_t)i;
         }
         return AMPEL_VIOLATION_NONE;
     }
-    uint32_t place = hash & block->index_mask;
-    for (; block->index[place] != 0; place = (place + 1) & block->index_mask) {
-        uint16_t record = (uint16_t)(block->index[place] - 1);
+    uint32_t place = hash & index_mask(block);
+    for (; index_of(block)[place] != 0; place = (place + 1) & index_mask(block)) {
+        uint16_t record = (uint16_t)(index_of(block)[place] - 1);
         if (record_is(block, record, hash, id)) return record;
     }
     return AMPEL_VIOLATION_NONE;
@@ -184,37 +191,38 @@ uint32_t ampel_records_order_insert(struct ampel_violations *block, uint16_t rec
 
 /* Ties by what every history agrees on, so that causes are named alike after an import. */
 static bool due_before(const struct ampel_violations *block, uint16_t a, uint16_t b) {
-    int64_t left = block->hot[a].due_ms, right = block->hot[b].due_ms;
+    int64_t left = ampel_violation_due(block, &block->hot[a]);
+    int64_t right = ampel_violation_due(block, &block->hot[b]);
     return left != right ? left < right : ampel_records_compare(block, a, b) < 0;
 }
 
 static void heap_put(struct ampel_violations *block, uint32_t place, uint16_t record) {
-    block->heap[place] = record;
+    ampel_violations_heap(block)[place] = record;
     block->hot[record].heap_place = (uint16_t)place;
 }
 
 static void heap_rise(struct ampel_violations *block, uint32_t place) {
-    uint16_t record = block->heap[place];
+    uint16_t record = ampel_violations_heap(block)[place];
     while (place > 0) {
         uint32_t parent = (place - 1) / 2;
-        if (!due_before(block, record, block->heap[parent])) break;
-        heap_put(block, place, block->heap[parent]);
+        if (!due_before(block, record, ampel_violations_heap(block)[parent])) break;
+        heap_put(block, place, ampel_violations_heap(block)[parent]);
         place = parent;
     }
     heap_put(block, place, record);
 }
 
 static void heap_sink(struct ampel_violations *block, uint32_t place, uint32_t heap_count) {
-    uint16_t record = block->heap[place];
+    uint16_t record = ampel_violations_heap(block)[place];
     for (;;) {
         uint32_t child = 2 * place + 1;
         if (child >= heap_count) break;
         if (child + 1 < heap_count &&
-            due_before(block, block->heap[child + 1], block->heap[child])) {
+            due_before(block, ampel_violations_heap(block)[child + 1], ampel_violations_heap(block)[child])) {
             child++;
         }
-        if (!due_before(block, block->heap[child], record)) break;
-        heap_put(block, place, block->heap[child]);
+        if (!due_before(block, ampel_violations_heap(block)[child], record)) break;
+        heap_put(block, place, ampel_violations_heap(block)[child]);
         place = child;
     }
     heap_put(block, place, record);
@@ -223,14 +231,13 @@ static void heap_sink(struct ampel_violations *block, uint32_t place, uint32_t h
 static void heap_remove(struct ampel_violations *block, uint16_t record, uint32_t heap_count) {
     uint32_t place = block->hot[record].heap_place, last = heap_count - 1;
     if (place == last) return;
-    uint16_t moved = block->heap[last];
+    uint16_t moved = ampel_violations_heap(block)[last];
     heap_put(block, place, moved);
     heap_sink(block, place, last);
     heap_rise(block, block->hot[moved].heap_place);
 }
 
-void ampel_records_due_set(struct ampel_violations *block, uint16_t record, int64_t due_ms) {
-    block->hot[record].due_ms = due_ms;
+void ampel_records_due_renew(struct ampel_violations *block, uint16_t record) {
     heap_sink(block, block->hot[record].heap_place, block->count);
     heap_rise(block, block->hot[record].heap_place);
 }
@@ -256,20 +263,27 @@ static struct ampel_violations *block_resize(struct ampel_violations *old, struc
     *block = *old;
     block_lay_out(block, capacity);
     memcpy(block->hot, old->hot, old->count * sizeof(*old->hot));
-    memcpy(block->cold, old->cold, old->count * sizeof(*old->cold));
     memcpy(block->order, old->order, old->count * sizeof(*old->order));
-    memcpy(block->heap, old->heap, old->count * sizeof(*old->heap));
+    memcpy(ampel_violations_heap(block), ampel_violations_heap(old), old->count * sizeof(uint16_t));
     for (uint32_t i = 0; i < block->count; i++)
         index_put(block, (uint16_t)i);
     ampel_pool_give(pool, old, block_bytes(old->capacity));
     return block;
 }
 
+/* Few violations are the rule, and a block of a few has little to spare; an index asks for powers of
+   two. */
+static uint32_t capacity_above(uint32_t capacity) {
+    if (capacity < 12) return (capacity + 2) / 2 * 2;
+    if (capacity < 24) return (capacity + 4) / 4 * 4;
+    return capacity < INDEX_FROM ? INDEX_FROM : 2 * capacity;
+}
+
 static bool room_make(struct ampel_violations **block, struct ampel_pool *pool) {
     uint32_t capacity = CAPACITY_LEAST;
     if (*block != NULL) {
         if ((*block)->count < (*block)->capacity) return true;
-        capacity = 2 * (*block)->capacity;
+        capacity = capacity_above((*block)->capacity);
     }
     AMPEL_ASSERT(capacity <= CAPACITY_GREATEST);
     struct ampel_violations *resized = block_resize(*block, pool, capacity);
@@ -278,54 +292,64 @@ static bool room_make(struct ampel_violations **block, struct ampel_pool *pool) 
     return true;
 }
 
-static size_t texts_bytes(const struct ampel_violation_cold *cold) {
-    size_t size = 0;
+static size_t cold_bytes(const struct ampel_violation_cold *cold) {
+    size_t size = AMPEL_VIOLATION_COLD_BYTES;
     for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++)
         size += cold->sizes[i];
-    return size;
+    return size > sizeof(*cold) ? size : sizeof(*cold);
+}
+
+/* NULL: no memory. */
+static struct ampel_violation_cold *cold_make(struct ampel_pool *pool,
+                                              const struct ampel_text texts[AMPEL_TEXTS_COUNT]) {
+    struct ampel_violation_cold head = {.at_risk_sales_cents = -1};
+    for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++) {
+        AMPEL_ASSERT(texts[i].size <= AMPEL_ID_BYTES_MAX);
+        head.sizes[i] = (uint8_t)texts[i].size;
+    }
+    struct ampel_violation_cold *cold = ampel_pool_take(pool, cold_bytes(&head));
+    if (cold == NULL) return NULL;
+    *cold = head;
+    uint8_t *place = (uint8_t *)cold + AMPEL_VIOLATION_COLD_BYTES;
+    for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++) {
+        if (texts[i].size > 0) memcpy(place, texts[i].bytes, texts[i].size);
+        place += texts[i].size;
+    }
+    return cold;
 }
 
 bool ampel_records_texts_set(struct ampel_violations *block, struct ampel_pool *pool,
                              uint16_t record, const struct ampel_text texts[AMPEL_TEXTS_COUNT]) {
-    struct ampel_violation_cold *cold = &block->cold[record];
-    size_t size = 0, old_size = texts_bytes(cold);
-    for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++)
-        size += texts[i].size;
-    char *bytes = ampel_pool_take(pool, size);
-    if (bytes == NULL) return false;
-    size_t offset = 0;
-    for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++) {
-        AMPEL_ASSERT(texts[i].size <= AMPEL_ID_BYTES_MAX);
-        if (texts[i].size > 0) memcpy(bytes + offset, texts[i].bytes, texts[i].size);
-        offset += texts[i].size;
-    }
-    /* The new texts may be borrowed from the old ones: these go last. */
-    char *old = cold->texts;
-    for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++)
-        cold->sizes[i] = (uint8_t)texts[i].size;
-    cold->texts = bytes;
-    if (old != NULL) ampel_pool_give(pool, old, old_size);
+    struct ampel_violation_cold *old = block->hot[record].cold, *cold = cold_make(pool, texts);
+    if (cold == NULL) return false;
+    cold->at_risk_sales_cents = old->at_risk_sales_cents;
+    cold->last_seen_ms = old->last_seen_ms;
+    block->hot[record].cold = cold;
+    /* The new texts may have been borrowed from the old ones: these go last. */
+    ampel_pool_give(pool, old, cold_bytes(old));
     return true;
 }
 
 uint16_t ampel_records_append(struct ampel_violations **block, struct ampel_pool *pool,
-                              const struct ampel_text texts[AMPEL_TEXTS_COUNT]) {
+                              const struct ampel_text texts[AMPEL_TEXTS_COUNT], int64_t at_ms,
+                              int64_t window_ms) {
     if (!room_make(block, pool)) return AMPEL_VIOLATION_NONE;
     struct ampel_violations *records = *block;
+    struct ampel_violation_cold *cold = cold_make(pool, texts);
+    if (cold == NULL) return AMPEL_VIOLATION_NONE;
+    cold->last_seen_ms = at_ms;
+    if (records->count == 0) records->window_days = (uint32_t)(window_ms / AMPEL_DAY_MS);
+    AMPEL_ASSERT(records->window_days * AMPEL_DAY_MS == window_ms);
     uint16_t record = (uint16_t)records->count;
-    struct ampel_violation_hot *hot = &records->hot[record];
-    struct ampel_violation_cold *cold = &records->cold[record];
-    memset(hot, 0, sizeof(*hot));
-    memset(cold, 0, sizeof(*cold));
-    if (!ampel_records_texts_set(records, pool, record, texts)) return AMPEL_VIOLATION_NONE;
-    hot->policy = AMPEL_POLICY_WAITING;
-    hot->severity_given = AMPEL_SEVERITY_NOT_GIVEN;
-    hot->points_given = -1;
-    hot->cleared_since_ms = AMPEL_CLEARED_NEVER_MS;
-    hot->state_at_ms = AMPEL_STATE_NEVER_MS;
-    hot->due_ms = INT64_MAX; /* the greatest: the end of the heap is its place */
-    hot->id_hash = text_hash(texts[AMPEL_TEXT_ID]);
-    cold->at_risk_sales_cents = -1;
+    records->hot[record] = (struct ampel_violation_hot){
+        .cleared_since_ms = AMPEL_CLEARED_NEVER_MS,
+        .state_at_ms = AMPEL_STATE_NEVER_MS,
+        .cold = cold,
+        .id_hash = text_hash(texts[AMPEL_TEXT_ID]),
+        .points_given = -1,
+        .policy = AMPEL_POLICY_WAITING,
+        .severity_given = AMPEL_SEVERITY_NOT_GIVEN,
+    };
     index_put(records, record);
     records->count++;
     heap_put(records, record, record);
@@ -333,12 +357,12 @@ uint16_t ampel_records_append(struct ampel_violations **block, struct ampel_pool
 }
 
 uint16_t ampel_records_claim(struct ampel_violations **block, struct ampel_pool *pool,
-                             struct ampel_text id, int64_t due_ms) {
+                             struct ampel_text id, int64_t at_ms, int64_t window_ms) {
     struct ampel_text texts[AMPEL_TEXTS_COUNT] = {[AMPEL_TEXT_ID] = id};
-    uint16_t record = ampel_records_append(block, pool, texts);
+    uint16_t record = ampel_records_append(block, pool, texts, at_ms, window_ms);
     if (record == AMPEL_VIOLATION_NONE) return record;
     ampel_records_order_insert(*block, record, (*block)->count - 1);
-    ampel_records_due_set(*block, record, due_ms);
+    ampel_records_due_renew(*block, record);
     return record;
 }
 
@@ -349,10 +373,9 @@ static void record_renumber(struct ampel_violations *block, uint16_t from, uint1
     uint32_t position = order_place(block, from, ordered_count);
     AMPEL_ASSERT(block->order[position] == from);
     block->order[position] = to;
-    block->heap[block->hot[from].heap_place] = to;
-    if (block->index_mask != 0) block->index[index_place(block, from)] = (uint16_t)(to + 1);
+    ampel_violations_heap(block)[block->hot[from].heap_place] = to;
+    if (indexed(block)) index_of(block)[index_place(block, from)] = (uint16_t)(to + 1);
     block->hot[to] = block->hot[from];
-    block->cold[to] = block->cold[from];
 }
 
 void ampel_records_release(struct ampel_violations **block, struct ampel_pool *pool,
@@ -362,7 +385,7 @@ void ampel_records_release(struct ampel_violations **block, struct ampel_pool *p
     ampel_records_order_remove(records, ampel_records_position(records, record), records->count);
     index_remove(records, record);
     heap_remove(records, record, records->count);
-    ampel_pool_give(pool, records->cold[record].texts, texts_bytes(&records->cold[record]));
+    ampel_pool_give(pool, records->hot[record].cold, cold_bytes(records->hot[record].cold));
     if (record != last) record_renumber(records, last, record, last);
     records->count--;
     if (records->count == 0) {
@@ -380,8 +403,8 @@ bool ampel_records_sane(const struct ampel_violations *block) {
         uint16_t record = block->order[i];
         if (record >= block->count) return false;
         if (i > 0 && ampel_records_compare(block, block->order[i - 1], record) >= 0) return false;
-        if (block->heap[block->hot[i].heap_place] != i) return false;
-        if (i > 0 && due_before(block, block->heap[i], block->heap[(i - 1) / 2])) return false;
+        if (ampel_violations_heap(block)[block->hot[i].heap_place] != i) return false;
+        if (i > 0 && due_before(block, ampel_violations_heap(block)[i], ampel_violations_heap(block)[(i - 1) / 2])) return false;
         if (ampel_violations_find(block, id_of(block, (uint16_t)i)) != i) return false;
         known += block->hot[i].policy != AMPEL_POLICY_WAITING;
     }

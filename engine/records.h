@@ -9,16 +9,18 @@ extern "C" {
 #endif
 
 /* A new waiting record with these texts (whose id must be unknown) at the end of count, in the index,
-   last in the heap, and not yet in the order: that and its due are the caller's to set.
+   last in the heap, and not yet in the order: these places are the caller's to set. at_ms is when it
+   was seen; window_ms, the rule's, is kept where the record is the first.
    AMPEL_VIOLATION_NONE: no memory. */
 AMPEL_MUST_CHECK uint16_t ampel_records_append(struct ampel_violations **block,
                                                struct ampel_pool *pool,
-                                               const struct ampel_text texts[AMPEL_TEXTS_COUNT]);
+                                               const struct ampel_text texts[AMPEL_TEXTS_COUNT],
+                                               int64_t at_ms, int64_t window_ms);
 /* A new waiting record with this id (which must be unknown) at the end of count, in index, order
    and heap. AMPEL_VIOLATION_NONE: no memory. */
 AMPEL_MUST_CHECK uint16_t ampel_records_claim(struct ampel_violations **block,
                                               struct ampel_pool *pool, struct ampel_text id,
-                                              int64_t due_ms);
+                                              int64_t at_ms, int64_t window_ms);
 /* Takes it out of everything; the last record takes its number. *block becomes NULL with the last
    one. Shrinks where it can. */
 void ampel_records_release(struct ampel_violations **block, struct ampel_pool *pool,
@@ -37,7 +39,8 @@ void ampel_records_order_remove(struct ampel_violations *block, uint32_t positio
 uint32_t ampel_records_order_insert(struct ampel_violations *block, uint16_t record,
                                     uint32_t ordered_count);
 
-void ampel_records_due_set(struct ampel_violations *block, uint16_t record, int64_t due_ms);
+/* The record's due has changed, or what breaks its ties. */
+void ampel_records_due_renew(struct ampel_violations *block, uint16_t record);
 void ampel_records_heap_rebuild(struct ampel_violations *block);
 
 /* Replaces the texts behind the id (or all, for a new record). False: no memory. */

@@ -53,7 +53,7 @@ static void orders_put(struct ampel_image_writer *writer, const struct ampel_eng
 static void violation_put(struct ampel_image_writer *writer, const struct ampel_violations *block,
                           uint16_t record) {
     const struct ampel_violation_hot *hot = &block->hot[record];
-    const struct ampel_violation_cold *cold = &block->cold[record];
+    const struct ampel_violation_cold *cold = hot->cold;
     ampel_image_put_i64(writer, hot->at_ms);
     ampel_image_put_i64(writer, hot->state_at_ms);
     ampel_image_put_i64(writer, hot->cleared_since_ms);

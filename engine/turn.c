@@ -33,6 +33,9 @@ void ampel_account_midnight(struct ampel_engine *engine, uint32_t slot,
             ampel_window_set(account->ring, account->ring_width, engine->now_cell, 0);
             ampel_account_dirty(&engine->accounts, slot, account, 0);
         }
+        if (account->orders == 0) {
+            ampel_window_trim(&engine->pool, &account->ring, &account->ring_width);
+        }
     }
     if (account->rare != NULL && account->rare->facts != NULL) {
         uint32_t gone = ampel_facts_forget(&account->rare->facts, &engine->pool, engine->now_day);

@@ -98,19 +98,6 @@ static uint16_t rank_count(const struct ampel_violations *block, const struct am
 
 /* ---- in and out of order, window and sums --------------------------------------------------- */
 
-/* When the record turns next: it leaves the window, or, being out of it, memory. */
-static int64_t due_of(const struct ampel_scale *scale, const struct ampel_violation_hot *hot,
-                      const struct ampel_violation_cold *cold) {
-    if ((hot->flags & AMPEL_VIOLATION_IN_WINDOW) != 0) return hot->at_ms + scale->window_ms;
-    return cold->last_seen_ms + AMPEL_FORGET_AFTER_MS;
-}
-
-static void due_renew(struct ampel_violations *block, const struct ampel_scale *scale,
-                      uint16_t record) {
-    int64_t due_ms = due_of(scale, &block->hot[record], &block->cold[record]);
-    if (due_ms != block->hot[record].due_ms) ampel_records_due_set(block, record, due_ms);
-}
-
 static void window_judge(const struct ampel_violations_context *context,
                          struct ampel_violation_hot *hot) {
     bool inside = known(hot) && hot->at_ms <= context->now_ms &&
@@ -144,9 +131,7 @@ static void record_attach(struct ampel_violations *block,
     block->known_count++;
     limit_move(block, scale, position, INT64_MIN, repeat_limit(scale, hot));
     sums_shift(block, scale, hot, 1);
-    /* The key that breaks the heap's ties has changed with the policy: always find the place anew.
-     */
-    ampel_records_due_set(block, record, due_of(scale, hot, &block->cold[record]));
+    ampel_records_due_renew(block, record);
 }
 
 /* ---- merging -------------------------------------------------------------------------------- */
@@ -160,12 +145,12 @@ static enum ampel_outcome moved_or_kept(const struct ampel_violations *block,
 }
 
 /* A known record sees an event of this at. */
-static enum ampel_outcome record_see_again(struct ampel_violations *block,
-                                           const struct ampel_violations_context *context,
-                                           int64_t at_ms, uint16_t record) {
-    if (at_ms <= block->cold[record].last_seen_ms) return AMPEL_OUTCOME_SAME;
-    block->cold[record].last_seen_ms = at_ms;
-    due_renew(block, context->scale, record);
+static enum ampel_outcome record_see_again(struct ampel_violations *block, int64_t at_ms,
+                                           uint16_t record) {
+    struct ampel_violation_cold *cold = block->hot[record].cold;
+    if (at_ms <= cold->last_seen_ms) return AMPEL_OUTCOME_SAME;
+    cold->last_seen_ms = at_ms;
+    ampel_records_due_renew(block, record);
     return AMPEL_OUTCOME_KEPT;
 }
 
@@ -176,12 +161,12 @@ static enum ampel_outcome record_see(struct ampel_violations **block,
     *record = ampel_violations_find(*block, id);
     if (*record == AMPEL_VIOLATION_NONE) {
         if (*block != NULL && (*block)->count >= context->records_max) return AMPEL_OUTCOME_FULL;
-        *record = ampel_records_claim(block, context->pool, id, at_ms + AMPEL_FORGET_AFTER_MS);
+        *record =
+            ampel_records_claim(block, context->pool, id, at_ms, context->scale->window_ms);
         if (*record == AMPEL_VIOLATION_NONE) return AMPEL_OUTCOME_NO_MEMORY;
-        (*block)->cold[*record].last_seen_ms = at_ms;
         return AMPEL_OUTCOME_KEPT;
     }
-    return record_see_again(*block, context, at_ms, *record);
+    return record_see_again(*block, at_ms, *record);
 }
 
 static int compare_i64(int64_t a, int64_t b) {
@@ -206,7 +191,7 @@ static int texts_compare(const struct ampel_violation_facts *facts,
         int order = ampel_text_compare(facts->texts[i], held);
         if (order != 0) return order;
     }
-    return compare_i64(facts->at_risk_sales_cents, block->cold[record].at_risk_sales_cents);
+    return compare_i64(facts->at_risk_sales_cents, block->hot[record].cold->at_risk_sales_cents);
 }
 
 static void facts_set(struct ampel_violation_hot *hot, const struct ampel_violation_facts *facts) {
@@ -222,12 +207,12 @@ static enum ampel_outcome record_new(struct ampel_violations **block,
                                      const struct ampel_violations_context *context,
                                      const struct ampel_violation_facts *facts) {
     if (*block != NULL && (*block)->count >= context->records_max) return AMPEL_OUTCOME_FULL;
-    uint16_t record = ampel_records_append(block, context->pool, facts->texts);
+    uint16_t record = ampel_records_append(block, context->pool, facts->texts, facts->at_ms,
+                                           context->scale->window_ms);
     if (record == AMPEL_VIOLATION_NONE) return AMPEL_OUTCOME_NO_MEMORY;
     struct ampel_violations *records = *block;
     struct ampel_violation_sums before = records->sums;
-    records->cold[record].last_seen_ms = facts->at_ms;
-    records->cold[record].at_risk_sales_cents = facts->at_risk_sales_cents;
+    records->hot[record].cold->at_risk_sales_cents = facts->at_risk_sales_cents;
     facts_set(&records->hot[record], facts);
     record_attach(records, context, record);
     return moved_or_kept(records, &before);
@@ -238,7 +223,7 @@ enum ampel_outcome ampel_violations_define(struct ampel_violations **block,
                                            const struct ampel_violation_facts *facts) {
     uint16_t record = ampel_violations_find(*block, facts->texts[AMPEL_TEXT_ID]);
     if (record == AMPEL_VIOLATION_NONE) return record_new(block, context, facts);
-    enum ampel_outcome seen = record_see_again(*block, context, facts->at_ms, record);
+    enum ampel_outcome seen = record_see_again(*block, facts->at_ms, record);
     struct ampel_violations *records = *block;
     struct ampel_violation_hot *hot = &records->hot[record];
     int order = known(hot) ? facts_compare(facts, hot) : 1;
@@ -250,7 +235,7 @@ enum ampel_outcome ampel_violations_define(struct ampel_violations **block,
         facts_set(hot, facts);
         record_attach(records, context, record);
     }
-    records->cold[record].at_risk_sales_cents = facts->at_risk_sales_cents;
+    hot->cold->at_risk_sales_cents = facts->at_risk_sales_cents;
     if (!ampel_records_texts_set(records, context->pool, record, facts->texts)) {
         return AMPEL_OUTCOME_NO_MEMORY;
     }
@@ -304,7 +289,7 @@ enum ampel_outcome ampel_violations_expire(struct ampel_violations *block,
     struct ampel_violation_sums before = block->sums;
     sums_shift(block, context->scale, hot, -1);
     hot->flags = (uint8_t)((hot->flags & ~AMPEL_VIOLATION_IN_WINDOW) | AMPEL_VIOLATION_CHANGED);
-    due_renew(block, context->scale, record);
+    ampel_records_due_renew(block, record);
     return moved_or_kept(block, &before);
 }
 
@@ -345,21 +330,22 @@ void ampel_violations_ranks(const struct ampel_violations *block, const struct a
 
 /* The heap's array is the room for it: the heap is rebuilt behind. */
 static void ranks_recompute(struct ampel_violations *block, const struct ampel_scale *scale) {
-    ampel_violations_ranks(block, scale, block->heap);
+    uint16_t *ranks = ampel_violations_heap(block);
+    ampel_violations_ranks(block, scale, ranks);
     for (uint32_t i = 0; i < block->count; i++)
-        block->hot[block->order[i]].rank = block->heap[i];
+        block->hot[block->order[i]].rank = ranks[i];
 }
 
 void ampel_violations_recompute(struct ampel_violations *block,
                                 const struct ampel_violations_context *context, bool changed) {
     if (block == NULL) return;
     memset(&block->sums, 0, sizeof(block->sums));
+    block->window_days = (uint32_t)(context->scale->window_ms / AMPEL_DAY_MS);
     ranks_recompute(block, context->scale);
     for (uint32_t i = 0; i < block->count; i++) {
         struct ampel_violation_hot *hot = &block->hot[i];
         window_judge(context, hot);
         if (changed) hot->flags |= AMPEL_VIOLATION_CHANGED;
-        hot->due_ms = due_of(context->scale, hot, &block->cold[i]);
         if (known(hot)) sums_shift(block, context->scale, hot, 1);
     }
     ampel_records_heap_rebuild(block);
@@ -372,12 +358,11 @@ enum ampel_outcome ampel_violations_import(struct ampel_violations **block,
     struct ampel_text id = image->facts.texts[AMPEL_TEXT_ID];
     if (ampel_violations_find(*block, id) != AMPEL_VIOLATION_NONE) return AMPEL_OUTCOME_SAME;
     if (*block != NULL && (*block)->count >= context->records_max) return AMPEL_OUTCOME_FULL;
-    uint16_t record =
-        ampel_records_claim(block, context->pool, id, image->last_seen_ms + AMPEL_FORGET_AFTER_MS);
+    uint16_t record = ampel_records_claim(block, context->pool, id, image->last_seen_ms,
+                                          context->scale->window_ms);
     if (record == AMPEL_VIOLATION_NONE) return AMPEL_OUTCOME_NO_MEMORY;
     struct ampel_violations *records = *block;
     struct ampel_violation_hot *hot = &records->hot[record];
-    struct ampel_violation_cold *cold = &records->cold[record];
     ampel_records_order_remove(records, ampel_records_position(records, record), records->count);
     hot->at_ms = image->facts.at_ms;
     hot->rev = image->facts.rev;
@@ -387,8 +372,7 @@ enum ampel_outcome ampel_violations_import(struct ampel_violations **block,
     hot->state = image->state;
     hot->state_at_ms = image->state_at_ms;
     hot->cleared_since_ms = image->cleared_since_ms;
-    cold->last_seen_ms = image->last_seen_ms;
-    cold->at_risk_sales_cents = image->facts.at_risk_sales_cents;
+    hot->cold->at_risk_sales_cents = image->facts.at_risk_sales_cents;
     records->known_count += known(hot);
     if (!ampel_records_texts_set(records, context->pool, record, image->facts.texts)) {
         return AMPEL_OUTCOME_NO_MEMORY;

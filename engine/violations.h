@@ -1,11 +1,11 @@
 /* The violations of one account: what numbers need apart from what only people read.
 
-       one block   sums | hot[capacity] | cold[capacity] | order u16[] | heap u16[] | index u16[2 x
-   capacity] record i    hot[i] 48 bytes, cold[i] 32 bytes with its texts elsewhere; records
-   0..count-1, dense order       record numbers sorted by (policy, at, id); what waits for its
-   violation sorts last, by id heap        record numbers, least (due, policy, id) first: the next
-   to expire or to be forgotten index       open addressing by the id's hash (from 32 records on;
-   below, a scan of hashes)
+       one block   sums, counts | hot[capacity] | order u16[] | heap u16[] | index u16[2 x capacity]
+       record i    hot[i], 48 bytes ──▶ cold: what only people read, and its texts; 0..count-1, dense
+       order       record numbers sorted by (policy, at, id); what waits for its violation sorts last,
+                   by id
+       heap        record numbers, least (due, policy, id) first: the next to expire or to be forgotten
+       index       open addressing by the id's hash (from 32 records on; below, a scan of hashes)
 
    A record whose policy is AMPEL_POLICY_WAITING is a state that waits for its violation, or the
    place of events that wait for their time. The sums (deducted, caps, criticals) and every rank are
@@ -36,11 +36,31 @@ extern "C" {
 
 enum { AMPEL_VIOLATION_IN_WINDOW = 1, AMPEL_VIOLATION_CHANGED = 2 };
 
+enum ampel_violation_text {
+    AMPEL_TEXT_ID,
+    AMPEL_TEXT_INCIDENT,
+    AMPEL_TEXT_ASIN,
+    AMPEL_TEXT_SKU,
+    AMPEL_TEXTS_COUNT
+};
+
+/* What only people read, and when it may be forgotten. */
+struct ampel_violation_cold {
+    int64_t at_risk_sales_cents; /* -1 */
+    int64_t last_seen_ms;        /* greatest at of all events of this id */
+    uint8_t sizes[AMPEL_TEXTS_COUNT];
+    /* The texts follow, in the order of the enum. */
+};
+#define AMPEL_VIOLATION_COLD_BYTES 20 /* before the texts */
+static_assert(offsetof(struct ampel_violation_cold, sizes) + AMPEL_TEXTS_COUNT ==
+                  AMPEL_VIOLATION_COLD_BYTES,
+              "texts start behind their sizes");
+
 struct ampel_violation_hot {
     int64_t at_ms;
     int64_t cleared_since_ms; /* AMPEL_CLEARED_NEVER_MS */
     int64_t state_at_ms;      /* AMPEL_STATE_NEVER_MS */
-    int64_t due_ms;           /* leaves the window, later memory */
+    struct ampel_violation_cold *cold;
     uint32_t id_hash;
     uint16_t rank;
     uint16_t rev;
@@ -53,23 +73,6 @@ struct ampel_violation_hot {
 };
 static_assert(sizeof(struct ampel_violation_hot) == 48, "three hot records fill 144 bytes");
 
-enum ampel_violation_text {
-    AMPEL_TEXT_ID,
-    AMPEL_TEXT_INCIDENT,
-    AMPEL_TEXT_ASIN,
-    AMPEL_TEXT_SKU,
-    AMPEL_TEXTS_COUNT
-};
-
-struct ampel_violation_cold {
-    char *texts;                 /* in the order of the enum */
-    int64_t at_risk_sales_cents; /* -1 */
-    int64_t last_seen_ms;        /* greatest at of all events of this id */
-    uint8_t sizes[AMPEL_TEXTS_COUNT];
-    uint32_t reserved;
-};
-static_assert(sizeof(struct ampel_violation_cold) == 32, "two cold records a line");
-
 struct ampel_violation_sums {
     int64_t deducted;
     uint16_t caps[AMPEL_CAP_GROUPS_MAX];
@@ -80,11 +83,15 @@ struct ampel_violation_sums {
 struct ampel_violations {
     struct ampel_violation_sums sums;
     uint32_t count, known_count, capacity;
-    uint32_t index_mask; /* 0: no index */
-    struct ampel_violation_hot *hot;
-    struct ampel_violation_cold *cold;
-    uint16_t *order, *heap, *index;
+    uint32_t window_days; /* the rule, as the heap was made by it */
+    uint16_t *order;
+    struct ampel_violation_hot hot[];
 };
+static_assert(sizeof(struct ampel_violations) == 56, "ten violations fill 576 bytes");
+
+static inline uint16_t *ampel_violations_heap(const struct ampel_violations *block) {
+    return block->order + block->capacity;
+}
 
 /* What an event did to the numbers and to the facts. */
 enum ampel_outcome {
@@ -128,12 +135,19 @@ ampel_violations_expect(struct ampel_violations **block,
                         const struct ampel_violations_context *context, struct ampel_text id,
                         int64_t at_ms);
 
+/* When a record turns next: it leaves the window, or, being out of it, memory. */
+static inline int64_t ampel_violation_due(const struct ampel_violations *block,
+                                          const struct ampel_violation_hot *hot) {
+    if ((hot->flags & AMPEL_VIOLATION_IN_WINDOW) != 0) return hot->at_ms + block->window_days * AMPEL_DAY_MS;
+    return hot->cold->last_seen_ms + AMPEL_FORGET_AFTER_MS;
+}
 /* The next instant at which something leaves, INT64_MAX where none. */
 static inline int64_t ampel_violations_due(const struct ampel_violations *block) {
-    return block != NULL && block->count > 0 ? block->hot[block->heap[0]].due_ms : INT64_MAX;
+    if (block == NULL || block->count == 0) return INT64_MAX;
+    return ampel_violation_due(block, &block->hot[ampel_violations_heap(block)[0]]);
 }
 static inline uint16_t ampel_violations_due_record(const struct ampel_violations *block) {
-    return block->heap[0];
+    return ampel_violations_heap(block)[0];
 }
 /* The record leaves the window. */
 AMPEL_MUST_CHECK enum ampel_outcome

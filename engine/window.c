@@ -31,6 +31,16 @@ bool ampel_window_put(struct ampel_pool *pool, uint8_t **ring, uint8_t *width, u
     return true;
 }
 
+void ampel_window_trim(struct ampel_pool *pool, uint8_t **ring, uint8_t *width) {
+    size_t size = (size_t)*width * AMPEL_WINDOW_CELLS;
+    for (size_t i = 0; i < size; i++) {
+        if ((*ring)[i] != 0) return;
+    }
+    ampel_pool_give(pool, *ring, size);
+    *ring = NULL;
+    *width = 0;
+}
+
 uint32_t ampel_window_sum(const uint8_t *ring, uint8_t width, uint32_t last, uint32_t days) {
     if (ring == NULL) return 0;
     uint32_t sum = 0, cell = last;

@@ -68,6 +68,8 @@ static inline void ampel_window_set(uint8_t *ring, uint8_t width, uint32_t cell,
 /* Sets a cell, making or widening the ring as needed. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_window_put(struct ampel_pool *pool, uint8_t **ring, uint8_t *width,
                                        uint32_t cell, uint32_t packed);
+/* Gives back a ring in which no day is left. */
+void ampel_window_trim(struct ampel_pool *pool, uint8_t **ring, uint8_t *width);
 /* The sum of days cells that end with the cell `last`. */
 uint32_t ampel_window_sum(const uint8_t *ring, uint8_t width, uint32_t last, uint32_t days);
 
