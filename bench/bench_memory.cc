@@ -1,5 +1,6 @@
 // Bytes an account: everything that the engine took from the worker's allocator, by the account; the texts of violations
-// apart. And the longest frame while a shard grows from nothing: what a feeder may have to wait for.
+// apart. Accounts come one after another, as they do over the years, so that what one grew out of serves the next. And the
+// longest frame while a shard grows from nothing: what a feeder may have to wait for.
 #include <benchmark/benchmark.h>
 
 #include "bench/figures.h"
@@ -13,21 +14,21 @@ struct Kind {
     const char *figure;
     uint32_t orders_most; // a day
     uint32_t violations;
-    int64_t begun_days; // its orders began so long ago, and go on
+    int64_t begun_days; // its orders began so long ago, and go on; 0: one order, half a year ago
+    uint32_t accounts;
     double goal;
 };
-// The idle one sold once, half a year and a day before the end.
 const Kind kinds[] = {
-    {"memory_full", 900, 10, 40, 1200},
-    {"memory_few", 7, 2, 40, 400},
-    {"memory_idle", 1, 0, 0, 160},
+    {"memory_full", 900, 10, 40, 300000, 1200},
+    {"memory_few", 7, 2, 40, 1000000, 400},
+    {"memory_idle", 1, 0, 0, 1000000, 160},
 };
 
-// An id of ten bytes takes a block of sixteen.
-constexpr uint64_t text_bytes = 16;
+// What only people read of a violation, and its id of ten bytes, takes a block of 32.
+constexpr uint64_t text_bytes = 32;
 
 void memory(benchmark::State &state, const Kind &kind) {
-    const uint32_t accounts = smoke() ? 2000 : setting("AMPEL_BENCH_ACCOUNTS", 200000);
+    const uint32_t accounts = smoke() ? 2000 : kind.accounts;
     double bytes = 0;
     size_t checked = 0;
     uint64_t texts = 0;
@@ -40,14 +41,17 @@ void memory(benchmark::State &state, const Kind &kind) {
             ledger.note(item);
             loader.push(item);
         };
-        for (int64_t age = kind.begun_days; age >= 0; age--)
-            for (uint32_t account = 0; account < accounts; account++)
+        for (uint32_t account = 0; account < accounts; account++) {
+            for (int64_t age = kind.begun_days; age >= 0; age--)
                 push({account, 0, loader.now_ms() - age * AMPEL_DAY_MS, 1 + random.below(kind.orders_most), 0});
-        for (uint32_t i = 0; i < kind.violations; i++)
-            for (uint32_t account = 0; account < accounts; account++) {
+            for (uint32_t i = 0; i < kind.violations; i++) {
                 auto policy = static_cast<uint8_t>(random.below(policies_count));
                 push({account, ++number, loader.now_ms() - 1 - random.below(86400000), 1, policy});
             }
+            if (kind.begun_days > 0 || account % (accounts / 20) != 0) continue;
+            loader.flush();
+            (void)loader.advance(loader.now_ms() + 181 * AMPEL_DAY_MS, 4096);
+        }
         loader.flush();
         if (kind.begun_days == 0) (void)loader.advance(loader.now_ms() + 181 * AMPEL_DAY_MS, 4096);
         texts = number * text_bytes;
