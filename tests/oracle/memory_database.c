@@ -659,6 +659,10 @@ uint64_t ampel_memory_database_position(const struct ampel_memory_database *data
     return database->partitions[partition].position;
 }
 
+uint64_t ampel_memory_database_stream_epoch(const struct ampel_memory_database *database) {
+    return database->stream_epoch;
+}
+
 uint64_t ampel_memory_database_commits(const struct ampel_memory_database *database) {
     return database->commits;
 }

@@ -123,6 +123,8 @@ uint32_t ampel_memory_database_refusals(const struct ampel_memory_database *data
 
 uint64_t ampel_memory_database_position(const struct ampel_memory_database *database,
                                         uint32_t partition);
+/* That the last worker has begun. */
+uint64_t ampel_memory_database_stream_epoch(const struct ampel_memory_database *database);
 uint64_t ampel_memory_database_commits(const struct ampel_memory_database *database);
 uint32_t ampel_memory_database_pages(const struct ampel_memory_database *database,
                                      uint32_t partition);

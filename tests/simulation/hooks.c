@@ -264,6 +264,20 @@ uint32_t __wrap_ampel_message_encode(const struct ampel_message *message, uint8_
     return __real_ampel_message_encode(&hidden, bytes, capacity);
 }
 
+bool __real_ampel_shard_tell(const struct ampel_engine *engine, uint32_t partition,
+                             const struct ampel_change *changes, uint32_t count,
+                             struct ampel_parcel_out **out, uint64_t *size_bytes);
+bool __wrap_ampel_shard_tell(const struct ampel_engine *engine, uint32_t partition,
+                             const struct ampel_change *changes, uint32_t count,
+                             struct ampel_parcel_out **out, uint64_t *size_bytes);
+bool __wrap_ampel_shard_tell(const struct ampel_engine *engine, uint32_t partition,
+                             const struct ampel_change *changes, uint32_t count,
+                             struct ampel_parcel_out **out, uint64_t *size_bytes) {
+    bool told = __real_ampel_shard_tell(engine, partition, changes, count, out, size_bytes);
+    if (told && *size_bytes > sim_hooks.told_bytes_most) sim_hooks.told_bytes_most = *size_bytes;
+    return told;
+}
+
 /* ---- after a step of an engine ---------------------------------------------------------------- */
 
 /* Which partition an engine serves, by one of its accounts. False: it has none. */

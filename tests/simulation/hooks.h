@@ -59,6 +59,7 @@ struct sim_hooks {
     struct sim_model *model;
     uint64_t position; /* of the record that an engine is at */
     uint64_t dice;
+    uint64_t told_bytes_most; /* of one parcel of changes, in this life */
     /* Another journal's positions (every second entry) to those of the log that it copies, for ids made from them. */
     const uint64_t *positions;
     uint32_t positions_count;

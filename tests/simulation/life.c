@@ -31,7 +31,9 @@ static void check_bounds(struct life *life) {
     int64_t unstored = ampel_metric_get(AMPEL_METRIC_UNSTORED_BYTES);
     uint64_t workers = life->out->faults[SIM_PAUSED] > 0 ? 2 : 1;
     uint64_t bound =
-        workers * (life->unstored_bytes_max + life->options.shards_count * UNSTORED_SLACK);
+        workers * (life->unstored_bytes_max +
+                   life->options.shards_count *
+                       (UNSTORED_SLACK + STEP_PARCELS * sim_hooks.told_bytes_most));
     if (unstored < 0 || (uint64_t)unstored > bound)
         sim_model_fail(&life->model, "%lld bytes are told and not stored", (long long)unstored);
     int64_t messages = ampel_metric_get(AMPEL_METRIC_UNSTORED_MESSAGE_BYTES);
@@ -252,6 +254,7 @@ static void open_life(struct life *life, uint64_t seed) {
         sim_watchers_open(ampel_world_watchers(life->world), model, sim_life_tenants, seed);
     sim_hooks.model = model;
     sim_hooks.dice = seed;
+    sim_hooks.told_bytes_most = 0;
 }
 
 static void tell(struct life *life) {

@@ -171,15 +171,20 @@ static void pause_worker(struct life *life) {
 }
 
 void sim_life_wake_paused(struct life *life) {
-    uint64_t before = 0, after = 0;
+    uint64_t before = ampel_memory_database_stream_epoch(life->model.database), after = 0;
     for (uint32_t i = 0; i < life->model.partitions; i++)
         before += life->model.of[i].epoch;
+    /* What it says is not what the one that lives may have said. */
+    char named[sizeof(sim_hooks.named)];
+    memcpy(named, sim_hooks.named, sizeof(named));
     if (!ampel_world_wake_scribe(life->world, 1 + (uint32_t)below(life, 20))) return;
+    memcpy(sim_hooks.named, named, sizeof(named));
     say(life, "the paused scribe came back");
     fired(life, SIM_PAUSED_CAME_BACK);
     for (uint32_t i = 0; i < life->model.partitions; i++)
         after += life->model.of[i].epoch;
-    /* It stood still while it claimed, and now has taken something from the one that lives. */
+    after += ampel_memory_database_stream_epoch(life->model.database);
+    /* It stood still while it began or claimed, and now has taken something from the one that lives. */
     if (after != before) life->may_die = true;
 }
 
@@ -210,7 +215,8 @@ static void database_hour(struct life *life) {
     fired(life, SIM_DATABASE_HOUR);
     for (uint32_t i = 0; i < 12 && ampel_world_fatal(life->world) == NULL && !wrong(life); i++) {
         sim_life_pump(life);
-        if (chance(life, 50)) feed(life);
+        for (uint32_t j = 0; j < 3 && chance(life, 50); j++)
+            feed(life);
         ampel_world_pass(life->world, HOUR_MS / 12);
     }
     ampel_memory_database_away(ampel_world_database(life->world), false);

@@ -25,8 +25,10 @@
 #define JUMPS_MAX_MS      (12 * AMPEL_DAY_MS)
 #define JOURNAL_BYTES_MAX (UINT64_C(4) << 20)
 #define SEGMENT_BYTES     (UINT64_C(8) << 10)
-/* One step's changes may pass the bound before a shard stops, in each shard; a sleeper has its own. */
-#define UNSTORED_SLACK (UINT64_C(40) << 10)
+/* What one step tells may pass the bound before a shard stops, in each shard, on the way to its stamp and by its events;
+   a checkpoint brings rows and pages. A sleeper has its own. */
+#define STEP_PARCELS   3
+#define UNSTORED_SLACK (UINT64_C(20) << 10)
 
 /* Of a message that finds room. */
 #define INFLIGHT_SLACK (UINT64_C(6) << 10)

@@ -69,7 +69,7 @@ void sim_life_start(struct life *life) {
             memory_disk_crash(ampel_world_disk(life->world), ampel_random_next(&life->random));
         else
             memory_disk_restart(ampel_world_disk(life->world));
-        life->may_die = false;
+        sim_life_forgive(life);
         memory_disk_limit(ampel_world_disk(life->world), UINT64_MAX);
         life->full_acts = 0;
     }
@@ -159,5 +159,5 @@ void sim_life_flip(struct life *life) {
     /* As from a backup. */
     bytes = memory_disk_bytes(disk, file, &size);
     if (bytes != NULL) bytes[offset] ^= bit;
-    life->may_die = false;
+    sim_life_forgive(life);
 }
