@@ -315,15 +315,16 @@ enum ampel_engine_status ampel_incident_fixes(struct ampel_engine *engine, uint3
     return AMPEL_ENGINE_OK;
 }
 
-bool ampel_incident_aftercare(const struct ampel_facts *facts, int64_t at_ms) {
-    if (facts == NULL) return false;
+int64_t ampel_incident_aftercare(const struct ampel_facts *facts, int64_t at_ms) {
+    const int64_t span_ms = AMPEL_AFTERCARE_DAYS * AMPEL_DAY_MS;
+    int64_t end_ms = INT64_MIN;
+    if (facts == NULL) return end_ms;
     for (uint32_t i = facts_begin(facts); i < facts->count; i++) {
         const struct ampel_fact *fact = facts->sorted[i];
         if (fact->type != AMPEL_EVENT_INCIDENT) break;
-        if (fact->code == AMPEL_INCIDENT_CLOSED && fact->at_ms <= at_ms &&
-            at_ms - fact->at_ms < AMPEL_AFTERCARE_DAYS * AMPEL_DAY_MS) {
-            return true;
-        }
+        bool holds = fact->code == AMPEL_INCIDENT_CLOSED && fact->at_ms <= at_ms &&
+                     at_ms - fact->at_ms < span_ms;
+        if (holds && fact->at_ms + span_ms > end_ms) end_ms = fact->at_ms + span_ms;
     }
-    return false;
+    return end_ms;
 }

@@ -76,8 +76,12 @@ ampel_incident_fixes(struct ampel_engine *engine, uint32_t slot,
 /* Sellers were taken over again after they had been let back in: so long after an incident was
    closed its account is watched more closely. */
 #define AMPEL_AFTERCARE_DAYS 60
-/* Whether at_ms lies within that time of some incident among the facts (NULL: none). */
-AMPEL_MUST_CHECK bool ampel_incident_aftercare(const struct ampel_facts *facts, int64_t at_ms);
+/* So much of the rule takeover.threshold is enough then: one weighty signal and a light one of another
+   group, where else two weighty ones are needed. */
+#define AMPEL_AFTERCARE_PERCENT 60
+/* When the closer watch that holds at at_ms ends, of the incidents among the facts (NULL: none) the
+   last one; INT64_MIN where none holds. */
+int64_t ampel_incident_aftercare(const struct ampel_facts *facts, int64_t at_ms);
 
 #ifdef __cplusplus
 }

@@ -2,6 +2,7 @@
    what is looked at is bounded by the ring and by AMPEL_ACCOUNT_FACTS_MAX. */
 #include <string.h>
 
+#include "engine/incident.h"
 #include "engine/records.h"
 #include "engine/takeover.h"
 #include "engine/window.h"
@@ -364,6 +365,14 @@ static int64_t day_first(const struct look *look) {
     return day > known ? day : known;
 }
 
+/* What is enough: less for a time after an incident of the account was closed. */
+static bool weighs_enough(const struct ampel_engine *engine, const struct ampel_facts *facts,
+                          uint32_t weight) {
+    bool closely = ampel_incident_aftercare(facts, engine->now_ms) != INT64_MIN;
+    uint64_t percent = closely ? AMPEL_AFTERCARE_PERCENT : 100;
+    return 100 * (uint64_t)weight >= percent * (uint64_t)engine->rules.takeover_threshold;
+}
+
 void ampel_signals_collect(const struct ampel_engine *engine, const struct ampel_account *account,
                            struct ampel_suspicion *out, bool *watched) {
     out->began_ms = 0;
@@ -395,16 +404,19 @@ void ampel_signals_collect(const struct ampel_engine *engine, const struct ampel
         look_wake(&look, day);
     }
     signals_sort(out);
-    out->suspected =
-        out->weight >= (uint32_t)engine->rules.takeover_threshold && groups_differ(out);
+    out->suspected = weighs_enough(engine, look.facts, out->weight) && groups_differ(out);
 }
 
-int64_t ampel_signals_leave(const struct ampel_engine *engine,
+int64_t ampel_signals_leave(const struct ampel_engine *engine, const struct ampel_account *account,
                             const struct ampel_suspicion *suspicion) {
     int64_t least_ms = INT64_MAX;
     for (uint32_t i = 0; i < suspicion->signals_count; i++) {
         if (suspicion->signals[i].last_ms < least_ms) least_ms = suspicion->signals[i].last_ms;
     }
     if (least_ms == INT64_MAX) return INT64_MAX;
-    return least_ms + engine->rules.takeover_hours * AMPEL_HOUR_MS;
+    least_ms += engine->rules.takeover_hours * AMPEL_HOUR_MS;
+    if (suspicion->weight >= (uint32_t)engine->rules.takeover_threshold) return least_ms;
+    /* It lasts no longer than the closer watch. */
+    int64_t end_ms = ampel_incident_aftercare(account->rare->facts, engine->now_ms);
+    return end_ms != INT64_MIN && end_ms < least_ms ? end_ms : least_ms;
 }

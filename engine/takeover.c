@@ -32,7 +32,7 @@ enum ampel_takeover_news ampel_takeover_judge(struct ampel_engine *engine,
     if (told == NULL) return out->suspected ? AMPEL_TAKEOVER_SUSPECTED : AMPEL_TAKEOVER_SAME;
     out->began_ms = told->began_ms;
     if (!out->suspected) return AMPEL_TAKEOVER_CLEARED;
-    int64_t due_ms = ampel_signals_leave(engine, out);
+    int64_t due_ms = ampel_signals_leave(engine, account, out);
     if (told->due_ms != due_ms) {
         told->due_ms = due_ms;
         account->flags = (uint8_t)(account->flags | AMPEL_ACCOUNT_DUE_STALE);
@@ -88,7 +88,7 @@ bool ampel_takeover_tell(struct ampel_engine *engine, uint32_t slot, struct ampe
         account->rare->takeover = NULL;
     } else {
         told->kinds |= suspicion->kinds;
-        told->due_ms = ampel_signals_leave(engine, suspicion);
+        told->due_ms = ampel_signals_leave(engine, account, suspicion);
     }
     ampel_account_dirty(&engine->accounts, slot, account,
                         AMPEL_ROW_FACTS | AMPEL_ACCOUNT_DUE_STALE);

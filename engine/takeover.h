@@ -65,8 +65,8 @@ enum ampel_takeover_news {
 /* signals.c: everything but began_ms. *watched: whether further steps may change it. */
 void ampel_signals_collect(const struct ampel_engine *engine, const struct ampel_account *account,
                            struct ampel_suspicion *out, bool *watched);
-/* When the first of its signals leaves the window. */
-int64_t ampel_signals_leave(const struct ampel_engine *engine,
+/* When the first of its signals leaves the window, or a closer watch ends that it needs. */
+int64_t ampel_signals_leave(const struct ampel_engine *engine, const struct ampel_account *account,
                             const struct ampel_suspicion *suspicion);
 
 /* Looks again. Renews header and due (AMPEL_ACCOUNT_DUE_STALE), not what was told. */

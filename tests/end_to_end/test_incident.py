@@ -205,6 +205,36 @@ def test_hostile_names_stay_text_in_the_dossier(shop, tmp_path):
     assert not [one for one in outline.attributes if one[1].startswith("on")]
 
 
+def suspicions(system):
+    return system.rows("select kind, at, seller from ampel.alert where kind in ('takeover_suspected', 'takeover_cleared') order by number")
+
+
+def test_signals_make_a_suspicion_at_once_and_after_the_case_weaker_ones_do(shop):
+    system = shop.system
+    at = int(time.time() * 1000)
+    shop.feed(event(type="signal", kind="email_phone_change", at=at - 20 * 60_000))
+    shop.feed(event(type="signal", kind="new_user_or_app", at=at - 10 * 60_000), event(seller="OTHER", type="signal", kind="email_phone_change", at=at))
+    time.sleep(1)
+    assert suspicions(system) == [], "they weigh too little"
+    shop.feed(event(type="signal", kind="deposit_change", at=at - 60_000))
+    told = wait_until(lambda: suspicions(system))
+    assert [(row["kind"], row["seller"]) for row in told] == [("takeover_suspected", "HACKED")]
+    assert 0 <= time.time() - at / 1000 < 5 * 60, "within minutes"
+    # The case follows, is worked off and closed: the other store is watched more closely from then on.
+    shop.incident("open", "demo/HACKED/*", "--since", iso(at - 30 * 60_000), "--id", "again")
+    shop.incident("contain", "again")
+    shop.incident("close", "again")
+    later = int(time.time() * 1000)
+    shop.feed(event(marketplace="FR", type="signal", kind="email_phone_change", at=later - 2),
+              event(marketplace="FR", type="signal", kind="new_user_or_app", at=later - 1),
+              event(seller="OTHER", type="signal", kind="new_user_or_app", at=later - 1))
+    wait_until(lambda: len(suspicions(system)) == 2)
+    assert {row["seller"] for row in suspicions(system)} == {"HACKED"}
+    # All that is stored is what its pages make.
+    system.stop()
+    assert "problem" not in system.ampel("verify", "--exact").stdout.replace("0 problems", "").replace("no problems", "")
+
+
 def test_what_is_written_down_is_never_altered_and_seen_by_its_tenant_alone(shop):
     system = shop.system
     shop.incident("open", ACCOUNT, "--since", iso(NOW - DAY), "--id", "x1")

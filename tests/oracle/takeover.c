@@ -256,5 +256,12 @@ void ampel_takeover_oracle_ask(const struct ampel_takeover_oracle *oracle, int64
         groups |= UINT32_C(1) << oracle->rules->kinds[kind].group;
     }
     bool two_groups = (groups & (groups - 1)) != 0;
-    out->suspected = two_groups && out->weight >= (uint32_t)oracle->rules->takeover_threshold;
+    bool closely = false;
+    for (uint32_t i = 0; i < oracle->facts_count; i++) {
+        const struct ampel_takeover_fact *fact = &oracle->facts[i];
+        if (fact->type != AMPEL_EVENT_INCIDENT || fact->code != 2 || fact->at_ms > at_ms) continue;
+        closely = closely || at_ms < fact->at_ms + 60 * AMPEL_DAY_MS;
+    }
+    uint32_t enough = (uint32_t)oracle->rules->takeover_threshold;
+    out->suspected = two_groups && (closely ? out->weight * 5 >= enough * 3 : out->weight >= enough);
 }

@@ -18,6 +18,11 @@ static void extras_write(const struct ampel_takeover_fact *fact, struct ampel_ex
         assert_true(ampel_extras_put_number(writer, AMPEL_EXTRA_UNTIL, fact->until_ms));
         assert_true(ampel_extras_put_number(writer, AMPEL_EXTRA_KINDS, (int64_t)fact->kinds));
     }
+    if (fact->type == AMPEL_EVENT_INCIDENT) {
+        char id[AMPEL_ID_BYTES_MAX + 1]; /* each closes one of its own */
+        snprintf(id, sizeof id, "i%" PRId64, fact->at_ms);
+        assert_true(ampel_extras_put_text(writer, AMPEL_EXTRA_ID, text(id)));
+    }
     if (fact->type != AMPEL_EVENT_LISTING) return;
     if (fact->product[0] != 0) {
         assert_true(ampel_extras_put_text(writer, AMPEL_EXTRA_PRODUCT_TYPE, text(fact->product)));
@@ -66,6 +71,7 @@ static void send_fact(struct ampel_engine *engine, const struct ampel_takeover_f
      H:orders:N        orders_day        H:orders:N*DAYS     that many days before, too
      H:new:N:TYPE:PERMILLE:HANDLING      offers created; 0 leaves a number out
      H:price:N:PERMILLE   H:handling:N:DAYS   H:cancelled:N   H:status:NAME   H:violation:SEVERITY
+     H:closed          an incident is closed
    then "=" and what is told: H:+kind,kind (by time) or H:- for the end. */
 static const struct {
     const char *name, *rules, *events, *told;
@@ -73,6 +79,14 @@ static const struct {
     {"one kind is no suspicion, however heavy", "takeover.threshold=40", "0:deposit_change 1:deposit_change", ""},
     {"two kinds of one group are none", "takeover.threshold=80",
      "0:new_user_or_app 1:foreign_login_language", ""},
+    {"a little less is none", "", "0:email_phone_change 1:new_user_or_app", ""},
+    {"but it is enough after an incident was closed", "", "-24:closed 0:email_phone_change 1:new_user_or_app",
+     "1:+email_phone_change,new_user_or_app 72:-"},
+    {"for sixty days to the end", "", "-1430:closed 0:email_phone_change 1:new_user_or_app",
+     "1:+email_phone_change,new_user_or_app 10:-"},
+    {"and no longer", "", "-1440:closed 0:email_phone_change 1:new_user_or_app", ""},
+    {"three fifths of the threshold it must be", "takeover.threshold=151",
+     "-24:closed 0:email_phone_change 1:new_user_or_app", ""},
     {"two of two groups are, from the second on", "", "0:email_phone_change 5:deposit_change",
      "5:+email_phone_change,deposit_change 72:-"},
     {"a kind counts once", "takeover.threshold=101", "0:email_phone_change 5:deposit_change 6:deposit_change", ""},
@@ -190,6 +204,9 @@ static void case_event(struct fixture *f, const char *word) {
         fact.kinds = strcmp(first, "all") == 0
                          ? UINT64_MAX
                          : UINT64_C(1) << code_of(AMPEL_REGISTRY_KIND, first);
+    } else if (strcmp(kind, "closed") == 0) {
+        fact.type = AMPEL_EVENT_INCIDENT;
+        fact.code = 2;
     } else if (strcmp(kind, "cancelled") == 0) {
         fact.type = AMPEL_EVENT_ORDERS_CANCELLED;
         fact.count = (uint32_t)strtoul(first, NULL, 10);
@@ -325,7 +342,9 @@ static int64_t next_instant(const struct story *story, int64_t now_ms) {
     if (day_leaves_ms < next_ms) next_ms = day_leaves_ms;
     for (uint32_t i = 0; i < story->slow.facts_count; i++) {
         const struct ampel_takeover_fact *fact = &story->slow.facts[i];
+        int64_t watch_ms = fact->at_ms + 60 * DAY;
         if (fact->at_ms > now_ms && fact->at_ms < next_ms) next_ms = fact->at_ms;
+        if (fact->type == AMPEL_EVENT_INCIDENT && watch_ms > now_ms && watch_ms < next_ms) next_ms = watch_ms;
         if (fact->at_ms + span_ms > now_ms && fact->at_ms + span_ms < next_ms)
             next_ms = fact->at_ms + span_ms;
     }
@@ -407,6 +426,9 @@ static struct ampel_takeover_fact some_fact(struct story *story, int64_t at_ms) 
         fact.type = AMPEL_EVENT_MAINTENANCE;
         fact.until_ms = at_ms + ampel_random_between(random, 1, 2 * DAY);
         fact.kinds = ampel_random_chance(random, 30) ? UINT64_MAX : ampel_random_next(random) & 0x3fff;
+    } else if (die < 51) {
+        fact.type = AMPEL_EVENT_INCIDENT;
+        fact.code = 2;
     } else if (die < 56) {
         fact.type = AMPEL_EVENT_ACCOUNT_STATUS;
         fact.code = (uint8_t)ampel_random_below(random, 3);
