@@ -146,7 +146,7 @@ int main(int argc, char **argv) {
           "                                 orders and --violations in a thousand; --run of them in a row are one account's\n"
           "       load stages FILE [--journal DIR] [--seconds S] [--only decode|journal|apply|transport]\n"
           "                                 an encoded file through each stage of the way alone\n"
-          "       load latency --endpoint E --watch E --key FILE [--rate N] [--batch N] [--seconds S] [--disk DIR] [--producer NAME]\n"
+          "       load latency --endpoint E --watch E --key FILE [--rate N] [--batch N] [--seconds S] [--warm S] [--disk DIR]\n"
           "                                 open loop: send to ack, send to the alert's arrival\n",
           stderr);
     return 2;

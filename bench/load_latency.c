@@ -57,12 +57,18 @@ struct plan {
     const char *producer;
     uint64_t batches_count;
     int64_t start_ns, step_ns; /* batch i is due at start + i * step */
+    uint64_t warm_count;       /* so many are sent before any is timed */
     uint32_t batch_events;
     struct load_batch *batches; /* their bytes are theirs */
 };
 
 static int64_t due_ns(const struct plan *plan, uint64_t index) {
     return plan->start_ns + (int64_t)index * plan->step_ns;
+}
+
+/* An answer to a batch, or to what it caused, has come. */
+static void time_it(struct times *times, const struct plan *plan, uint64_t index, int64_t now_ns) {
+    if (index >= plan->warm_count) times_add(times, now_ns - due_ns(plan, index));
 }
 
 /* ---- the batches ---------------------------------------------------------------------------- */
@@ -76,6 +82,7 @@ static void plan_make(struct plan *plan, int argc, char **argv) {
     plan->producer = load_option(argc, argv, "producer", "latency");
     plan->batch_events = (uint32_t)load_number(argc, argv, "batch", 1000);
     plan->batches_count = (uint64_t)(rate * seconds / plan->batch_events) + 1;
+    plan->warm_count = (uint64_t)(rate * load_number(argc, argv, "warm", 0) / plan->batch_events);
     plan->step_ns = (int64_t)(1e9 * plan->batch_events / rate);
     plan->batches = calloc(plan->batches_count, sizeof plan->batches[0]);
     struct ampel_batch_builder *builder = ampel_batch_builder_open();
@@ -123,7 +130,7 @@ static void watch_take(struct watching *watching, const struct ampel_message *me
     if (cause->kind != AMPEL_CAUSE_EVENT || cause->sequence >= watching->plan->batches_count) return;
     if (cause->producer_size != strlen(watching->plan->producer) ||
         memcmp(cause->producer, watching->plan->producer, cause->producer_size) != 0) return;
-    times_add(&watching->times, load_now_ns() - due_ns(watching->plan, cause->sequence));
+    time_it(&watching->times, watching->plan, cause->sequence, load_now_ns());
 }
 
 static void *watch_all(void *context) {
@@ -167,7 +174,7 @@ static void message_take(struct feeding *feeding, const uint8_t *bytes, uint32_t
     if (message.kind == AMPEL_MESSAGE_BACK) load_fail(ampel_back_name(message.back.reason), "a batch goes back");
     if (message.kind != AMPEL_MESSAGE_ACK) return;
     if (message.ack.duplicate) load_fail("a batch was there before", "latency");
-    times_add(&feeding->times, now_ns - due_ns(feeding->plan, message.ack.sequence));
+    time_it(&feeding->times, feeding->plan, message.ack.sequence, now_ns);
     feeding->acked++;
     feeding->accepted += message.ack.accepted;
     if (message.ack.next > feeding->next) feeding->next = message.ack.next;

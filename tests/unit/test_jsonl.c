@@ -11,6 +11,7 @@
 
 #include "engine/registry.h"
 #include "proto/jsonl.h"
+#include "proto/jsonl_flat.h"
 #include "proto/text.h"
 
 #define ACCOUNT "\"tenant\":\"t\",\"seller\":\"s\",\"marketplace\":\"m\","
@@ -327,6 +328,63 @@ static void no_damage_to_a_line_does_harm(void **state) {
     assert_true(refused > 1000);
 }
 
+/* ---- two readers ---------------------------------------------------------------------------- */
+
+/* Lines at the edge between what is read in place and what is left to jansson: `flat` says on which side each lies. */
+static const struct {
+    bool flat;
+    const char *line;
+} edges[] = {
+    {true, "{" ACCOUNT "\"type\":\"order\",\"at\":1790858096789}"},
+    {true, " {\t" ACCOUNT " \"type\" : \"order\" , \"at\":\"2026-10-01T12:34:56Z\",\"count\":12 }"},
+    {true, "{" ACCOUNT "\"type\":\"profile\",\"at\":1,\"professional\":true,\"emergency_phone\":false}\r"},
+    {true, "{\"seller\":\"12345678\",\"tenant\":\"t\",\"marketplace\":\"m\",\"at\":1,\"type\":\"order\",\"count\":16777215}"},
+    {false, "{" ACCOUNT "\"type\":\"order\",\"at\":1,\"count\":01}"},
+    {false, "{" ACCOUNT "\"type\":\"order\",\"at\":1,\"count\":1.0}"},
+    {false, "{" ACCOUNT "\"type\":\"order\",\"at\":1,\"count\":1e0}"},
+    {false, "{" ACCOUNT "\"type\":\"order\",\"at\":1,\"count\":-0}"},
+    {false, "{" ACCOUNT "\"type\":\"order\",\"at\":1,\"count\":9223372036854775808}"},
+    {false, "{" ACCOUNT "\"type\":\"order\",\"at\":1,\"count\":1,\"count\":1}"},
+    {false, "{" ACCOUNT "\"type\":\"order\",\"at\":1,\"at\":1}"},
+    {false, "{" ACCOUNT "\"type\":\"order\",\"at\":1,\"count\":null}"},
+    {false, "{" ACCOUNT "\"type\":\"order\",\"at\":1,\"count\":truest}"},
+    {false, "{" ACCOUNT "\"type\":\"order\",\"at\":1}}"},
+    {false, "{" ACCOUNT "\"type\":\"order\",\"at\":1,}"},
+    {false, "{" ACCOUNT "\"type\":\"order\",\"at\":1"},
+    {false, "{" ACCOUNT "\"type\":\"order\" \"at\":1}"},
+    {false, "{" ACCOUNT "\"type\":\"ord\\u0065r\",\"at\":1}"},
+    {false, "{" ACCOUNT "\"type\":\"signal\",\"at\":1,\"kind\":\"price_cut\",\"detail\":\"\xc3\xbc\"}"},
+    {false, "{" ACCOUNT "\"type\":\"signal\",\"at\":1,\"kind\":\"price_cut\",\"detail\":\"\xc3\"}"},
+    {false, "{" ACCOUNT "\"type\":\"signal\",\"at\":1,\"kind\":\"price_cut\",\"detail\":\"a\tb\"}"},
+    {false, "{" ACCOUNT "\"type\":\"order\",\"at\":1,\"colour\":1}"},
+    {false, "{" ACCOUNT "\"type\":\"order\"}"},
+    {false, "{\"type\":\"order\",\"at\":1}"},
+    {false, "{}"},
+    {false, "["},
+};
+
+static void a_line_means_the_same_to_both_readers_and_the_edge_between_them_is_where_it_was(void **state) {
+    (void)state;
+    static struct ampel_jsonl_event one, other, flat;
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(edges); i++) {
+        struct ampel_text line = ampel_text_of(edges[i].line);
+        struct ampel_error error = {0}, whole_error = {0};
+        enum ampel_verdict verdict = ampel_jsonl_decode(line, INT64_MIN, none, &one, &error);
+        enum ampel_verdict whole = ampel_jsonl_decode_whole(line, INT64_MIN, none, &other, &whole_error);
+        if (verdict != whole) fail_msg("line %u: %s, whole %s", i, ampel_verdict_name(verdict), ampel_verdict_name(whole));
+        assert_string_equal(error.reason, whole_error.reason);
+        assert_string_equal(error.field, whole_error.field);
+        if (ampel_jsonl_flat(line, INT64_MIN, none, &flat) != edges[i].flat) fail_msg("line %u: flat or not", i);
+        if (verdict != AMPEL_VERDICT_OK) continue;
+        assert_true(ampel_text_equal(one.seller, other.seller));
+        assert_int_equal(one.event.at_ms, other.event.at_ms);
+        assert_int_equal(one.event.count, other.event.count);
+        assert_int_equal(one.event.extras_size, other.event.extras_size);
+        if (one.event.extras_size > 0)
+            assert_memory_equal(one.event.extras, other.event.extras, one.event.extras_size);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_of_every_type_survives_there_and_back),
@@ -338,6 +396,7 @@ int main(void) {
         cmocka_unit_test(the_tenant_may_come_from_elsewhere_and_the_line_wins),
         cmocka_unit_test(a_copy_stands_on_its_own),
         cmocka_unit_test(no_damage_to_a_line_does_harm),
+        cmocka_unit_test(a_line_means_the_same_to_both_readers_and_the_edge_between_them_is_where_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
