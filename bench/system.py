@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -144,7 +143,7 @@ class System:
         return processor_seconds(self.worker.pid)
 
     def settle(self, seconds=600):
-        """Until almost nothing waits for the database: an orderly stop has only so much patience."""
+        """Until almost nothing waits for the database."""
         limit = time.monotonic() + seconds
         while self.metrics()["unstored_bytes"] > 4 << 20:
             if time.monotonic() > limit:
@@ -152,27 +151,19 @@ class System:
             time.sleep(0.1)
 
     def store_all(self):
-        """Stops the worker so that every row tells of everything. A partition that was stored just before an orderly stop has
-        nothing new to store, and its rows may lag by the orders since they were due; a start makes all of them due."""
-        self.settle()
-        self.stop()
-        self.environment["AMPEL_ORDERS_ROWS_EVERY"] = "0"
+        """Kills the worker and starts it again: what was acked must be there. A start makes all rows due, so that after two
+        rounds of checkpoints the tables tell of everything; nothing has to end within an orderly stop's patience."""
+        self.worker.kill()
+        self.worker.wait()
+        self.environment |= {"AMPEL_ORDERS_ROWS_EVERY": "0", "AMPEL_CHECKPOINT_EVERY": "1000"}
         self.start()
-        limit = time.monotonic() + 600
-        while self.metrics()["checkpoints_total"] < 2 * self.partitions:
+        before = self.metrics()["checkpoints_total"]
+        limit = time.monotonic() + 900
+        while self.metrics()["checkpoints_total"] < before + 2 * self.partitions:
             if time.monotonic() > limit:
                 raise RuntimeError("the rows are not written")
             time.sleep(0.1)
         self.settle()
-        self.stop()
-
-    def stop(self):
-        """Orderly: everything is stored afterwards."""
-        self.worker.send_signal(signal.SIGTERM)
-        status = self.worker.wait(600)
-        self.worker = None
-        if status != 0:
-            raise RuntimeError(f"the worker ended with {status}:\n{self.log_text()[-3000:]}")
 
     def rows(self, statement):
         return json.loads(self.cluster.psql(f"select coalesce(json_agg(r), '[]') from ({statement}) r", "ampel"))
