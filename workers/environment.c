@@ -8,7 +8,29 @@
 
 #define LINE_BYTES_MAX 4096
 
-static bool line_take(char *line, const char *path, unsigned number) {
+#define NAMES_MAX      128
+#define NAME_BYTES_MAX 64
+
+/* The names of one file, so that one that is given twice is told: the second would be passed over without a word. */
+struct names {
+    char names[NAMES_MAX][NAME_BYTES_MAX];
+    unsigned lines[NAMES_MAX];
+    unsigned count;
+};
+
+static bool name_take(struct names *names, const char *name, const char *path, unsigned number) {
+    for (unsigned i = 0; i < names->count; i++) {
+        if (strcmp(names->names[i], name) != 0) continue;
+        fprintf(stderr, "ampel: %s:%u: %s is given twice, in line %u, too\n", path, number, name, names->lines[i]);
+        return false;
+    }
+    if (names->count == NAMES_MAX || strlen(name) >= NAME_BYTES_MAX) return true; /* none of ours */
+    snprintf(names->names[names->count], NAME_BYTES_MAX, "%s", name);
+    names->lines[names->count++] = number;
+    return true;
+}
+
+static bool line_take(struct names *names, char *line, const char *path, unsigned number) {
     line[strcspn(line, "\r\n")] = 0;
     if (line[0] == 0 || line[0] == '#') return true;
     char *equals = strchr(line, '=');
@@ -17,6 +39,7 @@ static bool line_take(char *line, const char *path, unsigned number) {
         return false;
     }
     *equals = 0;
+    if (!name_take(names, line, path, number)) return false;
     char *value = equals + 1;
     size_t size = strlen(value);
     if (size >= 2 && value[0] == '\'' && value[size - 1] == '\'') {
@@ -31,10 +54,12 @@ static bool file_read(const char *path, bool *found) {
     FILE *file = fopen(path, "r");
     *found = file != NULL;
     if (file == NULL) return true;
+    static struct names names;
+    names.count = 0;
     char line[LINE_BYTES_MAX];
     bool good = true;
     for (unsigned number = 1; good && fgets(line, sizeof line, file) != NULL; number++)
-        good = line_take(line, path, number);
+        good = line_take(&names, line, path, number);
     fclose(file);
     return good;
 }

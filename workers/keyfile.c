@@ -10,6 +10,8 @@
 
 #include <zmq.h>
 
+#include "workers/logline.h"
+
 #define KEYFILE_BYTES_MAX 4096
 #define KEY_BYTES         32
 
@@ -26,6 +28,16 @@ bool ampel_keyfile_generate(struct ampel_keyfile *out) {
     return true;
 }
 
+/* The file is taken all the same: who runs the worker decides who may read its secrets. */
+static void others_warn(const char *path, int fd) {
+    struct stat status;
+    char mode[8];
+    if (fstat(fd, &status) != 0 || (status.st_mode & (S_IRWXG | S_IRWXO)) == 0) return;
+    snprintf(mode, sizeof(mode), "%03o", (unsigned)status.st_mode & 0777);
+    ampel_log(AMPEL_LOG_WARN, "keys", "a key file can be read by others than its owner", "path",
+              "%s", path, "mode", "%s", mode, "wanted", "%s", "600", NULL);
+}
+
 /* All of a small file, terminated. Size, or -1 with error filled. */
 static ssize_t file_read(const char *path, char bytes[KEYFILE_BYTES_MAX + 1],
                          struct ampel_error *error) {
@@ -34,6 +46,7 @@ static ssize_t file_read(const char *path, char bytes[KEYFILE_BYTES_MAX + 1],
         (void)ampel_error_set(error, "", "%s: %s", path, strerror(errno));
         return -1;
     }
+    others_warn(path, fd);
     size_t size = 0;
     while (size < KEYFILE_BYTES_MAX) {
         const ssize_t got = read(fd, bytes + size, KEYFILE_BYTES_MAX - size);

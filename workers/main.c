@@ -439,6 +439,14 @@ static bool print_asked(int argc, char **argv, int *status) {
     return false;
 }
 
+/* A variable that nothing reads is likely a setting that was meant. */
+static void variables_warn(void) {
+    char name[128];
+    for (uint32_t i = 0; (i = ampel_settings_unknown(environ, i, name, sizeof(name))) != 0;)
+        ampel_log(AMPEL_LOG_WARN, "main", "no setting has this name in the environment", "variable",
+                  "%s", name, NULL);
+}
+
 int main(int argc, char **argv) {
     int status;
     if (print_asked(argc, argv, &status)) return status;
@@ -461,6 +469,7 @@ int main(int argc, char **argv) {
     ampel_log_configure(level_of(worker.settings.log_level), format_of(worker.settings.log_format));
     ampel_clock_system(&worker.clock_state, worker.settings.clock_at, worker.settings.clock_speed,
                        &worker.clock);
+    variables_warn();
     say_why_not("starting", "");
     if (!take_signals()) {
         ampel_log(AMPEL_LOG_ERROR, "main", "signals cannot be read", NULL);

@@ -17,6 +17,7 @@
     X(FRAMES_DUPLICATE, frames_duplicate_total, COUNTER, frames, "Frames recognised as applied before") \
     X(GATEWAY_INFLIGHT_BYTES, gateway_inflight_bytes, GAUGE, bytes, "Batches taken and not yet durable") \
     X(GATEWAY_PEERS_REFUSED, gateway_peers_refused_total, COUNTER, connections, "Connections refused by their key") \
+    X(REPLIES_DROPPED, replies_dropped_total, COUNTER, messages, "Answers dropped because a peer did not read; acks in a bundle count as one") \
     X(PRODUCERS, producers, GAUGE, producers, "Producers known to the gateway")                     \
     X(JOURNAL_BYTES, journal_written_bytes_total, COUNTER, bytes, "Bytes written to the journal")   \
     X(JOURNAL_SYNCS, journal_syncs_total, COUNTER, calls, "fdatasync calls")                        \

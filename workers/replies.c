@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "workers/metrics.h"
+
 /* Peers met full in one flush; where there are more, the rest waits for the next one. */
 #define FULL_PEERS_MAX 32
 
@@ -12,6 +14,11 @@ static bool same_peer(const struct ampel_peer *left, const struct ampel_peer *ri
 
 static struct ampel_reply *at(const struct ampel_replies *replies, uint32_t index) {
     return &replies->ring[(replies->first + index) % AMPEL_REPLIES_MAX];
+}
+
+static void dropped_count(struct ampel_replies *replies) {
+    replies->dropped++;
+    ampel_metric_add(AMPEL_METRIC_REPLIES_DROPPED, 1);
 }
 
 static void first_drop(struct ampel_replies *replies) {
@@ -36,13 +43,13 @@ static void keep(struct ampel_replies *replies, const struct ampel_peer *peer, c
     uint8_t *copy = malloc(size > 0 ? size : 1);
     if (replies->ring == NULL || copy == NULL || size > AMPEL_REPLIES_BYTES_MAX) {
         free(copy);
-        replies->dropped++;
+        dropped_count(replies);
         return;
     }
     while (replies->count == AMPEL_REPLIES_MAX ||
            (replies->count > 0 && replies->bytes + size > AMPEL_REPLIES_BYTES_MAX)) {
         first_drop(replies);
-        replies->dropped++;
+        dropped_count(replies);
     }
     memcpy(copy, bytes, size);
     *at(replies, replies->count) = (struct ampel_reply){.peer = *peer, .size = size, .bytes = copy};

@@ -279,6 +279,11 @@ static bool line_read(struct ampel_settings *out, char *line, const char *path, 
     if (index == AMPEL_SETTINGS_COUNT) {
         return ampel_error_set(error, name, "is no setting (from %s)", source);
     }
+    /* "default", or a line of this file: nothing else was read yet. */
+    if (strcmp(out->sources[index], "default") != 0) {
+        return ampel_error_set(error, name, "is given twice (from %s and %.60s)", source,
+                               out->sources[index]);
+    }
     return apply(out, index, value, source, error);
 }
 
@@ -327,6 +332,35 @@ static void environment_name(const struct row *row, char *out, size_t size) {
     for (char *byte = out; *byte != '\0'; byte++) {
         if (*byte >= 'a' && *byte <= 'z') *byte = (char)(*byte - 'a' + 'A');
     }
+}
+
+/* What commands and other programs of ours read. */
+static bool variable_of_others(const char *name) {
+    static const char *const names[] = {"AMPEL_ENV", "AMPEL_SETTINGS", "AMPEL_IMPORT_MEMORY", "AMPEL_COMMIT"};
+    static const char *const prefixes[] = {"AMPEL_TEST_", "AMPEL_BENCH_", "AMPEL_WIRE_"};
+    for (size_t i = 0; i < AMPEL_ARRAY_COUNT(names); i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    for (size_t i = 0; i < AMPEL_ARRAY_COUNT(prefixes); i++)
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) return true;
+    return false;
+}
+
+static bool variable_known(const char *name) {
+    for (size_t i = 0; i < AMPEL_SETTINGS_COUNT; i++) {
+        char own[NAME_BYTES_MAX];
+        environment_name(&rows[i], own, sizeof(own));
+        if (strcmp(name, own) == 0) return true;
+    }
+    return variable_of_others(name);
+}
+
+uint32_t ampel_settings_unknown(char **environment, uint32_t from, char *name, size_t name_size) {
+    for (uint32_t i = from; environment[i] != NULL; i++) {
+        if (strncmp(environment[i], environment_prefix, sizeof(environment_prefix) - 1) != 0) continue;
+        snprintf(name, name_size, "%.*s", (int)strcspn(environment[i], "="), environment[i]);
+        if (!variable_known(name)) return i + 1;
+    }
+    return 0;
 }
 
 static bool environment_read(struct ampel_settings *out, struct ampel_error *error) {

@@ -55,13 +55,16 @@ struct ampel_settings {
     char sources[AMPEL_SETTINGS_COUNT][128];
 };
 
-/* Defaults, then the file, the environment (AMPEL_ and the name in upper case; other AMPEL_ variables are let alone), then
+/* Defaults, then the file, the environment (AMPEL_ and the name in upper case; of other AMPEL_ variables see below), then
    arguments: `--name value` or `--name=value`, with - or _ between words; a boolean may stand without its value. The file
    is named by `--settings FILE` or AMPEL_SETTINGS (none, or "": none; a missing file that was named is an error). Sets *help
    or *print where --help or --print-settings stands among the arguments. About 25 KiB: keep it static.
    False: error names setting (in field), value, bounds and source. Thread: main, once. */
 AMPEL_MUST_CHECK bool ampel_settings_read(struct ampel_settings *out, int argc, char **argv,
                                           bool *help, bool *print, struct ampel_error *error);
+/* The first variable from index on that begins with AMPEL_ and that no program of ours reads, likely a name that was misspelt:
+   its name into name. Returns the index behind it, 0 for none. Thread: any. */
+AMPEL_MUST_CHECK uint32_t ampel_settings_unknown(char **environment, uint32_t from, char *name, size_t name_size);
 /* `name = value` lines with where each came from as comment: what --print-settings shows, on standard output. A password in
    database_url is shown as ***. What it prints can be read as a settings file. */
 void ampel_settings_print(const struct ampel_settings *settings);

@@ -297,3 +297,35 @@ def test_encode_says_why_its_file_is_not_whole(system):
     path.write_text(json.dumps({**ACCOUNT, "type": "order", "at": AS_OF_MS}) + "\n")
     done = system.ampel("encode", path, "-o", "/dev/full", check=False)
     assert done.returncode == 3 and "No space left" in done.stderr, done.stderr
+
+
+def test_a_key_file_that_others_can_read_is_warned_of(system):
+    system.start().stop()
+    assert "a key file can be read by others" not in system.log_text()
+    key = system.folder / "keys" / "worker.key"
+    key.chmod(0o640)
+    system.start().stop()
+    warnings = [json.loads(line) for line in system.log_text().splitlines() if "can be read by others" in line]
+    assert len(warnings) == 1 and warnings[0]["level"] == "warn"
+    assert warnings[0]["path"] == str(key) and warnings[0]["mode"] == "640"
+
+
+def test_a_variable_that_nothing_reads_is_named_in_a_warning(system):
+    system.environment["AMPEL_SHRADS"] = "2"
+    system.start().stop()
+    assert '"variable":"AMPEL_SHRADS"' in system.log_text() and "AMPEL_ENDPOINT\"" not in system.log_text()
+    said = system.ampel("top", "--once").stderr
+    assert said == "ampel: nothing reads the variable AMPEL_SHRADS of the environment\n"
+
+
+def test_a_name_that_stands_twice_in_the_environment_file_is_refused_with_both_lines(system):
+    path = system.folder / "twice.env"
+    path.write_text("AMPEL_SHARDS=1\n# two\nAMPEL_KEYS=keys\nAMPEL_SHARDS=2\n")
+    said = system.ampel("top", "--once", check=False, AMPEL_ENV=str(path))
+    assert said.returncode == 2 and f"{path}:4: AMPEL_SHARDS is given twice, in line 1, too" in said.stderr
+
+
+def test_top_of_a_tenant_nobody_knows_says_so_and_of_one_without_accounts_shows_none(system):
+    done = system.ampel("top", "--once", "--tenant", "nobody", check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "ampel top: there is no tenant 'nobody'\n")
+    system.ampel("top", "--once", "--tenant", "demo")

@@ -173,6 +173,8 @@ static void mistakes_in_a_file_are_named_with_its_line(void **state) {
         uint32_t line;
     } cases[] = {
         {"shards = 1\nshrads = 2\n", "shrads", "is no setting", 2},
+        {"shards = 1\n# more\nshards = 1\n", "shards", "is given twice", 3},
+        {"http_address = :1\nhttp-address = :2\n", "http-address", "is given twice", 2},
         {"# x\n\nshards = 0\n", "shards", "is 0, it can be 1 to 64 threads", 3},
         {"shards\n", "", "\"shards\" is no `name = value`", 1},
         {"keys = \"a\n", "keys", "has broken quotes", 1},
@@ -243,6 +245,20 @@ static void passwords_are_not_printed(void **state) {
     }
 }
 
+static void variables_that_nothing_reads_are_found(void **state) {
+    (void)state;
+    char *environment[] = {"PATH=/bin",     "AMPEL_SHARDS=1",     "AMPEL_SHRADS=2", "AMPEL_ENV=",
+                           "AMPEL_TEST_X=", "AMPEL_SHARDS_MAX=3", "AMPEL_",         NULL};
+    static const char *const expected[] = {"AMPEL_SHRADS", "AMPEL_SHARDS_MAX", "AMPEL_"};
+    char name[64];
+    uint32_t from = 0, found = 0;
+    while ((from = ampel_settings_unknown(environment, from, name, sizeof(name))) != 0) {
+        assert_true(found < AMPEL_ARRAY_COUNT(expected));
+        assert_string_equal(name, expected[found++]);
+    }
+    assert_int_equal(found, AMPEL_ARRAY_COUNT(expected));
+}
+
 static void the_document_is_fresh(void **state) {
     (void)state;
     static char made[65536], stands[65536];
@@ -265,6 +281,7 @@ int main(void) {
         cmocka_unit_test(mistakes_in_a_file_are_named_with_its_line),
         cmocka_unit_test(what_is_printed_is_a_file_that_says_the_same),
         cmocka_unit_test(passwords_are_not_printed),
+        cmocka_unit_test(variables_that_nothing_reads_are_found),
         cmocka_unit_test(the_document_is_fresh),
     };
     return cmocka_run_group_tests_name("settings", tests, path_make, path_remove);

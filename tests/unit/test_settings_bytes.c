@@ -30,8 +30,8 @@ static bool read_file(const void *bytes, size_t size, struct ampel_error *error)
 
 static void a_line_with_a_zero_byte_is_refused_and_not_cut(void **state) {
     (void)state;
-    static const char lines[] = "shards = 2\nshards = 3\0 and more\n";
-    static const char last[] = "shards = 2\nshards = 3\0";
+    static const char lines[] = "keys = k\nshards = 3\0 and more\n";
+    static const char last[] = "keys = k\nshards = 3\0";
     struct ampel_error error;
     assert_false(read_file(lines, sizeof lines - 1, &error));
     assert_non_null(strstr(error.reason, ":2: the line has a zero byte"));

@@ -1,9 +1,11 @@
 /* ampel: one binary, a command for each thing that people do. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "workers/cli/command.h"
 #include "workers/environment.h"
+#include "workers/settings.h"
 
 static const struct ampel_command commands[] = {
     {"score", "ratings of all accounts in files at one time, without a server", ampel_command_score},
@@ -42,6 +44,13 @@ static void help_print(FILE *stream) {
             "Exit status: 0 all well, 1 something refused or not found, 2 wrong words,\n3 failure.\n");
 }
 
+/* A variable that nothing reads is likely one that was meant. */
+static void variables_warn(void) {
+    char name[128];
+    for (uint32_t i = 0; (i = ampel_settings_unknown(environ, i, name, sizeof name)) != 0;)
+        fprintf(stderr, "ampel: nothing reads the variable %s of the environment\n", name);
+}
+
 int main(int argc, char **argv) {
     if (argc < 2) {
         help_print(stderr);
@@ -65,6 +74,7 @@ int main(int argc, char **argv) {
         return AMPEL_EXIT_USAGE;
     }
     if (!ampel_environment_read()) return AMPEL_EXIT_USAGE;
+    variables_warn();
     int status = command->run(argc - 1, argv + 1);
     if (fflush(stdout) != 0 || ferror(stdout) != 0) {
         perror("ampel: standard output");

@@ -290,6 +290,14 @@ static bool view_follow(struct ampel_pq *pq, const struct view *view, int64_t ev
     return good;
 }
 
+/* Nothing of a tenant is no portfolio without accounts, unless there is such a tenant. Who may not read tenants is not told. */
+static bool tenant_missing(struct ampel_pq *pq, const char *tenant) {
+    const struct ampel_pq_value value = ampel_pq_string(tenant);
+    struct ampel_error error = {0};
+    return tenant[0] != 0 && ampel_pq_run(pq, AMPEL_SQL_READ_TENANT, &value, 1, &error) == AMPEL_DATABASE_OK &&
+           !ampel_pq_get_boolean(pq, 0, 0);
+}
+
 int ampel_command_top(int argc, char **argv) {
     const char *url = NULL, *format_text = NULL;
     struct view view = {.tenant = "", .status = "", .limit = -1};
@@ -317,6 +325,11 @@ int ampel_command_top(int argc, char **argv) {
     if (every_s < 1 || every_s > 3600) return ampel_usage_wrong(&usage, "--every is 1 to 3600");
     struct ampel_pq *pq = ampel_connect("top", url);
     if (pq == NULL) return AMPEL_EXIT_FAILED;
+    if (tenant_missing(pq, view.tenant)) {
+        fprintf(stderr, "ampel top: there is no tenant '%s'\n", view.tenant);
+        ampel_pq_close(pq);
+        return AMPEL_EXIT_REFUSED;
+    }
     struct ampel_error error = {0};
     bool follow = !once && view.format == AMPEL_FORMAT_TABLE && isatty(STDOUT_FILENO) == 1;
     bool good = follow ? view_follow(pq, &view, every_s, &error)
