@@ -34,7 +34,7 @@ def machine():
         "cores": os.cpu_count(),
         "memory": f"{gib:.0f} GiB",
         "kernel": platform.release(),
-        "compiler": "gcc " + version_of(["gcc", "--version"], r"(\d+\.\d+\.\d+)\s*$|(\d+\.\d+\.\d+)"),
+        "compiler": "gcc " + version_of(["gcc", "--version"], r"(\d+\.\d+\.\d+)"),
         "PostgreSQL": version_of(["/usr/lib/postgresql/15/bin/postgres", "--version"]),
     }
 
@@ -75,6 +75,15 @@ def peers_text(folder):
     found = json.loads(path.read_text())
     one = next(iter(found.values()))
     return f"{short(one['events'])} events of {short(one['accounts'])} accounts, nine orders to one violation.\n\n{peers_table(found)}"
+
+
+def busy_text(results):
+    most = max((figure.get("load_average", 0) for figure in results.values()), default=0)
+    if most <= 2 * os.cpu_count():
+        return ""
+    return (f"**The machine was not ours alone** while some of these were taken (load up to {most} on {os.cpu_count()} cores): rates and latencies by "
+            "the wall clock are what was left over, not what the machine or Ampel can do; `core` and `ns of one core` are processor time "
+            "and less affected. To be repeated on a quiet machine.\n\n")
 
 
 def remarks(results):
@@ -136,7 +145,7 @@ ratio beside it where there is a limit measured in the same run. Nothing here is
 *limit* is what the machine, or the slowest stage alone, did in the same run; *ratio* is value by limit; *load* is the machine's load
 average when the figure was taken: above some 3 on two cores others were working, too, and a rate by the wall clock is lower than it would be alone.
 
-{figures_table(results)}
+{busy_text(results)}{figures_table(results)}
 
 {remarks(results)}
 
@@ -146,7 +155,8 @@ average when the figure was taken: above some 3 on two cores others were working
 
 ## Cost grows as work grows
 
-{series_text(series, pictures)}
+{series_text(series, pictures) or "Not measured in this run: `bench/run --only growth`."}
+
 ## Parts
 
 {parts_text(folder)}
