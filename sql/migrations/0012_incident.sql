@@ -164,6 +164,7 @@ create function ampel.case_log_stands() returns trigger
 begin
     raise exception 'what was written down of a case is never altered or deleted';
 end $$;
+revoke all on function ampel.case_log_stands() from public;
 create trigger case_log_stands before update or delete on ampel.case_log_row
     for each row execute function ampel.case_log_stands();
 create trigger case_log_stands_whole before truncate on ampel.case_log_row
