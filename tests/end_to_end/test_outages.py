@@ -82,13 +82,14 @@ class Watch:
                                         stderr=subprocess.DEVNULL)
 
     def probe(self, seconds=20):
-        """From a fed violation to its alert."""
+        """From a fed violation to its alert. One file that grows: each file of its own would be a producer of its own."""
         self.count += 1
         seller = f"P{self.count}"
         event = {"tenant": "demo", "seller": seller, "marketplace": "M1", "type": "violation", "id": seller,
                  "policy": "product_safety", "severity": "critical", "at": time.time_ns() // 1_000_000}
-        path = self.system.folder / f"{seller}.jsonl"
-        path.write_text(json.dumps(event) + "\n")
+        path = self.system.folder / "probes.jsonl"
+        with open(path, "a", encoding="ascii") as file:
+            file.write(json.dumps(event) + "\n")
         self.system.ampel("feed", path)
         wait_until(lambda: f'"{seller}"' in self.path.read_text(), seconds, f"the alert of {seller}")
 
