@@ -137,7 +137,8 @@ int main(int argc, char **argv) {
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } commands[] = {{"make", load_make}, {"stages", load_stages}, {"latency", load_latency}};
+    } commands[] = {{"make", load_make}, {"stages", load_stages}, {"latency", load_latency},
+                  {"store", load_store}};
     for (size_t i = 0; argc > 1 && i < AMPEL_ARRAY_COUNT(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 2, argv + 2);
     fputs("usage: load make FILE [--events N] [--accounts N] [--tenants N] [--batch N] [--run N] [--violations N]\n"
@@ -147,7 +148,10 @@ int main(int argc, char **argv) {
           "       load stages FILE [--journal DIR] [--seconds S] [--only decode|journal|apply|transport]\n"
           "                                 an encoded file through each stage of the way alone\n"
           "       load latency --endpoint E --watch E --key FILE [--rate N] [--batch N] [--seconds S] [--warm S] [--disk DIR]\n"
-          "                                 open loop: send to ack, send to the alert's arrival\n",
+          "                                 open loop: send to ack, send to the alert's arrival\n"
+          "       load store [--accounts N] [--events N] [--day N]   with AMPEL_DATABASE_URL\n"
+          "                                 checkpoints of all accounts, recovery, and N more checkpoints in a row; a line is awaited\n"
+          "                                 after each step\n",
           stderr);
     return 2;
 }

@@ -49,5 +49,6 @@ double load_number(int argc, char **argv, const char *name, double fallback);
 int load_make(int argc, char **argv);
 int load_stages(int argc, char **argv);
 int load_latency(int argc, char **argv);
+int load_store(int argc, char **argv);
 
 #endif

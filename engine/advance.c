@@ -169,6 +169,7 @@ static bool turn_suspect(struct ampel_engine *engine, uint32_t slot, struct ampe
 /* Everything that this instant means to one account; its keys are those at keys_next. */
 static bool turn(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account) {
     struct ampel_instant *instant = &engine->instant;
+    if (!ampel_account_before(engine, slot)) return false;
     if (!ampel_step_reserve(engine, 1)) return false;
     struct ampel_touched *touched = ampel_step_touch(engine, slot, account, false);
     if (touched == NULL) return false;
@@ -233,6 +234,8 @@ static bool instant_begin(struct ampel_engine *engine, int64_t at_ms) {
     ampel_wheel_move(&engine->wheel, at_ms);
     instant->midnight = at_ms / AMPEL_DAY_MS != engine->now_day;
     if (instant->midnight) {
+        /* Rings turn with the day: what is exported afterwards is not what stood before. */
+        AMPEL_ASSERT(engine->before == NULL);
         engine->now_day = at_ms / AMPEL_DAY_MS;
         engine->now_cell = (uint32_t)(engine->now_day % AMPEL_WINDOW_DAYS_MAX);
         ampel_producers_forget(&engine->producers, &engine->pool, at_ms);

@@ -28,6 +28,15 @@ static bool slots_find(struct ampel_engine *engine, const struct ampel_frame *fr
     return true;
 }
 
+/* A copy under way takes what the frame may change before it does. */
+static bool slots_copy(const struct ampel_engine *engine, const struct ampel_frame *frame) {
+    for (uint32_t i = 0; i < frame->accounts_count && engine->before != NULL; i++) {
+        if (engine->frame_slots[i] != AMPEL_SLOT_NONE && !ampel_account_before(engine, engine->frame_slots[i]))
+            return false;
+    }
+    return true;
+}
+
 /* What became of the account of an event. */
 enum claim { CLAIMED, REFUSED_BAD, REFUSED_MANY, NO_MEMORY };
 
@@ -47,6 +56,7 @@ static enum claim account_claim(struct ampel_engine *engine, const struct ampel_
         uint32_t most = engine->accounts_per_tenant_max;
         if (most > 0 && engine->accounts.tenants[tenant].accounts_count >= most)
             return REFUSED_MANY;
+        if (!ampel_account_before(engine, engine->accounts.count)) return NO_MEMORY;
         *slot = ampel_accounts_claim(&engine->accounts, &engine->pool, &key);
         if (*slot == AMPEL_SLOT_NONE) return NO_MEMORY;
         struct ampel_account *made = ampel_account_at(&engine->accounts, *slot);
@@ -381,7 +391,7 @@ static bool touches_finish(const struct frame_work *work) {
 
 static bool frame_apply(const struct frame_work *work) {
     struct ampel_engine *engine = work->engine;
-    if (!slots_find(engine, work->frame)) return false;
+    if (!slots_find(engine, work->frame) || !slots_copy(engine, work->frame)) return false;
     if (!ampel_step_reserve(engine, work->frame->events_count)) return false;
     if (!events_apply(work) || !touches_finish(work)) return false;
     ampel_step_end(engine);

@@ -109,7 +109,7 @@ enum ampel_engine_status ampel_engine_rules_set(struct ampel_engine *engine,
                                                 const struct ampel_rules *rules) {
     const char *key;
     if (engine->poisoned) return AMPEL_ENGINE_NO_MEMORY;
-    AMPEL_ASSERT(!engine->instant.active && !engine->importing);
+    AMPEL_ASSERT(!engine->instant.active && !engine->importing && engine->before == NULL);
     AMPEL_ASSERT(ampel_rules_check(rules, &key));
     struct ampel_rules old = engine->rules;
     struct ampel_cause cause;

@@ -377,6 +377,17 @@ void ampel_engine_page_clean(struct ampel_engine *engine, uint32_t page);
 uint32_t ampel_engine_meta_export(const struct ampel_engine *engine, uint8_t *bytes,
                                   uint32_t capacity);
 
+/* Copies in pieces: pages and rows of one time, taken while frames go on being applied. Between begin and end, `before`
+   is called for each account right before anything about it changes, and with the next free slot before an account comes
+   into being: whoever copies takes what is not copied yet of its page then (page export and page clean may be called from
+   there, and whatever reads; nothing that moves). Pages are exported with the accounts that stood at the begin. Meta
+   belongs to the begin: export it there. A copy must end before time passes midnight and before rules_set. */
+typedef bool ampel_engine_before(void *context, uint32_t slot); /* false: no memory */
+void ampel_engine_copy_begin(struct ampel_engine *engine, ampel_engine_before *before, void *context);
+void ampel_engine_copy_end(struct ampel_engine *engine);
+/* Whether advancing to to_ms passes a midnight. */
+bool ampel_engine_midnight_ahead(const struct ampel_engine *engine, int64_t to_ms);
+
 /* Into a fresh engine: meta first, pages in ascending order without a gap, then finish, which
    recomputes every number from the facts under the present rules (accounts whose shown numbers
    differ name changes with cause RULES). Trusts nothing. Returns: OK, NO_MEMORY, BAD_BYTES, NEWER. */

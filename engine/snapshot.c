@@ -132,9 +132,12 @@ static void backfill_put(struct ampel_image_writer *writer, const struct ampel_r
 
 uint32_t ampel_engine_page_export(const struct ampel_engine *engine, uint32_t page, uint8_t *bytes,
                                   uint32_t capacity) {
-    AMPEL_ASSERT(page < ampel_engine_pages_count(engine) && !engine->instant.active);
+    /* What a copy in pieces takes in the middle of an instant has not been touched by it. */
+    AMPEL_ASSERT(page < ampel_engine_pages_count(engine));
+    AMPEL_ASSERT(!engine->instant.active || engine->before != NULL);
     struct ampel_image_writer writer = {bytes, capacity, 0};
-    uint32_t first = page * AMPEL_PAGE_ACCOUNTS, count = engine->accounts.count - first;
+    uint32_t first = page * AMPEL_PAGE_ACCOUNTS;
+    uint32_t count = (engine->before != NULL ? engine->copied_accounts : engine->accounts.count) - first;
     if (count > AMPEL_PAGE_ACCOUNTS) count = AMPEL_PAGE_ACCOUNTS;
     ampel_image_put_u32(&writer, AMPEL_PAGE_MAGIC);
     ampel_image_put_u32(&writer, count);
@@ -145,6 +148,25 @@ uint32_t ampel_engine_page_export(const struct ampel_engine *engine, uint32_t pa
         ampel_image_beside_put(&writer, ampel_account_at(&engine->accounts, slot));
     }
     return writer.size;
+}
+
+/* ---- copies in pieces ----------------------------------------------------------------------- */
+
+void ampel_engine_copy_begin(struct ampel_engine *engine, ampel_engine_before *before, void *context) {
+    AMPEL_ASSERT(engine->before == NULL && !engine->instant.active && !engine->importing);
+    engine->before = before;
+    engine->before_context = context;
+    engine->copied_accounts = engine->accounts.count;
+}
+
+void ampel_engine_copy_end(struct ampel_engine *engine) {
+    AMPEL_ASSERT(engine->before != NULL);
+    engine->before = NULL;
+    engine->before_context = NULL;
+}
+
+bool ampel_engine_midnight_ahead(const struct ampel_engine *engine, int64_t to_ms) {
+    return to_ms / AMPEL_DAY_MS > engine->now_day;
 }
 
 /* ---- the rest ------------------------------------------------------------------------------- */

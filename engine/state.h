@@ -108,6 +108,11 @@ struct ampel_engine {
     struct ampel_outlook *outlook; /* outlook_view.h; NULL until asked */
     bool other_rules; /* the import was written under other rules than the present ones */
     uint64_t violations_count, facts_count;
+    /* While pages are copied in pieces (snapshot.c): who is asked before an account changes, NULL else; and how many
+       accounts stood at the begin. */
+    ampel_engine_before *before;
+    void *before_context;
+    uint32_t copied_accounts;
 };
 
 static inline struct ampel_violations_context ampel_engine_context(struct ampel_engine *engine) {
@@ -168,6 +173,15 @@ AMPEL_MUST_CHECK bool ampel_account_warn(struct ampel_engine *engine, uint32_t s
 /* Hangs the account where its violations, its backfill and its clocks say. */
 void ampel_account_due_renew(struct ampel_engine *engine, uint32_t slot,
                              struct ampel_account *account);
+
+/* ---- snapshot.c: copies in pieces -------------------------------------------------------------
+ */
+
+/* To be called before anything of the account, or its page, is another. False: no memory. */
+AMPEL_MUST_CHECK static inline bool ampel_account_before(const struct ampel_engine *engine,
+                                                         uint32_t slot) {
+    return engine->before == NULL || engine->before(engine->before_context, slot);
+}
 
 /* ---- changes.c: what a step says --------------------------------------------------------------
  */

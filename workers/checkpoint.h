@@ -91,11 +91,11 @@ struct ampel_checkpoint {
     uint32_t meta_size;
     uint8_t *meta;           /* encoded by proto/page.h */
     uint32_t pages_count;
-    struct ampel_loaded_page *pages;  /* encoded, ascending */
+    struct ampel_loaded_page *pages;  /* encoded */
     uint32_t ratings_count;
-    struct ampel_rating_row *ratings; /* sorted by account */
+    struct ampel_rating_row *ratings;
     uint32_t outlooks_count;
-    struct ampel_outlook_row *outlooks; /* sorted by account */
+    struct ampel_outlook_row *outlooks;
     uint32_t violations_count;
     struct ampel_violation_row *violations;
     uint32_t beside_count;
@@ -124,5 +124,8 @@ AMPEL_MUST_CHECK bool ampel_arena_text(struct ampel_arena *arena, struct ampel_t
                                        struct ampel_text *out);
 
 void ampel_checkpoint_free(struct ampel_checkpoint *checkpoint);
+/* Pages by number, ratings and outlooks by account: they are taken in the order of the copy, and sorted by the scribe, where
+   no event waits. */
+void ampel_checkpoint_sort(struct ampel_checkpoint *checkpoint);
 
 #endif

@@ -1,3 +1,8 @@
+/* A copy in pieces. At its begin stand position, time and meta, and which pages are dirty. Then pages are taken one after
+   the other, each with the rows that are cheap or that its cleaning would lose, and behind them the rows that cost
+   something. Frames go on being applied in between: the engine asks before an account changes (engine.h, copies in pieces),
+   and what of it, or of its page, is still due is taken then. So every page and row shows the partition at the position of
+   the begin, and no frame waits for more than what it touches. */
 #include "workers/checkpoint_build.h"
 
 #include <stdlib.h>
@@ -6,127 +11,28 @@
 #include "proto/page.h"
 #include "workers/checkpoint_beside.h"
 #include "workers/checkpoint_incident.h"
+#include "workers/checkpoint_rows.h"
 
-/* ---- gathered rows -------------------------------------------------------------------------- */
+/* What pieces cost, in units of about a microsecond. */
+#define PAGE_UNITS    50
+#define RATING_UNITS  3
+#define OUTLOOK_UNITS 6
 
-bool ampel_gathered_init(struct ampel_gathered *gathered) {
-    *gathered = (struct ampel_gathered){.arena = ampel_arena_open()};
-    return gathered->arena != NULL;
-}
-
-void ampel_gathered_reset(struct ampel_gathered *gathered) {
-    if (gathered->arena != NULL) ampel_arena_close(gathered->arena);
-    free(gathered->refusals);
-    free(gathered->gone);
-    free(gathered->waiting);
-    *gathered = (struct ampel_gathered){0};
-}
-
-/* Makes room for one more row; the rows stay where they are or move. NULL: no memory. */
-static void *grow(void *rows, uint32_t count, uint32_t *capacity, size_t row_size) {
-    if (count < *capacity) return rows;
-    uint32_t wanted = *capacity == 0 ? 16 : *capacity * 2;
-    void *grown = realloc(rows, wanted * row_size);
-    if (grown != NULL) *capacity = wanted;
-    return grown;
-}
-
-static uint64_t account_size(struct ampel_text tenant, struct ampel_text seller,
-                             struct ampel_text marketplace) {
-    return (uint64_t)tenant.size + seller.size + marketplace.size;
-}
-
-bool ampel_gathered_refusal(struct ampel_gathered *gathered, const struct ampel_refusal_row *row) {
-    void *rows = grow(gathered->refusals, gathered->refusals_count, &gathered->refusals_capacity,
-                      sizeof(*row));
-    if (rows == NULL) return false;
-    gathered->refusals = rows;
-    struct ampel_refusal_row *copy = &gathered->refusals[gathered->refusals_count];
-    *copy = *row;
-    struct ampel_arena *arena = gathered->arena;
-    if (!ampel_arena_text(arena, row->tenant, &copy->tenant) ||
-        !ampel_arena_text(arena, row->seller, &copy->seller) ||
-        !ampel_arena_text(arena, row->marketplace, &copy->marketplace) ||
-        !ampel_arena_text(arena, row->producer, &copy->producer) ||
-        !ampel_arena_text(arena, row->field, &copy->field) ||
-        !ampel_arena_text(arena, row->id, &copy->id)) {
-        return false;
-    }
-    gathered->refusals_count++;
-    gathered->size_bytes += sizeof(*row) + row->producer.size + row->field.size + row->id.size +
-                            account_size(row->tenant, row->seller, row->marketplace);
-    return true;
-}
-
-bool ampel_gathered_gone(struct ampel_gathered *gathered, const struct ampel_violation_gone *row) {
-    void *rows = grow(gathered->gone, gathered->gone_count, &gathered->gone_capacity, sizeof(*row));
-    if (rows == NULL) return false;
-    gathered->gone = rows;
-    struct ampel_violation_gone *copy = &gathered->gone[gathered->gone_count];
-    struct ampel_arena *arena = gathered->arena;
-    if (!ampel_arena_text(arena, row->tenant, &copy->tenant) ||
-        !ampel_arena_text(arena, row->seller, &copy->seller) ||
-        !ampel_arena_text(arena, row->marketplace, &copy->marketplace) ||
-        !ampel_arena_text(arena, row->id, &copy->id)) {
-        return false;
-    }
-    gathered->gone_count++;
-    gathered->size_bytes +=
-        sizeof(*row) + row->id.size + account_size(row->tenant, row->seller, row->marketplace);
-    return true;
-}
-
-/* ---- slots that wait ------------------------------------------------------------------------ */
-
-static bool waiting_reserve(struct ampel_gathered *gathered, uint32_t slots_count) {
-    uint32_t words = slots_count / 64 + (slots_count % 64 != 0);
-    if (words <= gathered->waiting_words) return true;
-    words += words / 2;
-    uint64_t *grown = realloc(gathered->waiting, words * sizeof(uint64_t));
-    if (grown == NULL) return false;
-    memset(grown + gathered->waiting_words, 0,
-           (words - gathered->waiting_words) * sizeof(uint64_t));
-    gathered->waiting = grown;
-    gathered->waiting_words = words;
-    return true;
-}
-
-static void waiting_set(struct ampel_gathered *gathered, uint32_t slot) {
-    uint64_t bit = UINT64_C(1) << (slot % 64);
-    if ((gathered->waiting[slot / 64] & bit) != 0) return;
-    gathered->waiting[slot / 64] |= bit;
-    gathered->waiting_count++;
-}
-
-static void waiting_clear(struct ampel_gathered *gathered, uint32_t slot) {
-    uint64_t bit = UINT64_C(1) << (slot % 64);
-    if ((gathered->waiting[slot / 64] & bit) == 0) return;
-    gathered->waiting[slot / 64] &= ~bit;
-    gathered->waiting_count--;
-}
-
-bool ampel_gathered_wait_all(struct ampel_gathered *gathered, uint32_t slots_count) {
-    if (!waiting_reserve(gathered, slots_count)) return false;
-    for (uint32_t slot = 0; slot < slots_count; slot++)
-        waiting_set(gathered, slot);
-    gathered->beside_due = true;
-    return true;
-}
-
-/* ---- the builder ---------------------------------------------------------------------------- */
+/* A bitmap, and from where on bits may be set. */
+struct due {
+    uint64_t *words;
+    uint32_t capacity, count, next;
+};
 
 struct ampel_checkpoint_builder {
     struct ampel_page_codec *codec;
     uint8_t *raw; /* what the engine exports, before it is packed */
     uint32_t raw_capacity;
-    uint32_t *slots; /* whose rating and outlook rows are written */
-    uint32_t slots_count, slots_capacity;
-    uint32_t *violated; /* whose violation rows changed */
-    uint32_t violated_count, violated_capacity;
-    uint32_t *beside; /* whose assurance, metrics or drift changed */
-    uint32_t beside_count, beside_capacity;
-    uint32_t *clocked; /* whose clocks started or stopped */
-    uint32_t clocked_count, clocked_capacity;
+    struct due pages, ratings, outlooks; /* not taken yet: pages by number, rows by slot */
+    struct ampel_checkpoint_source source;
+    uint32_t accounts_count; /* at the begin */
+    uint64_t spent;          /* units, those for the engine among them */
+    struct ampel_building building; /* checkpoint is NULL where none is being built */
 };
 
 struct ampel_checkpoint_builder *ampel_checkpoint_builder_open(void) {
@@ -142,22 +48,53 @@ struct ampel_checkpoint_builder *ampel_checkpoint_builder_open(void) {
 
 void ampel_checkpoint_builder_close(struct ampel_checkpoint_builder *builder) {
     if (builder == NULL) return;
+    if (builder->building.checkpoint != NULL) ampel_checkpoint_free(builder->building.checkpoint);
     ampel_page_codec_close(builder->codec);
     free(builder->raw);
-    free(builder->slots);
-    free(builder->violated);
-    free(builder->beside);
-    free(builder->clocked);
+    free(builder->pages.words);
+    free(builder->ratings.words);
+    free(builder->outlooks.words);
     free(builder);
 }
 
-/* One building in progress. */
-struct building {
-    struct ampel_checkpoint_builder *builder;
-    const struct ampel_checkpoint_source *source;
-    struct ampel_checkpoint *checkpoint;
-    uint64_t size_bytes;
-};
+/* ---- what is due ---------------------------------------------------------------------------- */
+
+/* Nothing is due of so many. False: no memory. */
+static bool due_reset(struct due *due, uint32_t bits) {
+    uint32_t words = bits / 64 + 1;
+    if (words > due->capacity) {
+        uint64_t *grown = realloc(due->words, words * sizeof(due->words[0]));
+        if (grown == NULL) return false;
+        due->words = grown;
+        due->capacity = words;
+    }
+    due->count = words;
+    due->next = 0;
+    memset(due->words, 0, words * sizeof(due->words[0]));
+    return true;
+}
+
+static void due_set(struct due *due, uint32_t bit) { due->words[bit / 64] |= UINT64_C(1) << (bit % 64); }
+
+/* Whether it was due; it is not any more. */
+static bool due_take(struct due *due, uint32_t bit) {
+    if (bit / 64 >= due->count) return false;
+    uint64_t mask = UINT64_C(1) << (bit % 64);
+    bool was = (due->words[bit / 64] & mask) != 0;
+    due->words[bit / 64] &= ~mask;
+    return was;
+}
+
+/* The first that is due, UINT32_MAX where none is. */
+static uint32_t due_first(struct due *due) {
+    for (; due->next < due->count; due->next++) {
+        uint64_t word = due->words[due->next];
+        if (word != 0) return due->next * 64 + (uint32_t)__builtin_ctzll(word);
+    }
+    return UINT32_MAX;
+}
+
+/* ---- pages ---------------------------------------------------------------------------------- */
 
 static bool raw_reserve(struct ampel_checkpoint_builder *builder, uint32_t size) {
     if (size <= builder->raw_capacity) return true;
@@ -169,21 +106,11 @@ static bool raw_reserve(struct ampel_checkpoint_builder *builder, uint32_t size)
     return true;
 }
 
-static bool push_slot(uint32_t **slots, uint32_t *count, uint32_t *capacity, uint32_t slot) {
-    uint32_t *grown = grow(*slots, *count, capacity, sizeof(slot));
-    if (grown == NULL) return false;
-    *slots = grown;
-    grown[(*count)++] = slot;
-    return true;
-}
-
 /* The packed bytes of raw, in the checkpoint's arena. */
-static bool pack(struct building *building, uint32_t raw_size, uint8_t **bytes, uint32_t *size) {
+static bool pack(struct ampel_checkpoint_builder *builder, uint32_t raw_size, uint8_t **bytes, uint32_t *size) {
+    struct ampel_building *building = &builder->building;
     const uint8_t *packed;
-    if (!ampel_page_encode(building->builder->codec, building->builder->raw, raw_size, &packed,
-                           size)) {
-        return false;
-    }
+    if (!ampel_page_encode(builder->codec, builder->raw, raw_size, &packed, size)) return false;
     *bytes = ampel_arena_take(building->checkpoint->arena, *size);
     if (*bytes == NULL) return false;
     memcpy(*bytes, packed, *size);
@@ -191,389 +118,130 @@ static bool pack(struct building *building, uint32_t raw_size, uint8_t **bytes, 
     return true;
 }
 
-static bool build_meta(struct building *building) {
-    struct ampel_checkpoint_builder *builder = building->builder;
-    const struct ampel_engine *engine = building->source->engine;
+static bool build_meta(struct ampel_checkpoint_builder *builder) {
+    const struct ampel_engine *engine = builder->source.engine;
+    struct ampel_checkpoint *checkpoint = builder->building.checkpoint;
     uint32_t size = ampel_engine_meta_export(engine, builder->raw, builder->raw_capacity);
     if (size > builder->raw_capacity) {
         if (!raw_reserve(builder, size)) return false;
         size = ampel_engine_meta_export(engine, builder->raw, builder->raw_capacity);
     }
     AMPEL_ASSERT(size <= builder->raw_capacity);
-    return pack(building, size, &building->checkpoint->meta, &building->checkpoint->meta_size);
+    return pack(builder, size, &checkpoint->meta, &checkpoint->meta_size);
 }
 
-static bool build_page(struct building *building, uint32_t page) {
-    struct ampel_checkpoint_builder *builder = building->builder;
-    const struct ampel_engine *engine = building->source->engine;
+static bool build_page(struct ampel_checkpoint_builder *builder, uint32_t page) {
+    const struct ampel_engine *engine = builder->source.engine;
     uint32_t size = ampel_engine_page_export(engine, page, builder->raw, builder->raw_capacity);
     if (size > builder->raw_capacity) {
         if (!raw_reserve(builder, size)) return false;
         size = ampel_engine_page_export(engine, page, builder->raw, builder->raw_capacity);
     }
     AMPEL_ASSERT(size <= builder->raw_capacity);
-    struct ampel_checkpoint *checkpoint = building->checkpoint;
+    struct ampel_checkpoint *checkpoint = builder->building.checkpoint;
     struct ampel_loaded_page *out = &checkpoint->pages[checkpoint->pages_count];
     out->page = page;
-    if (!pack(building, size, &out->bytes, &out->size)) return false;
+    if (!pack(builder, size, &out->bytes, &out->size)) return false;
     checkpoint->pages_count++;
     return true;
 }
 
-/* All rows beside scores are written: none is chosen for what changed. */
-static bool beside_all(const struct building *building) {
-    return building->source->orders_rows && building->source->gathered->beside_due;
-}
-
-static bool choose_beside(struct building *building, uint32_t slot) {
-    struct ampel_checkpoint_builder *builder = building->builder;
-    return !ampel_beside_has_row(building->source->engine, slot) ||
-           push_slot(&builder->beside, &builder->beside_count, &builder->beside_capacity, slot);
-}
-
-/* Which rows of the page's accounts are to be written; those for order counts alone may have to
- * wait. */
-static bool choose_rows(struct building *building, uint32_t page) {
-    struct ampel_checkpoint_builder *builder = building->builder;
-    const struct ampel_engine *engine = building->source->engine;
-    struct ampel_gathered *gathered = building->source->gathered;
-    uint32_t end = (page + 1) * AMPEL_PAGE_ACCOUNTS;
-    if (end > ampel_engine_accounts_count(engine)) end = ampel_engine_accounts_count(engine);
-    for (uint32_t slot = page * AMPEL_PAGE_ACCOUNTS; slot < end; slot++) {
-        uint8_t changed = ampel_engine_row_changed(engine, slot);
-        bool orders = (changed & AMPEL_ROW_ORDERS) != 0;
-        /* What is known of a violation or an incident may change what stands in the row, and no number. */
-        if ((changed & (AMPEL_ROW_NUMBERS | AMPEL_ROW_VIOLATIONS)) != 0 ||
-            ((changed & AMPEL_ROW_FACTS) != 0 && ampel_incident_told(engine, slot)) ||
-            (orders && building->source->orders_rows)) {
-            waiting_clear(gathered, slot);
-            if (!push_slot(&builder->slots, &builder->slots_count, &builder->slots_capacity, slot))
-                return false;
-        } else if (orders) {
-            waiting_set(gathered, slot);
-        }
-        if ((changed & AMPEL_ROW_VIOLATIONS) != 0 &&
-            !push_slot(&builder->violated, &builder->violated_count, &builder->violated_capacity,
-                       slot)) {
-            return false;
-        }
-        if ((changed & AMPEL_ROW_CLOCKS) != 0 &&
-            !push_slot(&builder->clocked, &builder->clocked_count, &builder->clocked_capacity, slot)) {
-            return false;
-        }
-        /* A violation that became known may be one that was missing. */
-        if ((changed & (AMPEL_ROW_FACTS | AMPEL_ROW_VIOLATIONS)) != 0 && !beside_all(building) &&
-            !choose_beside(building, slot)) {
-            return false;
-        }
+/* Which rows of an account are to be written; those for order counts alone may have to wait, and bring no outlook: it is
+   told as of the account's last change of numbers or violations. Rows that the cleaning of the page would lose are made. */
+static bool choose_rows(struct ampel_checkpoint_builder *builder, uint32_t slot) {
+    const struct ampel_engine *engine = builder->source.engine;
+    struct ampel_gathered *gathered = builder->source.gathered;
+    struct ampel_building *building = &builder->building;
+    uint8_t changed = ampel_engine_row_changed(engine, slot);
+    bool orders = (changed & AMPEL_ROW_ORDERS) != 0;
+    /* What is known of a violation or an incident may change what stands in the row, and no number. */
+    if ((changed & (AMPEL_ROW_NUMBERS | AMPEL_ROW_VIOLATIONS)) != 0 ||
+        ((changed & AMPEL_ROW_FACTS) != 0 && ampel_incident_told(engine, slot))) {
+        ampel_gathered_wait_no_more(gathered, slot);
+        due_set(&builder->ratings, slot);
+        due_set(&builder->outlooks, slot);
+    } else if (orders && builder->source.orders_rows) {
+        due_set(&builder->ratings, slot);
+    } else if (orders) {
+        ampel_gathered_wait(gathered, slot);
     }
+    if ((changed & AMPEL_ROW_VIOLATIONS) != 0 && !ampel_building_violations(building, slot)) return false;
+    if ((changed & AMPEL_ROW_CLOCKS) != 0 && !ampel_building_clocks(building, slot)) return false;
+    /* A violation that became known may be one that was missing. */
+    return (changed & (AMPEL_ROW_FACTS | AMPEL_ROW_VIOLATIONS)) == 0 || !ampel_beside_has_row(engine, slot) ||
+           ampel_building_beside(building, slot);
+}
+
+static bool take_page(struct ampel_checkpoint_builder *builder, uint32_t page) {
+    if (!due_take(&builder->pages, page)) return true;
+    uint32_t end = (page + 1) * AMPEL_PAGE_ACCOUNTS;
+    if (end > builder->accounts_count) end = builder->accounts_count;
+    builder->spent += PAGE_UNITS;
+    if (!build_page(builder, page)) return false;
+    for (uint32_t slot = page * AMPEL_PAGE_ACCOUNTS; slot < end; slot++) {
+        if (!choose_rows(builder, slot)) return false;
+    }
+    ampel_engine_page_clean(builder->source.engine, page);
     return true;
 }
 
-static bool choose_waiting(struct building *building) {
-    struct ampel_checkpoint_builder *builder = building->builder;
-    struct ampel_gathered *gathered = building->source->gathered;
+static bool take_rows(struct ampel_checkpoint_builder *builder, uint32_t slot) {
+    if (due_take(&builder->ratings, slot)) {
+        builder->spent += RATING_UNITS;
+        if (!ampel_building_rating(&builder->building, slot)) return false;
+    }
+    if (!due_take(&builder->outlooks, slot)) return true;
+    builder->spent += OUTLOOK_UNITS;
+    return ampel_building_outlook(&builder->building, slot);
+}
+
+/* The engine asks: the account is about to change, or the next one comes into being. */
+static bool take_before(void *context, uint32_t slot) {
+    struct ampel_checkpoint_builder *builder = context;
+    return take_page(builder, slot / AMPEL_PAGE_ACCOUNTS) && take_rows(builder, slot);
+}
+
+/* ---- the begin ------------------------------------------------------------------------------ */
+
+static bool choose_pages(struct ampel_checkpoint_builder *builder) {
+    const struct ampel_engine *engine = builder->source.engine;
+    struct ampel_checkpoint *checkpoint = builder->building.checkpoint;
+    uint32_t count = 0, page = ampel_engine_page_dirty_next(engine, 0);
+    if (!due_reset(&builder->pages, ampel_engine_pages_count(engine))) return false;
+    for (; page != UINT32_MAX; page = ampel_engine_page_dirty_next(engine, page + 1)) {
+        due_set(&builder->pages, page);
+        count++;
+    }
+    if (count == 0) return true;
+    checkpoint->pages = ampel_arena_take(checkpoint->arena, count * sizeof(checkpoint->pages[0]));
+    return checkpoint->pages != NULL;
+}
+
+/* Rows that waited for this time. */
+static bool choose_waiting(struct ampel_checkpoint_builder *builder) {
+    struct ampel_gathered *gathered = builder->source.gathered;
+    if (!due_reset(&builder->ratings, builder->accounts_count) ||
+        !due_reset(&builder->outlooks, builder->accounts_count) ||
+        !ampel_gathered_reserve(gathered, builder->accounts_count)) {
+        return false;
+    }
+    if (!builder->source.orders_rows) return true;
     for (uint32_t word = 0; word < gathered->waiting_words && gathered->waiting_count > 0; word++) {
         while (gathered->waiting[word] != 0) {
             uint32_t slot = word * 64 + (uint32_t)__builtin_ctzll(gathered->waiting[word]);
-            waiting_clear(gathered, slot);
-            if (!push_slot(&builder->slots, &builder->slots_count, &builder->slots_capacity, slot))
-                return false;
+            ampel_gathered_wait_no_more(gathered, slot);
+            due_set(&builder->ratings, slot);
+            if (gathered->outlooks_wait) due_set(&builder->outlooks, slot);
         }
     }
-    if (!beside_all(building)) return true;
-    gathered->beside_due = false;
-    for (uint32_t slot = 0; slot < ampel_engine_accounts_count(building->source->engine); slot++) {
-        if (!choose_beside(building, slot)) return false;
-    }
-    return true;
-}
-
-static bool choose_every(struct building *building) {
-    struct ampel_checkpoint_builder *builder = building->builder;
-    uint32_t count = ampel_engine_accounts_count(building->source->engine);
-    for (uint32_t slot = 0; slot < count; slot++) {
-        if (!push_slot(&builder->slots, &builder->slots_count, &builder->slots_capacity, slot) ||
-            !push_slot(&builder->violated, &builder->violated_count, &builder->violated_capacity,
-                       slot) ||
-            !choose_beside(building, slot)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool build_pages(struct building *building) {
-    const struct ampel_engine *engine = building->source->engine;
-    uint32_t dirty_count = 0;
-    uint32_t page = ampel_engine_page_dirty_next(engine, 0);
-    for (; page != UINT32_MAX; page = ampel_engine_page_dirty_next(engine, page + 1))
-        dirty_count++;
-    if (dirty_count == 0) return true;
-    struct ampel_checkpoint *checkpoint = building->checkpoint;
-    checkpoint->pages =
-        ampel_arena_take(checkpoint->arena, dirty_count * sizeof(checkpoint->pages[0]));
-    if (checkpoint->pages == NULL) return false;
-    page = ampel_engine_page_dirty_next(engine, 0);
-    for (; page != UINT32_MAX; page = ampel_engine_page_dirty_next(engine, page + 1)) {
-        if (!build_page(building, page) || !choose_rows(building, page)) return false;
-    }
-    AMPEL_ASSERT(checkpoint->pages_count == dirty_count);
-    return true;
-}
-
-static int compare_texts(struct ampel_text left, struct ampel_text right) {
-    uint32_t common = left.size < right.size ? left.size : right.size;
-    int order = common == 0 ? 0 : memcmp(left.bytes, right.bytes, common);
-    if (order != 0) return order;
-    return (left.size > right.size) - (left.size < right.size);
-}
-
-static int compare_ratings(const void *left_row, const void *right_row) {
-    const struct ampel_rating_row *left = left_row, *right = right_row;
-    int order = compare_texts(left->tenant, right->tenant);
-    if (order == 0) order = compare_texts(left->seller, right->seller);
-    if (order == 0) order = compare_texts(left->marketplace, right->marketplace);
-    return order;
-}
-
-/* The account's three texts, copied. */
-static bool copy_identity(struct building *building, uint32_t slot, struct ampel_text *tenant,
-                          struct ampel_text *seller, struct ampel_text *marketplace) {
-    struct ampel_arena *arena = building->checkpoint->arena;
-    struct ampel_text from[3];
-    ampel_engine_account_identity(building->source->engine, slot, &from[0], &from[1], &from[2]);
-    building->size_bytes += account_size(from[0], from[1], from[2]);
-    return ampel_arena_text(arena, from[0], tenant) && ampel_arena_text(arena, from[1], seller) &&
-           ampel_arena_text(arena, from[2], marketplace);
-}
-
-static bool build_rating(struct building *building, uint32_t slot, struct ampel_rating_row *row) {
-    struct ampel_engine *engine = building->source->engine;
-    *row = (struct ampel_rating_row){.as_of_ms = ampel_engine_now(engine)};
-    ampel_engine_numbers(engine, slot, &row->numbers);
-    return ampel_outlook_range(engine, slot, &row->score_min, &row->score_max) == AMPEL_ENGINE_OK &&
-           ampel_outlook_turns(engine, slot, &row->turns) == AMPEL_ENGINE_OK &&
-           ampel_incident_row(engine, slot, building->checkpoint->arena, row) &&
-           copy_identity(building, slot, &row->tenant, &row->seller, &row->marketplace);
-}
-
-static bool build_ratings(struct building *building) {
-    const struct ampel_checkpoint_builder *builder = building->builder;
-    struct ampel_checkpoint *checkpoint = building->checkpoint;
-    if (builder->slots_count == 0) return true;
-    size_t size = builder->slots_count * sizeof(checkpoint->ratings[0]);
-    checkpoint->ratings = ampel_arena_take(checkpoint->arena, size);
-    if (checkpoint->ratings == NULL) return false;
-    building->size_bytes += size;
-    for (uint32_t i = 0; i < builder->slots_count; i++) {
-        if (!build_rating(building, builder->slots[i], &checkpoint->ratings[i])) return false;
-    }
-    checkpoint->ratings_count = builder->slots_count;
-    qsort(checkpoint->ratings, checkpoint->ratings_count, sizeof(checkpoint->ratings[0]),
-          compare_ratings);
-    return true;
-}
-
-/* ---- outlooks ---------------------------------------------------------------------------------
- */
-
-static void *arena_copy(struct building *building, const void *from, size_t size) {
-    void *to = ampel_arena_take(building->checkpoint->arena, size);
-    if (to != NULL && size > 0) memcpy(to, from, size);
-    building->size_bytes += size;
-    return to;
-}
-
-static bool copy_fixes(struct building *building, uint32_t slot, struct ampel_outlook_row *row) {
-    const struct ampel_outlook_fix *fixes;
-    if (ampel_outlook_fixes(building->source->engine, slot, &fixes, &row->fixes_total) !=
-        AMPEL_ENGINE_OK) {
-        return false;
-    }
-    row->fixes_count = row->fixes_total < AMPEL_OUTLOOK_FIXES_STORED ? row->fixes_total
-                                                                     : AMPEL_OUTLOOK_FIXES_STORED;
-    if (row->fixes_count == 0) return true;
-    row->fixes = arena_copy(building, fixes, row->fixes_count * sizeof(*fixes));
-    if (row->fixes == NULL) return false;
-    for (uint32_t i = 0; i < row->fixes_count; i++) {
-        if (!ampel_arena_text(building->checkpoint->arena, fixes[i].id, &row->fixes[i].id))
-            return false;
-    }
-    return true;
-}
-
-static bool copy_steps(struct building *building, uint32_t slot, struct ampel_outlook_row *row) {
-    const struct ampel_outlook_step *steps;
-    if (ampel_outlook_forecast(building->source->engine, slot, false, &steps, &row->steps_total) !=
-        AMPEL_ENGINE_OK) {
-        return false;
-    }
-    row->steps_count = row->steps_total < AMPEL_OUTLOOK_STEPS_STORED ? row->steps_total
-                                                                     : AMPEL_OUTLOOK_STEPS_STORED;
-    if (row->steps_count == 0) return true;
-    row->steps = arena_copy(building, steps, row->steps_count * sizeof(*steps));
-    if (row->steps == NULL) return false;
-    for (uint32_t i = 0; i < row->steps_count; i++) {
-        if (!ampel_arena_text(building->checkpoint->arena, steps[i].id, &row->steps[i].id))
-            return false;
-    }
-    return true;
-}
-
-static bool copy_green(struct building *building, uint32_t slot, struct ampel_outlook_row *row) {
-    row->green_known = row->fixes_total <= AMPEL_OUTLOOK_GREEN_STORED;
-    if (!row->green_known) return true;
-    struct ampel_outlook_green green;
-    if (ampel_outlook_to_green(building->source->engine, slot, &green) != AMPEL_ENGINE_OK)
-        return false;
-    row->green_found = green.found;
-    if (!green.found || green.count == 0) return true;
-    row->green = arena_copy(building, green.ids, green.count * sizeof(*green.ids));
-    if (row->green == NULL) return false;
-    row->green_count = green.count;
-    for (uint32_t i = 0; i < green.count; i++) {
-        if (!ampel_arena_text(building->checkpoint->arena, green.ids[i], &row->green[i]))
-            return false;
-    }
-    return true;
-}
-
-static int compare_outlooks(const void *left_row, const void *right_row) {
-    const struct ampel_outlook_row *left = left_row, *right = right_row;
-    int order = compare_texts(left->tenant, right->tenant);
-    if (order == 0) order = compare_texts(left->seller, right->seller);
-    if (order == 0) order = compare_texts(left->marketplace, right->marketplace);
-    return order;
-}
-
-static bool build_outlooks(struct building *building) {
-    const struct ampel_checkpoint_builder *builder = building->builder;
-    struct ampel_checkpoint *checkpoint = building->checkpoint;
-    if (builder->slots_count == 0) return true;
-    size_t size = builder->slots_count * sizeof(checkpoint->outlooks[0]);
-    checkpoint->outlooks = ampel_arena_take(checkpoint->arena, size);
-    if (checkpoint->outlooks == NULL) return false;
-    building->size_bytes += size;
-    for (uint32_t i = 0; i < builder->slots_count; i++) {
-        struct ampel_outlook_row *row = &checkpoint->outlooks[i];
-        uint32_t slot = builder->slots[i];
-        *row = (struct ampel_outlook_row){.as_of_ms = ampel_engine_now(building->source->engine)};
-        if (!copy_identity(building, slot, &row->tenant, &row->seller, &row->marketplace) ||
-            !copy_fixes(building, slot, row) || !copy_steps(building, slot, row) ||
-            !copy_green(building, slot, row) ||
-            ampel_outlook_caps(building->source->engine, slot, row->caps) != AMPEL_ENGINE_OK) {
-            return false;
-        }
-    }
-    checkpoint->outlooks_count = builder->slots_count;
-    qsort(checkpoint->outlooks, checkpoint->outlooks_count, sizeof(checkpoint->outlooks[0]),
-          compare_outlooks);
-    return true;
-}
-
-static uint32_t count_changed_violations(const struct building *building) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < building->builder->violated_count; i++) {
-        uint32_t cursor = 0;
-        struct ampel_violation violation;
-        while (ampel_engine_violation_next(building->source->engine, building->builder->violated[i],
-                                           &cursor, &violation)) {
-            if (violation.changed || building->source->every_row) count++;
-        }
-    }
-    return count;
-}
-
-static bool copy_violation(struct building *building, const struct ampel_violation *from,
-                           struct ampel_violation *to) {
-    struct ampel_arena *arena = building->checkpoint->arena;
-    *to = *from;
-    building->size_bytes +=
-        (uint64_t)from->id.size + from->incident.size + from->asin.size + from->sku.size;
-    return ampel_arena_text(arena, from->id, &to->id) &&
-           ampel_arena_text(arena, from->incident, &to->incident) &&
-           ampel_arena_text(arena, from->asin, &to->asin) &&
-           ampel_arena_text(arena, from->sku, &to->sku);
-}
-
-static bool build_violations_of(struct building *building, uint32_t slot) {
-    struct ampel_checkpoint *checkpoint = building->checkpoint;
-    struct ampel_violation_row account = {0};
-    if (!copy_identity(building, slot, &account.tenant, &account.seller, &account.marketplace))
-        return false;
-    uint32_t cursor = 0;
-    struct ampel_violation violation;
-    while (ampel_engine_violation_next(building->source->engine, slot, &cursor, &violation)) {
-        if (!violation.changed && !building->source->every_row) continue;
-        struct ampel_violation_row *row = &checkpoint->violations[checkpoint->violations_count++];
-        *row = account;
-        if (!copy_violation(building, &violation, &row->violation)) return false;
-    }
-    return true;
-}
-
-static bool build_violations(struct building *building) {
-    struct ampel_checkpoint *checkpoint = building->checkpoint;
-    uint32_t count = count_changed_violations(building);
-    if (count == 0) return true;
-    size_t size = count * sizeof(checkpoint->violations[0]);
-    checkpoint->violations = ampel_arena_take(checkpoint->arena, size);
-    if (checkpoint->violations == NULL) return false;
-    building->size_bytes += size;
-    for (uint32_t i = 0; i < building->builder->violated_count; i++) {
-        if (!build_violations_of(building, building->builder->violated[i])) return false;
-    }
-    AMPEL_ASSERT(checkpoint->violations_count == count);
-    return true;
-}
-
-static bool build_beside(struct building *building) {
-    const struct ampel_checkpoint_builder *builder = building->builder;
-    struct ampel_checkpoint *checkpoint = building->checkpoint;
-    if (builder->beside_count == 0) return true;
-    size_t size = builder->beside_count * sizeof(checkpoint->beside[0]);
-    checkpoint->beside = ampel_arena_take(checkpoint->arena, size);
-    if (checkpoint->beside == NULL) return false;
-    building->size_bytes += size;
-    for (uint32_t i = 0; i < builder->beside_count; i++) {
-        uint32_t slot = builder->beside[i];
-        struct ampel_beside_row *row = &checkpoint->beside[i];
-        *row = (struct ampel_beside_row){0};
-        if (!copy_identity(building, slot, &row->tenant, &row->seller, &row->marketplace) ||
-            !ampel_beside_row(building->source->engine, slot, checkpoint->arena, row)) {
-            return false;
-        }
-        building->size_bytes += (uint64_t)row->metrics.size + row->drifts.size + row->missing.size;
-    }
-    checkpoint->beside_count = builder->beside_count;
-    return true;
-}
-
-static bool build_clocks(struct building *building) {
-    const struct ampel_checkpoint_builder *builder = building->builder;
-    struct ampel_checkpoint *checkpoint = building->checkpoint;
-    if (builder->clocked_count == 0) return true;
-    size_t size = builder->clocked_count * sizeof(checkpoint->clocks[0]);
-    checkpoint->clocks = ampel_arena_take(checkpoint->arena, size);
-    if (checkpoint->clocks == NULL) return false;
-    building->size_bytes += size;
-    for (uint32_t i = 0; i < builder->clocked_count; i++) {
-        uint32_t slot = builder->clocked[i], cursor = 0;
-        struct ampel_clock_row *row = &checkpoint->clocks[i];
-        *row = (struct ampel_clock_row){.as_of_ms = checkpoint->as_of_ms};
-        if (!copy_identity(building, slot, &row->tenant, &row->seller, &row->marketplace)) return false;
-        while (ampel_engine_clock_next(building->source->engine, slot, &cursor, &row->runs[row->runs_count]))
-            row->runs_count++;
-    }
-    checkpoint->clocks_count = builder->clocked_count;
+    gathered->outlooks_wait = false;
     return true;
 }
 
 /* Rows gathered since the last checkpoint go along; their texts are in the arena already. */
-static bool take_gathered(struct building *building) {
-    struct ampel_gathered *gathered = building->source->gathered;
-    struct ampel_checkpoint *checkpoint = building->checkpoint;
+static bool take_gathered(struct ampel_checkpoint_builder *builder) {
+    struct ampel_gathered *gathered = builder->source.gathered;
+    struct ampel_checkpoint *checkpoint = builder->building.checkpoint;
     if (gathered->refusals_count > 0) {
         size_t size = gathered->refusals_count * sizeof(gathered->refusals[0]);
         checkpoint->refusals = ampel_arena_take(checkpoint->arena, size);
@@ -589,7 +257,7 @@ static bool take_gathered(struct building *building) {
     checkpoint->refusals_count = gathered->refusals_count;
     checkpoint->refusals_total = gathered->refusals_total;
     checkpoint->gone_count = gathered->gone_count;
-    building->size_bytes += gathered->size_bytes;
+    builder->building.size_bytes += gathered->size_bytes;
     gathered->refusals_count = 0;
     gathered->gone_count = 0;
     gathered->refusals_total = 0;
@@ -606,32 +274,8 @@ static void name_rules(struct ampel_checkpoint *checkpoint, const struct ampel_r
     }
 }
 
-static bool build_all(struct building *building) {
-    const struct ampel_checkpoint_source *source = building->source;
-    building->builder->slots_count = 0;
-    building->builder->violated_count = 0;
-    building->builder->beside_count = 0;
-    building->builder->clocked_count = 0;
-    if (!waiting_reserve(source->gathered, ampel_engine_accounts_count(source->engine)))
-        return false;
-    bool chosen = source->every_row
-                      ? choose_every(building)
-                      : build_meta(building) && build_pages(building) &&
-                            (!source->orders_rows || choose_waiting(building));
-    return chosen && build_ratings(building) && build_outlooks(building) &&
-           build_violations(building) && build_beside(building) && build_clocks(building) &&
-           take_gathered(building);
-}
-
-static void clean_pages(const struct building *building) {
-    for (uint32_t i = 0; i < building->checkpoint->pages_count; i++) {
-        ampel_engine_page_clean(building->source->engine, building->checkpoint->pages[i].page);
-    }
-}
-
-bool ampel_checkpoint_build(struct ampel_checkpoint_builder *builder,
-                            const struct ampel_checkpoint_source *source,
-                            struct ampel_checkpoint **out, uint64_t *size_bytes) {
+bool ampel_checkpoint_begin(struct ampel_checkpoint_builder *builder, const struct ampel_checkpoint_source *source) {
+    AMPEL_ASSERT(builder->building.checkpoint == NULL);
     struct ampel_checkpoint *checkpoint = calloc(1, sizeof(*checkpoint));
     struct ampel_arena *next = ampel_arena_open();
     if (checkpoint == NULL || next == NULL) {
@@ -653,16 +297,44 @@ bool ampel_checkpoint_build(struct ampel_checkpoint_builder *builder,
     };
     source->gathered->arena = next;
     name_rules(checkpoint, ampel_engine_rules(source->engine));
-    struct building building = {.builder = builder,
-                                .source = source,
-                                .checkpoint = checkpoint,
-                                .size_bytes = sizeof(*checkpoint)};
-    if (!build_all(&building)) {
-        ampel_checkpoint_free(checkpoint);
+    builder->source = *source;
+    builder->accounts_count = ampel_engine_accounts_count(source->engine);
+    builder->spent = 0;
+    builder->building = (struct ampel_building){
+        .engine = source->engine, .checkpoint = checkpoint, .size_bytes = sizeof(*checkpoint)};
+    if (!build_meta(builder) || !choose_pages(builder) || !choose_waiting(builder) || !take_gathered(builder))
         return false;
-    }
-    clean_pages(&building);
-    *out = checkpoint;
-    *size_bytes = building.size_bytes;
+    ampel_engine_copy_begin(source->engine, take_before, builder);
     return true;
+}
+
+/* ---- pieces, and the end -------------------------------------------------------------------- */
+
+bool ampel_checkpoint_go_on(struct ampel_checkpoint_builder *builder, uint32_t units, bool *done) {
+    uint64_t from = builder->spent;
+    *done = false;
+    while (builder->spent - from < units) {
+        uint32_t page = due_first(&builder->pages);
+        if (page != UINT32_MAX) {
+            if (!take_page(builder, page)) return false;
+            continue;
+        }
+        uint32_t slot = due_first(&builder->ratings);
+        *done = slot == UINT32_MAX;
+        if (*done) return true;
+        if (!take_rows(builder, slot)) return false;
+    }
+    return true;
+}
+
+uint64_t ampel_checkpoint_spent(const struct ampel_checkpoint_builder *builder) { return builder->spent; }
+
+void ampel_checkpoint_end(struct ampel_checkpoint_builder *builder, struct ampel_checkpoint **out,
+                          uint64_t *size_bytes) {
+    AMPEL_ASSERT(due_first(&builder->pages) == UINT32_MAX && due_first(&builder->ratings) == UINT32_MAX);
+    AMPEL_ASSERT(due_first(&builder->outlooks) == UINT32_MAX);
+    ampel_engine_copy_end(builder->source.engine);
+    *out = builder->building.checkpoint;
+    *size_bytes = builder->building.size_bytes;
+    builder->building = (struct ampel_building){0};
 }

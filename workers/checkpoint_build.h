@@ -1,4 +1,4 @@
-/* Building checkpoints: what a shard copies of one partition at one position, between two records.
+/* Building checkpoints: what a shard copies of one partition at one position, in pieces between its frames.
 
        engine ── dirty pages ──▶ encoded pages
               ── rows changed ─▶ rating rows, violation rows
@@ -23,7 +23,7 @@ struct ampel_gathered {
     /* Slots whose rating row waits for its order counts: a bitmap, and how many of its bits are set. */
     uint64_t *waiting;
     uint32_t waiting_words, waiting_count;
-    bool beside_due;                 /* what stands beside scores is written with the slots that wait */
+    bool outlooks_wait; /* their outlooks wait, too: the rules are others */
 };
 
 AMPEL_MUST_CHECK bool ampel_gathered_init(struct ampel_gathered *gathered);
@@ -33,9 +33,14 @@ AMPEL_MUST_CHECK bool ampel_gathered_refusal(struct ampel_gathered *gathered,
                                              const struct ampel_refusal_row *row);
 AMPEL_MUST_CHECK bool ampel_gathered_gone(struct ampel_gathered *gathered,
                                           const struct ampel_violation_gone *row);
-/* Every slot below count waits: what an import does not know is written once more, with what stands beside the score.
+/* Room for so many slots. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_gathered_reserve(struct ampel_gathered *gathered, uint32_t slots_count);
+/* Both below what was reserved. */
+void ampel_gathered_wait(struct ampel_gathered *gathered, uint32_t slot);
+void ampel_gathered_wait_no_more(struct ampel_gathered *gathered, uint32_t slot);
+/* Every slot below count waits: what an import does not know is written once more; outlooks, where the rules are others.
    False: no memory. */
-AMPEL_MUST_CHECK bool ampel_gathered_wait_all(struct ampel_gathered *gathered, uint32_t slots_count);
+AMPEL_MUST_CHECK bool ampel_gathered_wait_all(struct ampel_gathered *gathered, uint32_t slots_count, bool outlooks);
 
 struct ampel_checkpoint_builder; /* page codec and scratch, one a shard */
 struct ampel_checkpoint_builder *ampel_checkpoint_builder_open(void); /* NULL: no memory */
@@ -48,14 +53,19 @@ struct ampel_checkpoint_source {
     uint64_t epoch, position_old, position_new;
     uint64_t rules_number, rules_recoloured;
     bool orders_rows;                /* rows for order counts alone, too */
-    bool every_row;                  /* of every account and violation, whatever changed; no page */
     bool last;
 };
-/* *size_bytes: about, of all that the checkpoint holds. False: no memory; engine and gathered are then unusable.
-   Cost: O(dirty pages + their violations + rows that wait); for each rating row its range and what time alone
-   brings, so O(violations x variants + W in days) more. */
-AMPEL_MUST_CHECK bool ampel_checkpoint_build(struct ampel_checkpoint_builder *builder,
-                                             const struct ampel_checkpoint_source *source,
-                                             struct ampel_checkpoint **out, uint64_t *size_bytes);
-
+/* Begins a checkpoint of the partition as it stands; one at a time for each builder. False, here and below: no memory;
+   engine and gathered are then unusable. Cost: O(meta + pages of the partition / 64). */
+AMPEL_MUST_CHECK bool ampel_checkpoint_begin(struct ampel_checkpoint_builder *builder,
+                                             const struct ampel_checkpoint_source *source);
+/* Goes on with about so many units of work, a microsecond each: dirty pages and their violations, then rows that wait, each
+   with its range and what time alone brings, so O(violations x variants + W in days). Between two calls frames may be
+   applied; what they touch is taken before. */
+AMPEL_MUST_CHECK bool ampel_checkpoint_go_on(struct ampel_checkpoint_builder *builder, uint32_t units, bool *done);
+/* Units of the whole checkpoint so far, with what was taken because frames touched it. */
+uint64_t ampel_checkpoint_spent(const struct ampel_checkpoint_builder *builder);
+/* Once it is done. *size_bytes: about, of all that the checkpoint holds. Rows are in the order of their slots. */
+void ampel_checkpoint_end(struct ampel_checkpoint_builder *builder, struct ampel_checkpoint **out,
+                          uint64_t *size_bytes);
 #endif

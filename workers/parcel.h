@@ -111,6 +111,7 @@ void ampel_rules_face_set(struct ampel_rules_face *face, const struct ampel_rule
 struct ampel_parcel_out {
     struct ampel_parcel parcel;
     uint32_t partition;
+    uint64_t position;       /* of the record that told it: the first checkpoint past it carries it */
     uint32_t told_count;
     struct ampel_told *told;
     struct ampel_rules_face rules;

@@ -138,22 +138,43 @@ static bool out_take(struct ampel_publisher *publisher, struct ampel_parcel_out 
     return true;
 }
 
+/* What was told of records before the checkpoint's position goes with it; frames went on while it was made, and what they
+   told waits for the next one. *numbers_count: of what goes. */
+static bool outs_take(struct partition *partition, struct ampel_checkpoint *checkpoint, uint32_t *numbers_count) {
+    uint32_t count = 0;
+    *numbers_count = 0;
+    while (count < partition->outs_count && partition->outs[count]->position < checkpoint->position_new)
+        *numbers_count += partition->outs[count++]->told_count;
+    checkpoint->outs_count = count;
+    if (count == 0) return true;
+    checkpoint->outs = malloc(count * sizeof(checkpoint->outs[0]));
+    if (checkpoint->outs == NULL) {
+        checkpoint->outs_count = 0;
+        return false;
+    }
+    memcpy(checkpoint->outs, partition->outs, count * sizeof(checkpoint->outs[0]));
+    partition->outs_count -= count;
+    memmove(partition->outs, partition->outs + count, partition->outs_count * sizeof(partition->outs[0]));
+    return true;
+}
+
 /* The checkpoint goes on with everything that was told since the last one of its partition. */
 static bool checkpoint_take(struct ampel_publisher *publisher,
                             struct ampel_checkpoint *checkpoint) {
     AMPEL_ASSERT(checkpoint->partition < publisher->options.partitions);
     struct partition *partition = &publisher->partitions[checkpoint->partition];
     checkpoint->stream_epoch = publisher->epoch;
-    checkpoint->outs = partition->outs;
-    checkpoint->outs_count = partition->outs_count;
-    partition->outs = NULL;
-    partition->outs_count = partition->outs_capacity = 0;
-    for (uint32_t i = 0; i < partition->open.count; i++) {
+    uint32_t numbers_count;
+    if (!outs_take(partition, checkpoint, &numbers_count)) return false;
+    for (uint32_t i = 0; i < numbers_count; i++) {
         struct told_number told = partition->open.numbers[i];
         told.position = checkpoint->position_new;
         if (!numbers_push(&partition->flight, told)) return false;
     }
-    partition->open.count = 0;
+    partition->open.count -= numbers_count;
+    if (numbers_count > 0 && partition->open.count > 0)
+        memmove(partition->open.numbers, partition->open.numbers + numbers_count,
+                partition->open.count * sizeof(*partition->open.numbers));
     return ampel_outbox_push(&publisher->scribe, &checkpoint->parcel);
 }
 

@@ -19,6 +19,11 @@
 /* Work of one turn: so many steps of frames, and so many units of advancing in each of them. */
 #define TURN_STEPS_MAX    64
 #define ADVANCE_STEPS_MAX 4096
+/* One piece of a copy, in microseconds about. Where frames wait they have the shard for so many times as long behind each
+   piece, and behind each copy for so many times as long as all of it took, so that copies never take more than a fifth. */
+#define COPY_UNITS_DEFAULT 500
+#define COPY_PAUSE_SHARE   4
+#define NS_PER_US         INT64_C(1000)
 #define NS_PER_MS         INT64_C(1000000)
 /* A partition in which nothing happens moves its stored position this often. */
 #define MOVE_EVERY_MS  5000
@@ -72,6 +77,11 @@ struct ampel_shard {
     bool stopping, stop_sent;
     uint64_t open_bytes, under_way_bytes; /* sums over the partitions */
     int64_t scan_ns;                      /* when to look for partitions to store */
+    struct partition *copying;            /* whose checkpoint is being built; NULL: none */
+    uint64_t copying_gathered_bytes;      /* of its size, what was gathered and counted before */
+    int64_t copy_begun_ns;
+    int64_t copy_ns;                      /* frames that wait come first until then */
+    bool waiting;                         /* the last turn left frames behind */
     int64_t count_ns;                     /* when to bring the gauges up to date */
 };
 
@@ -158,6 +168,7 @@ static void uncount(struct partition *partition) {
 
 void ampel_shard_close(struct ampel_shard *shard) {
     if (shard == NULL) return;
+    ampel_checkpoint_builder_close(shard->builder);
     for (uint32_t i = 0; shard->partitions != NULL && i < shard->partitions_count; i++) {
         struct partition *partition = &shard->partitions[i];
         uncount(partition);
@@ -171,7 +182,6 @@ void ampel_shard_close(struct ampel_shard *shard) {
     if (shard->record != NULL) ampel_parcel_record_release(shard->record);
     if (shard->codec != NULL) ampel_page_codec_close(shard->codec);
     if (shard->reader != NULL) ampel_record_reader_close(shard->reader);
-    ampel_checkpoint_builder_close(shard->builder);
     free(shard->start.variants);
     free(shard->set.variants);
     free(shard->partitions);
@@ -253,7 +263,9 @@ static bool tell(struct ampel_shard *shard, struct partition *partition,
     ampel_engine_changes_clear(partition->engine);
     partition->told = true;
     open_bytes_add(shard, partition, out_bytes + partition->gathered.size_bytes - before_bytes);
-    if (out != NULL) hand_on(shard, &out->parcel);
+    if (out == NULL) return true;
+    out->position = frame != NULL || shard->frame_open ? shard->frame.position : partition->position;
+    hand_on(shard, &out->parcel);
     return true;
 }
 
@@ -492,10 +504,41 @@ static void end_frame(struct ampel_shard *shard, struct partition *partition) {
     ampel_metric_set(AMPEL_METRIC_LOG_STAMP, shard->frame.stamp_ms / 1000);
 }
 
+/* Goes on with the copy by one piece; hands the checkpoint on once it is whole. */
+static bool copy_on(struct ampel_shard *shard) {
+    struct partition *partition = shard->copying;
+    uint32_t units = shard->options.copy_units > 0 ? shard->options.copy_units : COPY_UNITS_DEFAULT;
+    bool done;
+    AMPEL_ASSERT(shard->held == NULL);
+    if (!ampel_checkpoint_go_on(shard->builder, units, &done)) return no_memory(partition);
+    if (!done) return true;
+    struct ampel_checkpoint *checkpoint;
+    uint64_t size_bytes;
+    ampel_checkpoint_end(shard->builder, &checkpoint, &size_bytes);
+    /* The changes told go along; what was gathered is counted in the size already. */
+    size_bytes -= shard->copying_gathered_bytes;
+    ampel_metric_add(AMPEL_METRIC_UNSTORED_BYTES, size_bytes);
+    partition->under_way_bytes += size_bytes;
+    shard->under_way_bytes += size_bytes;
+    shard->copying = NULL;
+    shard->copy_ns = shard->copy_begun_ns + (1 + COPY_PAUSE_SHARE) * NS_PER_US *
+                                                (int64_t)ampel_checkpoint_spent(shard->builder);
+    scan_by(shard, 0);
+    hand_on(shard, &checkpoint->parcel);
+    return true;
+}
+
+/* Whether the partition's copy must be whole before its frame goes on: rings turn at midnight, and rules change all. */
+static bool copy_first(const struct ampel_shard *shard, const struct partition *partition) {
+    return shard->copying == partition &&
+           (shard->rules_open || ampel_engine_midnight_ahead(partition->engine, shard->frame.stamp_ms));
+}
+
 /* Moves the open frame one step on: first to its stamp, slice by slice, then its events. */
 static bool step_frame(struct ampel_shard *shard) {
     struct partition *partition = partition_of(shard, shard->frame.partition);
     AMPEL_ASSERT(partition != NULL && partition->loaded);
+    if (copy_first(shard, partition)) return copy_on(shard);
     bool done = false;
     if (!advance(shard, partition, &done)) return false;
     if (!done || shard->held != NULL) return true;
@@ -631,6 +674,7 @@ static int64_t due_ns(const struct ampel_shard *shard, const struct partition *p
     return moved_ns > changed_ns ? moved_ns : changed_ns;
 }
 
+/* Begins the partition's checkpoint; copy_on goes on with it. */
 static bool store(struct ampel_shard *shard, struct partition *partition, int64_t now_ns,
                   bool last) {
     bool orders_rows = last || orders_rows_due(shard, partition, now_ns);
@@ -646,31 +690,43 @@ static bool store(struct ampel_shard *shard, struct partition *partition, int64_
         .orders_rows = orders_rows,
         .last = last,
     };
-    struct ampel_checkpoint *checkpoint;
-    uint64_t size_bytes, gathered_bytes = partition->gathered.size_bytes;
-    if (!ampel_checkpoint_build(shard->builder, &source, &checkpoint, &size_bytes))
-        return no_memory(partition);
+    AMPEL_ASSERT(shard->copying == NULL);
+    shard->copying_gathered_bytes = partition->gathered.size_bytes;
+    if (!ampel_checkpoint_begin(shard->builder, &source)) return no_memory(partition);
+    shard->copying = partition;
+    shard->copy_begun_ns = now_ns;
     if (orders_rows) partition->orders_rows_ns = now_ns;
     partition->built_ns = now_ns;
     partition->under_way = true;
     partition->told = false;
-    /* The changes told go along; what was gathered is counted in the size already. */
-    ampel_metric_add(AMPEL_METRIC_UNSTORED_BYTES, size_bytes - gathered_bytes);
-    partition->under_way_bytes = partition->open_bytes + size_bytes - gathered_bytes;
+    partition->under_way_bytes = partition->open_bytes;
     shard->under_way_bytes += partition->under_way_bytes;
     shard->open_bytes -= partition->open_bytes;
     partition->open_bytes = 0;
-    hand_on(shard, &checkpoint->parcel);
+    return true;
+}
+
+/* A piece of the copy, in its turn: at once where nothing waits, else so that frames have most of the time. */
+static bool copy_due(struct ampel_shard *shard, bool waiting, bool *more) {
+    if (shard->copying == NULL || shard->held != NULL) return true;
+    int64_t now_ns = shard->options.clock.monotonic_ns(shard->options.clock.context);
+    *more = true;
+    if (waiting && now_ns < shard->copy_ns) return true;
+    if (!copy_on(shard)) return false;
+    if (shard->copying == NULL) return true;
+    int64_t then_ns = shard->options.clock.monotonic_ns(shard->options.clock.context);
+    shard->copy_ns = then_ns + COPY_PAUSE_SHARE * (then_ns - now_ns);
     return true;
 }
 
 /* Stores the partition that has been due longest, if any. *more: there may be another one. */
 static bool store_due(struct ampel_shard *shard, int64_t now_ns, bool *more) {
     /* Half of the bound is kept for telling while the database is away. */
-    if (now_ns < shard->scan_ns || shard->held != NULL || shard->stopping ||
+    if (now_ns < shard->scan_ns || shard->held != NULL || shard->stopping || shard->copying != NULL ||
         shard->under_way_bytes >= shard->options.unstored_bytes_max / 2) {
         return true;
     }
+    if (shard->waiting && now_ns < shard->copy_ns) return true;
     struct partition *first = NULL;
     int64_t first_ns = INT64_MAX;
     for (uint32_t i = 0; i < shard->partitions_count; i++) {
@@ -688,17 +744,18 @@ static bool store_due(struct ampel_shard *shard, int64_t now_ns, bool *more) {
 /* After STOP. A partition whose position did not move has nothing that its start would not tell
    again: the same position twice could not be told apart after a commit of unknown outcome. */
 static bool store_last(struct ampel_shard *shard, int64_t now_ns) {
-    bool all = true;
+    bool all = shard->copying == NULL;
     for (uint32_t i = 0; i < shard->partitions_count; i++) {
         struct partition *partition = &shard->partitions[i];
         if (partition->finished) continue;
-        if (shard->held != NULL || partition->under_way) {
+        if (shard->held != NULL || shard->copying != NULL || partition->under_way) {
             all = false;
             continue;
         }
         partition->finished = true;
         bool moved = partition->engine != NULL && partition->position != partition->stored;
         if (moved && !store(shard, partition, now_ns, true)) return false;
+        if (moved) all = false;
     }
     if (!all || shard->held != NULL || shard->stop_sent) return true;
     struct ampel_parcel *stop = malloc(sizeof(*stop));
@@ -720,11 +777,11 @@ static int64_t shard_wake_ns(const struct ampel_shard *shard) {
 static enum ampel_turn shard_turn(void *context, int64_t *wake_ns) {
     struct ampel_shard *shard = context;
     int64_t now_ns = shard->options.clock.monotonic_ns(shard->options.clock.context);
-    bool more = false, imports = false;
+    bool more = false, waiting = false, imports = false;
     flush_held(shard);
     if (!take_control(shard, now_ns, &imports) || !tell_imported(shard) ||
-        !store_due(shard, now_ns, &more) || !take_records(shard, &more) ||
-        (shard->stopping && !store_last(shard, now_ns))) {
+        !store_due(shard, now_ns, &more) || !take_records(shard, &waiting) ||
+        (shard->stopping && !store_last(shard, now_ns)) || !copy_due(shard, waiting, &more)) {
         return AMPEL_TURN_FATAL;
     }
     flush_windows(shard);
@@ -732,6 +789,8 @@ static enum ampel_turn shard_turn(void *context, int64_t *wake_ns) {
     *wake_ns = shard_wake_ns(shard);
     if (shard->stop_sent && shard->held == NULL) return AMPEL_TURN_ENDED;
     /* While the publisher has no room, imports are all there is to do; room wakes us. */
+    shard->waiting = waiting;
+    more = more || waiting;
     return imports || (more && shard->held == NULL) ? AMPEL_TURN_AGAIN : AMPEL_TURN_IDLE;
 }
 

@@ -19,6 +19,7 @@ struct ampel_shard_options {
     uint32_t shard_index, shards_count;
     uint32_t partitions;
     int64_t checkpoint_every_ms, orders_rows_every_ms;
+    uint32_t copy_units;               /* one piece of a checkpoint's copy, in microseconds about; 0: 500 */
     uint64_t unstored_bytes_max;
     uint32_t accounts_per_tenant_max;  /* of the whole system: each partition takes its share, some slack added */
     uint32_t violations_per_account_max;

@@ -94,6 +94,7 @@ static bool open_shard(struct ampel_wiring *wiring, uint32_t index) {
         .partitions = options->partitions,
         .checkpoint_every_ms = options->checkpoint_every_ms,
         .orders_rows_every_ms = options->orders_rows_every_ms,
+        .copy_units = options->copy_units,
         .unstored_bytes_max = options->unstored_bytes_max / options->shards_count,
         .accounts_per_tenant_max = options->accounts_per_tenant_max,
         .violations_per_account_max = options->violations_per_account_max,

@@ -31,6 +31,7 @@ struct ampel_wiring_options {
     uint32_t partitions;
     uint32_t shards_count;
     int64_t checkpoint_every_ms, orders_rows_every_ms;
+    uint32_t copy_units;               /* as of shard.h */
     uint64_t inflight_bytes_max;
     uint32_t message_bytes_max;           /* 0: AMPEL_BATCH_BYTES_MAX */
     uint64_t unstored_bytes_max;          /* of all shards together */

@@ -1,5 +1,7 @@
 -- Where binary COPY writes to: COPY cannot write into tables with row security, and rows are merged from here in the
--- order of their keys. Session-long, emptied at each commit.
+-- order of their keys. Session-long, emptied at each commit. What a partition of some ten thousand accounts writes stays in memory.
+set temp_buffers = '64MB';
+set work_mem = '32MB';
 create temporary table staging_page (
     page integer, bytes bytea
 ) on commit delete rows;

@@ -115,6 +115,72 @@ static void a_producer_window_survives_an_import(void **state) {
     fixture_close(&f);
 }
 
+/* ---- copies in pieces ----------------------------------------------------------------------- */
+
+#define PIECES_PAGES_MAX 8
+
+struct pieces {
+    struct fixture *f;
+    const struct fixture_image *image; /* of the begin */
+    bool due[PIECES_PAGES_MAX];
+    uint32_t by_engine; /* pages that the engine asked for */
+};
+
+static void piece_take(struct pieces *pieces, uint32_t page) {
+    static uint8_t bytes[1 << 16];
+    pieces->due[page] = false;
+    uint32_t size = ampel_engine_page_export(pieces->f->engine, page, bytes, sizeof(bytes));
+    assert_int_equal(size, pieces->image->page_sizes[page]);
+    assert_memory_equal(bytes, pieces->image->pages[page], size);
+    ampel_engine_page_clean(pieces->f->engine, page);
+}
+
+static bool piece_before(void *context, uint32_t slot) {
+    struct pieces *pieces = context;
+    uint32_t page = slot / AMPEL_PAGE_ACCOUNTS;
+    if (page < pieces->image->pages_count && pieces->due[page]) {
+        pieces->by_engine++;
+        piece_take(pieces, page);
+    }
+    return true;
+}
+
+static void a_copy_in_pieces_shows_the_engine_of_its_begin(void **state) {
+    (void)state;
+    /* Each touches an account in a way of its own; all pages are due when it does. */
+    for (uint32_t touch = 0; touch < 8; touch++) {
+        struct fixture f;
+        fixture_open(&f, NOON);
+        everything(&f);
+        /* Expires an hour after noon. */
+        VIOLATION(&f, .seller = "S5", .at_ms = NOON + HOUR - 180 * DAY, .policy = 3, .id = "leaves");
+        struct fixture_image image = fixture_export(f.engine);
+        struct pieces pieces = {.f = &f, .image = &image};
+        for (uint32_t page = 0; page < image.pages_count; page++)
+            pieces.due[page] = true;
+        ampel_engine_copy_begin(f.engine, piece_before, &pieces);
+        if (touch == 0) SEND(&f, .type = AMPEL_EVENT_ORDER, .at_ms = NOON - DAY, .count = 3);
+        if (touch == 1) VIOLATION(&f, .at_ms = NOON - DAY, .policy = 4, .id = "new", .seller = "S40");
+        if (touch == 2) STATE(&f, .at_ms = NOON, .id = "b", .code = AMPEL_STATE_APPROVED);
+        if (touch == 3) SEND(&f, .type = AMPEL_EVENT_ORDER, .at_ms = NOON, .seller = "another");
+        if (touch == 4) SEND(&f, .type = AMPEL_EVENT_ORDERS_DAY, .at_ms = NOON, .count = 70000, .rev = 9);
+        if (touch == 5) SEND(&f, .type = AMPEL_EVENT_SIGNAL, .at_ms = NOON - HOUR, .code = 1);
+        if (touch == 6) fixture_advance(&f, NOON + 2 * HOUR);
+        if (touch == 7) VIOLATION(&f, .at_ms = NOON + DAY, .policy = 4, .id = "waits", .seller = "S2");
+        assert_in_range(pieces.by_engine, 1, image.pages_count);
+        for (uint32_t page = 0; page < image.pages_count; page++) {
+            if (pieces.due[page]) piece_take(&pieces, page);
+        }
+        ampel_engine_copy_end(f.engine);
+        /* What was touched is another page now, and dirty; what waits stands in the meta. */
+        if (touch != 7) assert_int_not_equal(ampel_engine_page_dirty_next(f.engine, 0), UINT32_MAX);
+        assert_int_equal(ampel_engine_midnight_ahead(f.engine, NOON + 2 * HOUR), false);
+        assert_int_equal(ampel_engine_midnight_ahead(f.engine, NOON + 12 * HOUR), true);
+        fixture_image_free(&image);
+        fixture_close(&f);
+    }
+}
+
 static void other_rules_at_an_import_name_what_they_change(void **state) {
     (void)state;
     struct fixture f;
@@ -281,6 +347,7 @@ int main(void) {
         cmocka_unit_test(an_import_exports_the_same_bytes),
         cmocka_unit_test(an_imported_engine_goes_on_with_the_same_changes),
         cmocka_unit_test(a_producer_window_survives_an_import),
+        cmocka_unit_test(a_copy_in_pieces_shows_the_engine_of_its_begin),
         cmocka_unit_test(other_rules_at_an_import_name_what_they_change),
         cmocka_unit_test(the_digest_of_an_account_knows_no_slot_and_no_history),
         cmocka_unit_test(damaged_bytes_are_refused_or_harmless),

@@ -1,0 +1,155 @@
+"""Checkpoints into PostgreSQL and back: what a portfolio of which every account changed costs, in time and in bytes."""
+
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+from system import TICKS, System
+from whole import digest_of, feed, load, ratings_of_files, ratings_stored
+
+# A second of a day is as long here as a checkpoint takes; vacuum comes as often between them as it would.
+VACUUM_OFTEN = "alter system set autovacuum_naptime = 1"
+BOUND_OF_A_DAY = 1.5  # tables may be so much larger at the end of a day than at the end of its first quarter
+
+
+def server_seconds(cluster):
+    """Processor time of every process of the server."""
+    top = int((cluster.data / "postmaster.pid").read_text().split()[0])
+    children = subprocess.run(["pgrep", "-P", str(top)], stdout=subprocess.PIPE, text=True, check=False).stdout.split()
+    total = 0.0
+    for pid in [top, *children]:
+        try:
+            words = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        except OSError:
+            continue
+        user, kernel = words[words.rindex(")") + 2:].split()[11:13]
+        total += (int(user) + int(kernel)) / TICKS
+    return total
+
+
+def log_bytes(system):
+    return int(system.psql("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"))
+
+
+def table_bytes(system):
+    rows = system.rows("select relname as name, pg_total_relation_size(c.oid) as bytes from pg_class c "
+                       "join pg_namespace n on n.oid = relnamespace where nspname = 'ampel' and relkind = 'r'")
+    return {row["name"]: row["bytes"] for row in rows}
+
+
+def steps(bin_folder, accounts, partitions=64, day=0):
+    """[what `load store` told of each step, with the server's processor time, the bytes of its log, and tables' sizes]."""
+    found = []
+    with System(bin_folder, partitions=partitions, start=False) as system:
+        if day > 0:
+            system.psql(VACUUM_OFTEN)
+            system.psql("select pg_reload_conf()")
+        words = [str(system.bin / "load"), "store", "--accounts", str(accounts), "--day", str(day)]
+        driver = subprocess.Popen(words, env=system.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        written, spent = log_bytes(system), server_seconds(system.cluster)
+        for line in driver.stdout:
+            one = json.loads(line)
+            one["log_bytes"] = log_bytes(system) - written
+            one["server_core_s"] = server_seconds(system.cluster) - spent
+            one["tables"] = table_bytes(system)
+            found.append(one)
+            if day == 0:
+                system.psql("checkpoint")
+            written, spent = log_bytes(system), server_seconds(system.cluster)
+            driver.stdin.write("\n")
+            driver.stdin.flush()
+        if driver.wait() != 0:
+            raise RuntimeError("load store failed")
+    return found
+
+
+def cores(one):
+    return (f"processor time: shard {one['build_core_s']:.2f} s, scribe {one['commit_core_s']:.2f} s, PostgreSQL "
+            f"{one['server_core_s']:.2f} s; load average {os.getloadavg()[0]:.0f}")
+
+
+def measure_store(run):
+    accounts = 3_000 if run.smoke else 1_000_000
+    found = {one["name"]: one for one in steps(run.bin, accounts, partitions=4 if run.smoke else 64)}
+    pages, rows, whole = found["pages"], found["rows"], found["all"]
+    if pages["accounts"] != accounts or rows["ratings"] != accounts or whole["outlooks"] != accounts:
+        raise RuntimeError(f"not every account was stored: {found}")
+    digest = found["recover"]["digest"]
+    run.tell("pages_1m_s", (pages["build_s"] + pages["commit_s"]) * 1e6 / accounts, digest=digest,
+             note=f"copied and written one after the other: {pages['build_s']:.2f} s and {pages['commit_s']:.2f} s; {cores(pages)}; "
+             f"{pages['page_bytes'] / accounts:.0f} bytes of pages and {pages['log_bytes'] / accounts:.0f} of PostgreSQL's log an account")
+    run.tell("rows", accounts / (rows["build_s"] + rows["commit_s"]), digest=digest,
+             note=f"rows of which the order counts changed, made ({rows['build_s']:.2f} s) and written ({rows['commit_s']:.2f} s) one after "
+             f"the other; {cores(rows)}: {accounts / (rows['server_core_s'] + rows['commit_core_s']):.0f} rows a second of PostgreSQL's and the "
+             f"scribe's processor time; {rows['log_bytes'] / accounts:.0f} bytes of the log an account; with a new violation each "
+             f"(pages, rating, outlook and violation rows): {whole['log_bytes'] / accounts:.0f} bytes and "
+             f"{1e6 * whole['server_core_s'] / accounts:.0f} us of PostgreSQL's processor time an account. While it is copied the "
+             f"longest piece keeps a shard {found['beside']['longest_piece_ms']:.2f} ms of its processor time")
+
+
+def measure_day(run):
+    """Table sizes after as many checkpoints as a day has at one each ten seconds, of accounts that all change each time."""
+    accounts, checkpoints = (200, 24) if run.smoke else (1_000, 8_640)
+    quarters = [one for one in steps(run.bin, accounts, partitions=1, day=checkpoints) if one["name"] == "day"]
+    growing = {"history_row", "alert_row", "violation_row", "clock_row"}  # as what they tell of does
+
+    def kept(one):
+        return {name: size for name, size in one["tables"].items() if name not in growing and not name.startswith("history")}
+    first, last = kept(quarters[0]), kept(quarters[-1])
+    if not run.smoke and sum(last.values()) > BOUND_OF_A_DAY * sum(first.values()):
+        raise RuntimeError(f"tables grow over the day: {first}, {last}")
+    changed = accounts * checkpoints // len(quarters)
+    lines = {name: [((i + 1) / 4, kept(one)[name] / accounts) for i, one in enumerate(quarters)]
+             for name in ("page", "meta", "rating_row", "outlook_row")}
+    run.draw("tables_day", "Tables over a day of checkpoints", "days", "bytes an account", lines,
+             f"{checkpoints} checkpoints in a row of {accounts} accounts, all of which changed before each. PostgreSQL's log took "
+             f"{quarters[-1]['log_bytes'] / changed:.0f} bytes for each account and checkpoint, its processors "
+             f"{1e6 * quarters[-1]['server_core_s'] / changed:.0f} us.")
+
+
+def ready_seconds(system):
+    started = time.monotonic()
+    system.start()
+    return time.monotonic() - started
+
+
+def measure_recovery(run):
+    accounts, more = (2_000, 20_000) if run.smoke else (1_000_000, 8_000_000)
+    now_ms = int(time.time() * 1000)
+    with System(run.bin, checkpoint_every=10000) as system:
+        files = [system.folder / "first.ampel", system.folder / "second.ampel"]
+        load(run.bin, "make", files[0], "--events", 4 * accounts, "--accounts", accounts, "--run", 4, "--sent-at", now_ms)
+        load(run.bin, "make", files[1], "--events", more, "--accounts", accounts, "--run", 20, "--violations", 1,
+             "--sent-at", now_ms, "--producer", "more", "--seed", 2)
+        feed(system, files[0], 4 * accounts)
+        system.settle()
+        system.stop()
+        known = int(system.psql("select count(*) from ampel.rating"))
+        system.environment["AMPEL_CHECKPOINT_EVERY"] = "3600000"
+        seconds = ready_seconds(system)
+        feed(system, files[1], more)
+        system.worker.kill()
+        system.worker.wait()
+        replay = ready_seconds(system) - seconds
+        applied = system.metrics()["events_applied_total"]
+        if applied < more:
+            raise RuntimeError(f"{applied} events were read again, {more} were fed")
+        system.environment["AMPEL_CHECKPOINT_EVERY"] = "1000"
+        system.settle()
+        system.store_all()
+        stored = digest_of(ratings_stored(system))
+        told = digest_of(ratings_of_files(run.bin, files, now_ms))
+        if stored != told:
+            raise RuntimeError(f"the ratings stored ({stored}) are not those of the events ({told})")
+    run.tell("recovery_1m_s", seconds * 1e6 / accounts if not run.smoke else seconds, digest=stored,
+             note=f"from the start of the worker until it is ready, {known} accounts; with {more} events of the log behind the last "
+             f"checkpoint {replay:.1f} s more: {more / max(replay, 1e-3) / 1e6:.1f} M events/s; load average {os.getloadavg()[0]:.0f}")
+
+
+PARTS = {
+    "store": (measure_store, ("pages_1m_s", "rows")),
+    "day": (measure_day, ()),
+    "recovery": (measure_recovery, ("recovery_1m_s",)),
+}

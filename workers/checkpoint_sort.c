@@ -1,0 +1,44 @@
+/* The order in which rows are merged: that of their keys, so that neighbours of the index follow each other. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "workers/checkpoint.h"
+
+static int compare_texts(struct ampel_text left, struct ampel_text right) {
+    uint32_t common = left.size < right.size ? left.size : right.size;
+    int order = common == 0 ? 0 : memcmp(left.bytes, right.bytes, common);
+    if (order != 0) return order;
+    return (left.size > right.size) - (left.size < right.size);
+}
+
+static int compare_ratings(const void *left_row, const void *right_row) {
+    const struct ampel_rating_row *left = left_row, *right = right_row;
+    int order = compare_texts(left->tenant, right->tenant);
+    if (order == 0) order = compare_texts(left->seller, right->seller);
+    if (order == 0) order = compare_texts(left->marketplace, right->marketplace);
+    return order;
+}
+
+static int compare_outlooks(const void *left_row, const void *right_row) {
+    const struct ampel_outlook_row *left = left_row, *right = right_row;
+    int order = compare_texts(left->tenant, right->tenant);
+    if (order == 0) order = compare_texts(left->seller, right->seller);
+    if (order == 0) order = compare_texts(left->marketplace, right->marketplace);
+    return order;
+}
+
+static int compare_pages(const void *left_page, const void *right_page) {
+    const struct ampel_loaded_page *left = left_page, *right = right_page;
+    return (left->page > right->page) - (left->page < right->page);
+}
+
+/* qsort takes no array that is not there. */
+static void sort(void *rows, uint32_t count, size_t size, int (*compare)(const void *, const void *)) {
+    if (count > 1) qsort(rows, count, size, compare);
+}
+
+void ampel_checkpoint_sort(struct ampel_checkpoint *checkpoint) {
+    sort(checkpoint->pages, checkpoint->pages_count, sizeof(checkpoint->pages[0]), compare_pages);
+    sort(checkpoint->ratings, checkpoint->ratings_count, sizeof(checkpoint->ratings[0]), compare_ratings);
+    sort(checkpoint->outlooks, checkpoint->outlooks_count, sizeof(checkpoint->outlooks[0]), compare_outlooks);
+}
