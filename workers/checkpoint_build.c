@@ -28,9 +28,10 @@ struct ampel_checkpoint_builder {
     struct ampel_page_codec *codec;
     uint8_t *raw; /* what the engine exports, before it is packed */
     uint32_t raw_capacity;
-    struct due pages, ratings, outlooks; /* not taken yet: pages by number, rows by slot */
+    struct due pages, ratings, outlooks, beside; /* not taken yet: pages by number, rows by slot */
     struct ampel_checkpoint_source source;
     uint32_t accounts_count; /* at the begin */
+    bool outlooks_too;       /* what order counts alone changed brings its outlook, too */
     uint64_t spent;          /* units, those for the engine among them */
     struct ampel_building building; /* checkpoint is NULL where none is being built */
 };
@@ -54,6 +55,7 @@ void ampel_checkpoint_builder_close(struct ampel_checkpoint_builder *builder) {
     free(builder->pages.words);
     free(builder->ratings.words);
     free(builder->outlooks.words);
+    free(builder->beside.words);
     free(builder);
 }
 
@@ -146,8 +148,22 @@ static bool build_page(struct ampel_checkpoint_builder *builder, uint32_t page) 
     return true;
 }
 
-/* Which rows of an account are to be written; those for order counts alone may have to wait, and bring no outlook: it is
-   told as of the account's last change of numbers or violations. Rows that the cleaning of the page would lose are made. */
+static bool take_beside(struct ampel_checkpoint_builder *builder, uint32_t slot) {
+    return !due_take(&builder->beside, slot) || !ampel_beside_has_row(builder->source.engine, slot) ||
+           ampel_building_beside(&builder->building, slot);
+}
+
+/* The account's rating row, for its order counts alone: its outlook follows once a day. */
+static void choose_orders(struct ampel_checkpoint_builder *builder, uint32_t slot) {
+    due_set(&builder->ratings, slot);
+    if (builder->outlooks_too)
+        due_set(&builder->outlooks, slot);
+    else
+        ampel_gathered_behind(builder->source.gathered, slot);
+}
+
+/* Which rows of an account are to be written; those for order counts alone may have to wait. Rows that the cleaning of the
+   page would lose are made. */
 static bool choose_rows(struct ampel_checkpoint_builder *builder, uint32_t slot) {
     const struct ampel_engine *engine = builder->source.engine;
     struct ampel_gathered *gathered = builder->source.gathered;
@@ -161,15 +177,15 @@ static bool choose_rows(struct ampel_checkpoint_builder *builder, uint32_t slot)
         due_set(&builder->ratings, slot);
         due_set(&builder->outlooks, slot);
     } else if (orders && builder->source.orders_rows) {
-        due_set(&builder->ratings, slot);
+        choose_orders(builder, slot);
     } else if (orders) {
         ampel_gathered_wait(gathered, slot);
     }
-    if ((changed & AMPEL_ROW_VIOLATIONS) != 0 && !ampel_building_violations(building, slot)) return false;
+    if ((changed & AMPEL_ROW_VIOLATIONS) != 0 && !ampel_building_violations(building, slot, false)) return false;
     if ((changed & AMPEL_ROW_CLOCKS) != 0 && !ampel_building_clocks(building, slot)) return false;
     /* A violation that became known may be one that was missing. */
-    return (changed & (AMPEL_ROW_FACTS | AMPEL_ROW_VIOLATIONS)) == 0 || !ampel_beside_has_row(engine, slot) ||
-           ampel_building_beside(building, slot);
+    if ((changed & (AMPEL_ROW_FACTS | AMPEL_ROW_VIOLATIONS)) != 0) due_set(&builder->beside, slot);
+    return take_beside(builder, slot);
 }
 
 static bool take_page(struct ampel_checkpoint_builder *builder, uint32_t page) {
@@ -190,6 +206,7 @@ static bool take_rows(struct ampel_checkpoint_builder *builder, uint32_t slot) {
         builder->spent += RATING_UNITS;
         if (!ampel_building_rating(&builder->building, slot)) return false;
     }
+    if (!take_beside(builder, slot)) return false;
     if (!due_take(&builder->outlooks, slot)) return true;
     builder->spent += OUTLOOK_UNITS;
     return ampel_building_outlook(&builder->building, slot);
@@ -217,25 +234,58 @@ static bool choose_pages(struct ampel_checkpoint_builder *builder) {
     return checkpoint->pages != NULL;
 }
 
-/* Rows that waited for this time. */
-static bool choose_waiting(struct ampel_checkpoint_builder *builder) {
-    struct ampel_gathered *gathered = builder->source.gathered;
-    if (!due_reset(&builder->ratings, builder->accounts_count) ||
-        !due_reset(&builder->outlooks, builder->accounts_count) ||
-        !ampel_gathered_reserve(gathered, builder->accounts_count)) {
-        return false;
+/* Every bit that is set in a bitmap of slots is due, and cleared there. */
+static void due_drain(struct due *due, uint64_t *words, uint32_t words_count) {
+    for (uint32_t word = 0; word < words_count && word < due->count; word++) {
+        due->words[word] |= words[word];
+        words[word] = 0;
     }
-    if (!builder->source.orders_rows) return true;
+}
+
+/* Rows that waited for this time. */
+static void choose_waiting(struct ampel_checkpoint_builder *builder) {
+    struct ampel_gathered *gathered = builder->source.gathered;
+    int64_t day = builder->building.checkpoint->as_of_ms / AMPEL_DAY_MS;
+    builder->outlooks_too = builder->source.orders_rows && gathered->outlooks_day != day;
+    if (!builder->source.orders_rows) return;
     for (uint32_t word = 0; word < gathered->waiting_words && gathered->waiting_count > 0; word++) {
         while (gathered->waiting[word] != 0) {
             uint32_t slot = word * 64 + (uint32_t)__builtin_ctzll(gathered->waiting[word]);
             ampel_gathered_wait_no_more(gathered, slot);
-            due_set(&builder->ratings, slot);
-            if (gathered->outlooks_wait) due_set(&builder->outlooks, slot);
+            choose_orders(builder, slot);
         }
     }
-    gathered->outlooks_wait = false;
+    if (builder->outlooks_too) {
+        due_drain(&builder->outlooks, gathered->behind, gathered->waiting_words);
+        gathered->outlooks_day = day;
+    }
+    if (!gathered->beside_due) return;
+    gathered->beside_due = false;
+    for (uint32_t slot = 0; slot < builder->accounts_count; slot++)
+        due_set(&builder->beside, slot);
+}
+
+/* All rows of all accounts, violations at once. */
+static bool choose_every(struct ampel_checkpoint_builder *builder) {
+    for (uint32_t slot = 0; slot < builder->accounts_count; slot++) {
+        due_set(&builder->ratings, slot);
+        due_set(&builder->outlooks, slot);
+        due_set(&builder->beside, slot);
+        if (!ampel_building_violations(&builder->building, slot, true)) return false;
+    }
     return true;
+}
+
+/* What is to be taken. */
+static bool choose(struct ampel_checkpoint_builder *builder) {
+    uint32_t count = builder->accounts_count;
+    if (!due_reset(&builder->pages, 0) || !due_reset(&builder->ratings, count) || !due_reset(&builder->outlooks, count) ||
+        !due_reset(&builder->beside, count) || !ampel_gathered_reserve(builder->source.gathered, count)) {
+        return false;
+    }
+    if (builder->source.every_row) return choose_every(builder);
+    choose_waiting(builder);
+    return build_meta(builder) && choose_pages(builder);
 }
 
 /* Rows gathered since the last checkpoint go along; their texts are in the arena already. */
@@ -302,8 +352,7 @@ bool ampel_checkpoint_begin(struct ampel_checkpoint_builder *builder, const stru
     builder->spent = 0;
     builder->building = (struct ampel_building){
         .engine = source->engine, .checkpoint = checkpoint, .size_bytes = sizeof(*checkpoint)};
-    if (!build_meta(builder) || !choose_pages(builder) || !choose_waiting(builder) || !take_gathered(builder))
-        return false;
+    if (!choose(builder) || !take_gathered(builder)) return false;
     ampel_engine_copy_begin(source->engine, take_before, builder);
     return true;
 }
@@ -320,6 +369,8 @@ bool ampel_checkpoint_go_on(struct ampel_checkpoint_builder *builder, uint32_t u
             continue;
         }
         uint32_t slot = due_first(&builder->ratings);
+        if (slot == UINT32_MAX) slot = due_first(&builder->outlooks);
+        if (slot == UINT32_MAX) slot = due_first(&builder->beside);
         *done = slot == UINT32_MAX;
         if (*done) return true;
         if (!take_rows(builder, slot)) return false;
@@ -332,9 +383,19 @@ uint64_t ampel_checkpoint_spent(const struct ampel_checkpoint_builder *builder) 
 void ampel_checkpoint_end(struct ampel_checkpoint_builder *builder, struct ampel_checkpoint **out,
                           uint64_t *size_bytes) {
     AMPEL_ASSERT(due_first(&builder->pages) == UINT32_MAX && due_first(&builder->ratings) == UINT32_MAX);
-    AMPEL_ASSERT(due_first(&builder->outlooks) == UINT32_MAX);
+    AMPEL_ASSERT(due_first(&builder->outlooks) == UINT32_MAX && due_first(&builder->beside) == UINT32_MAX);
     ampel_engine_copy_end(builder->source.engine);
     *out = builder->building.checkpoint;
     *size_bytes = builder->building.size_bytes;
     builder->building = (struct ampel_building){0};
+}
+
+bool ampel_checkpoint_build(struct ampel_checkpoint_builder *builder, const struct ampel_checkpoint_source *source,
+                            struct ampel_checkpoint **out, uint64_t *size_bytes) {
+    bool done = false;
+    if (!ampel_checkpoint_begin(builder, source)) return false;
+    while (!done)
+        if (!ampel_checkpoint_go_on(builder, UINT32_MAX, &done)) return false;
+    ampel_checkpoint_end(builder, out, size_bytes);
+    return true;
 }

@@ -23,7 +23,9 @@ struct ampel_gathered {
     /* Slots whose rating row waits for its order counts: a bitmap, and how many of its bits are set. */
     uint64_t *waiting;
     uint32_t waiting_words, waiting_count;
-    bool outlooks_wait; /* their outlooks wait, too: the rules are others */
+    uint64_t *behind;                /* slots whose outlook is behind their order counts; as many words */
+    int64_t outlooks_day;            /* of the engine's time, when those were written last; -1: they are due */
+    bool beside_due;                 /* what stands beside scores is written with the slots that wait */
 };
 
 AMPEL_MUST_CHECK bool ampel_gathered_init(struct ampel_gathered *gathered);
@@ -38,9 +40,11 @@ AMPEL_MUST_CHECK bool ampel_gathered_reserve(struct ampel_gathered *gathered, ui
 /* Both below what was reserved. */
 void ampel_gathered_wait(struct ampel_gathered *gathered, uint32_t slot);
 void ampel_gathered_wait_no_more(struct ampel_gathered *gathered, uint32_t slot);
-/* Every slot below count waits: what an import does not know is written once more; outlooks, where the rules are others.
-   False: no memory. */
-AMPEL_MUST_CHECK bool ampel_gathered_wait_all(struct ampel_gathered *gathered, uint32_t slots_count, bool outlooks);
+/* Its outlook is behind; likewise. */
+void ampel_gathered_behind(struct ampel_gathered *gathered, uint32_t slot);
+/* Every slot below count waits, with its outlook: what an import does not know is written once more, with what stands beside
+   the score. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_gathered_wait_all(struct ampel_gathered *gathered, uint32_t slots_count);
 
 struct ampel_checkpoint_builder; /* page codec and scratch, one a shard */
 struct ampel_checkpoint_builder *ampel_checkpoint_builder_open(void); /* NULL: no memory */
@@ -52,7 +56,8 @@ struct ampel_checkpoint_source {
     uint32_t partition;
     uint64_t epoch, position_old, position_new;
     uint64_t rules_number, rules_recoloured;
-    bool orders_rows;                /* rows for order counts alone, too */
+    bool orders_rows;                /* rows for order counts alone, too; with their outlooks once a day */
+    bool every_row;                  /* of every account and violation, whatever changed; no page */
     bool last;
 };
 /* Begins a checkpoint of the partition as it stands; one at a time for each builder. False, here and below: no memory;
@@ -68,4 +73,9 @@ uint64_t ampel_checkpoint_spent(const struct ampel_checkpoint_builder *builder);
 /* Once it is done. *size_bytes: about, of all that the checkpoint holds. Rows are in the order of their slots. */
 void ampel_checkpoint_end(struct ampel_checkpoint_builder *builder, struct ampel_checkpoint **out,
                           uint64_t *size_bytes);
+/* All of it at once. */
+AMPEL_MUST_CHECK bool ampel_checkpoint_build(struct ampel_checkpoint_builder *builder,
+                                             const struct ampel_checkpoint_source *source,
+                                             struct ampel_checkpoint **out, uint64_t *size_bytes);
+
 #endif

@@ -137,14 +137,14 @@ static bool copy_violation(struct ampel_building *building, const struct ampel_v
            ampel_arena_text(arena, from->sku, &to->sku);
 }
 
-bool ampel_building_violations(struct ampel_building *building, uint32_t slot) {
+bool ampel_building_violations(struct ampel_building *building, uint32_t slot, bool every) {
     struct ampel_checkpoint *checkpoint = building->checkpoint;
     struct ampel_violation_row account = {0};
     if (!copy_identity(building, slot, &account.tenant, &account.seller, &account.marketplace)) return false;
     uint32_t cursor = 0;
     struct ampel_violation violation;
     while (ampel_engine_violation_next(building->engine, slot, &cursor, &violation)) {
-        if (!violation.changed) continue;
+        if (!violation.changed && !every) continue;
         void *rows = more(building, checkpoint->violations, checkpoint->violations_count,
                           &building->violations_capacity, sizeof(checkpoint->violations[0]));
         if (rows == NULL) return false;

@@ -17,8 +17,8 @@ struct ampel_building {
 AMPEL_MUST_CHECK bool ampel_building_rating(struct ampel_building *building, uint32_t slot);
 /* What to fix first, and the forecast. */
 AMPEL_MUST_CHECK bool ampel_building_outlook(struct ampel_building *building, uint32_t slot);
-/* Those that changed since the page was last cleaned. */
-AMPEL_MUST_CHECK bool ampel_building_violations(struct ampel_building *building, uint32_t slot);
+/* Those that changed since the page was last cleaned, or every one. */
+AMPEL_MUST_CHECK bool ampel_building_violations(struct ampel_building *building, uint32_t slot, bool every);
 AMPEL_MUST_CHECK bool ampel_building_beside(struct ampel_building *building, uint32_t slot);
 AMPEL_MUST_CHECK bool ampel_building_clocks(struct ampel_building *building, uint32_t slot);
 
