@@ -217,7 +217,7 @@ static void case_event(struct fixture *f, const char *word) {
         fact.type = AMPEL_EVENT_LISTING;
         fact.code = 0;
         fact.count = (uint32_t)strtoul(first, NULL, 10);
-        snprintf(fact.product, sizeof fact.product, "%s", second);
+        snprintf(fact.product, sizeof fact.product, "%.64s", second);
         fact.permille = strtol(third, NULL, 10) > 0 ? strtol(third, NULL, 10) : -1;
         fact.handling = strtol(fourth, NULL, 10) > 0 ? strtol(fourth, NULL, 10) : -1;
     } else if (strcmp(kind, "price") == 0 || strcmp(kind, "handling") == 0) {
