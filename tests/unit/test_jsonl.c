@@ -371,7 +371,8 @@ static void a_line_means_the_same_to_both_readers_and_the_edge_between_them_is_w
         struct ampel_error error = {0}, whole_error = {0};
         enum ampel_verdict verdict = ampel_jsonl_decode(line, INT64_MIN, none, &one, &error);
         enum ampel_verdict whole = ampel_jsonl_decode_whole(line, INT64_MIN, none, &other, &whole_error);
-        if (verdict != whole) fail_msg("line %u: %s, whole %s", i, ampel_verdict_name(verdict), ampel_verdict_name(whole));
+        if (verdict != whole)
+            fail_msg("line %u: %s, whole %s", i, ampel_verdict_name((uint8_t)verdict), ampel_verdict_name((uint8_t)whole));
         assert_string_equal(error.reason, whole_error.reason);
         assert_string_equal(error.field, whole_error.field);
         if (ampel_jsonl_flat(line, INT64_MIN, none, &flat) != edges[i].flat) fail_msg("line %u: flat or not", i);
