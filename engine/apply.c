@@ -230,7 +230,8 @@ AMPEL_INLINE void contents_prefetch(const struct frame_work *work, uint32_t inde
     if (*cell(work->type, index) <= AMPEL_EVENT_ORDERS_DAY) {
         int64_t at_ms = ampel_load_i64(cell(work->at, index));
         uint32_t day = ring_cell(work, at_ms, AMPEL_WINDOW_CELLS);
-        __builtin_prefetch(account->ring + (size_t)day * account->ring_width, 1);
+        if (account->ring != NULL)
+            __builtin_prefetch(account->ring + (size_t)day * account->ring_width, 1);
     } else if (account->violations != NULL) {
         for (uint32_t line = 0; line < VIOLATIONS_LINES; line++)
             __builtin_prefetch((const uint8_t *)account->violations + 64 * (size_t)line, 1);
