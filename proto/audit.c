@@ -236,8 +236,9 @@ static bool maintenance_tell(struct audit *audit, int64_t at_ms) {
     if (!date_read(audit, UNTIL, &until_ms) || !kinds_read(audit, &kinds)) return false;
     if (until_ms <= at_ms) return cell_fail(audit, UNTIL, "does not lie behind Time");
     ampel_document_event(writer, AMPEL_EVENT_MAINTENANCE, at_ms);
+    /* All kinds are told by naming none, as everywhere: one fact has one form. */
     bool fits = ampel_extras_put_number(&writer->extras, AMPEL_EXTRA_UNTIL, until_ms) &&
-                ampel_extras_put_number(&writer->extras, AMPEL_EXTRA_KINDS, kinds);
+                (kinds == -1 || ampel_extras_put_number(&writer->extras, AMPEL_EXTRA_KINDS, kinds));
     AMPEL_ASSERT(fits); /* two numbers are far from the bound */
     return true;
 }
