@@ -31,7 +31,6 @@ struct ampel_checkpoint_builder {
     struct due pages, ratings, outlooks, beside; /* not taken yet: pages by number, rows by slot */
     struct ampel_checkpoint_source source;
     uint32_t accounts_count; /* at the begin */
-    bool outlooks_too;       /* what order counts alone changed brings its outlook, too */
     uint64_t spent;          /* units, those for the engine among them */
     struct ampel_building building; /* checkpoint is NULL where none is being built */
 };
@@ -153,13 +152,10 @@ static bool take_beside(struct ampel_checkpoint_builder *builder, uint32_t slot)
            ampel_building_beside(&builder->building, slot);
 }
 
-/* The account's rating row, for its order counts alone: its outlook follows once a day. */
+/* The account's rating row, for its order counts alone; its outlook goes with it. */
 static void choose_orders(struct ampel_checkpoint_builder *builder, uint32_t slot) {
     due_set(&builder->ratings, slot);
-    if (builder->outlooks_too)
-        due_set(&builder->outlooks, slot);
-    else
-        ampel_gathered_behind(builder->source.gathered, slot);
+    due_set(&builder->outlooks, slot);
 }
 
 /* Which rows of an account are to be written; those for order counts alone may have to wait. Rows that the cleaning of the
@@ -234,19 +230,9 @@ static bool choose_pages(struct ampel_checkpoint_builder *builder) {
     return checkpoint->pages != NULL;
 }
 
-/* Every bit that is set in a bitmap of slots is due, and cleared there. */
-static void due_drain(struct due *due, uint64_t *words, uint32_t words_count) {
-    for (uint32_t word = 0; word < words_count && word < due->count; word++) {
-        due->words[word] |= words[word];
-        words[word] = 0;
-    }
-}
-
 /* Rows that waited for this time. */
 static void choose_waiting(struct ampel_checkpoint_builder *builder) {
     struct ampel_gathered *gathered = builder->source.gathered;
-    int64_t day = builder->building.checkpoint->as_of_ms / AMPEL_DAY_MS;
-    builder->outlooks_too = builder->source.orders_rows && gathered->outlooks_day != day;
     if (!builder->source.orders_rows) return;
     for (uint32_t word = 0; word < gathered->waiting_words && gathered->waiting_count > 0; word++) {
         while (gathered->waiting[word] != 0) {
@@ -254,10 +240,6 @@ static void choose_waiting(struct ampel_checkpoint_builder *builder) {
             ampel_gathered_wait_no_more(gathered, slot);
             choose_orders(builder, slot);
         }
-    }
-    if (builder->outlooks_too) {
-        due_drain(&builder->outlooks, gathered->behind, gathered->waiting_words);
-        gathered->outlooks_day = day;
     }
     if (!gathered->beside_due) return;
     gathered->beside_due = false;

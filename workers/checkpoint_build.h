@@ -23,8 +23,6 @@ struct ampel_gathered {
     /* Slots whose rating row waits for its order counts: a bitmap, and how many of its bits are set. */
     uint64_t *waiting;
     uint32_t waiting_words, waiting_count;
-    uint64_t *behind;                /* slots whose outlook is behind their order counts; as many words */
-    int64_t outlooks_day;            /* of the engine's time, when those were written last; -1: they are due */
     bool beside_due;                 /* what stands beside scores is written with the slots that wait */
 };
 
@@ -40,8 +38,6 @@ AMPEL_MUST_CHECK bool ampel_gathered_reserve(struct ampel_gathered *gathered, ui
 /* Both below what was reserved. */
 void ampel_gathered_wait(struct ampel_gathered *gathered, uint32_t slot);
 void ampel_gathered_wait_no_more(struct ampel_gathered *gathered, uint32_t slot);
-/* Its outlook is behind; likewise. */
-void ampel_gathered_behind(struct ampel_gathered *gathered, uint32_t slot);
 /* Every slot below count waits, with its outlook: what an import does not know is written once more, with what stands beside
    the score. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_gathered_wait_all(struct ampel_gathered *gathered, uint32_t slots_count);
@@ -56,7 +52,7 @@ struct ampel_checkpoint_source {
     uint32_t partition;
     uint64_t epoch, position_old, position_new;
     uint64_t rules_number, rules_recoloured;
-    bool orders_rows;                /* rows for order counts alone, too; with their outlooks once a day */
+    bool orders_rows;                /* rows for order counts alone, too, with their outlooks */
     bool every_row;                  /* of every account and violation, whatever changed; no page */
     bool last;
 };

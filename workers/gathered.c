@@ -14,7 +14,6 @@ void ampel_gathered_reset(struct ampel_gathered *gathered) {
     free(gathered->refusals);
     free(gathered->gone);
     free(gathered->waiting);
-    free(gathered->behind);
     *gathered = (struct ampel_gathered){0};
 }
 
@@ -87,9 +86,6 @@ bool ampel_gathered_reserve(struct ampel_gathered *gathered, uint32_t slots_coun
     uint64_t *grown = bitmap_grow(gathered->waiting, gathered->waiting_words, words);
     if (grown == NULL) return false;
     gathered->waiting = grown;
-    grown = bitmap_grow(gathered->behind, gathered->waiting_words, words);
-    if (grown == NULL) return false;
-    gathered->behind = grown;
     gathered->waiting_words = words;
     return true;
 }
@@ -108,17 +104,11 @@ void ampel_gathered_wait_no_more(struct ampel_gathered *gathered, uint32_t slot)
     gathered->waiting_count--;
 }
 
-void ampel_gathered_behind(struct ampel_gathered *gathered, uint32_t slot) {
-    gathered->behind[slot / 64] |= UINT64_C(1) << (slot % 64);
-}
-
 bool ampel_gathered_wait_all(struct ampel_gathered *gathered, uint32_t slots_count) {
     if (!ampel_gathered_reserve(gathered, slots_count)) return false;
-    gathered->outlooks_day = -1;
     gathered->beside_due = true;
     for (uint32_t slot = 0; slot < slots_count; slot++) {
         ampel_gathered_wait(gathered, slot);
-        ampel_gathered_behind(gathered, slot);
     }
     return true;
 }

@@ -1,6 +1,6 @@
 -- Where stored rows differ from those that the pages of a partition make, which stand in the staging tables: every column
 -- that verify_ratings.sql and verify_violations.sql do not give. What depends on order counts or on the hour is compared
--- in rows of the same instant, ratings also where all is to be exact (outlooks follow order counts once a day). $1 partition, $2 exact.
+-- in rows of the same instant, or where all is to be exact. $1 partition, $2 exact.
 with difference as (
     select 'rating of' as what, r.tenant || '/' || r.seller || '/' || r.marketplace as name, c.key as field, c.value as found,
            to_jsonb(s) -> c.key as made
@@ -21,7 +21,7 @@ with difference as (
       from pg_temp.staging_outlook as s
       join ampel.outlook_row as o using (tenant, seller, marketplace)
      cross join lateral jsonb_each(to_jsonb(o) - '{partition,as_of,rules_version}'::text[]) as c
-     where o.partition = $1::bigint and o.as_of = s.as_of
+     where o.partition = $1::bigint and ($2::boolean or o.as_of = s.as_of)
     union all
     -- Days move at midnight, and rows with them only where the profile is complete.
     select 'what stands beside', b.tenant || '/' || b.seller || '/' || b.marketplace, c.key, c.value, to_jsonb(s) -> c.key
