@@ -336,7 +336,8 @@ static void environment_name(const struct row *row, char *out, size_t size) {
 
 /* What commands and other programs of ours read. */
 static bool variable_of_others(const char *name) {
-    static const char *const names[] = {"AMPEL_ENV", "AMPEL_SETTINGS", "AMPEL_IMPORT_MEMORY", "AMPEL_COMMIT"};
+    static const char *const names[] = {"AMPEL_ENV", "AMPEL_SETTINGS", "AMPEL_IMPORT_MEMORY", "AMPEL_COMMIT",
+                                        "AMPEL_BY"};
     static const char *const prefixes[] = {"AMPEL_TEST_", "AMPEL_BENCH_", "AMPEL_WIRE_"};
     for (size_t i = 0; i < AMPEL_ARRAY_COUNT(names); i++)
         if (strcmp(name, names[i]) == 0) return true;
