@@ -50,6 +50,7 @@ struct ampel_keeper {
     int64_t stamp_ms;                         /* of the last record */
     int64_t tick_ns;                          /* when the next tick is due */
     uint64_t busy[AMPEL_PARTITIONS_MAX / 64]; /* partitions that had a record since the last tick */
+    bool last_tick;                           /* the one before STOP is due or made */
     uint32_t idle[AMPEL_PARTITIONS_MAX];      /* scratch */
     struct ampel_fifo waiting;                /* RECORD from the gateway */
     struct ampel_lane gateway;
@@ -578,6 +579,14 @@ static bool stop(struct ampel_keeper *keeper, bool *more) {
     bool fine = true;
     if (keeper->phase == PHASE_LIVE) {
         if (keeper->waiting.count > 0) return true;
+        if (!keeper->last_tick) {
+            /* A position for the last checkpoint of each partition: order counts that waited are stored with it. */
+            keeper->last_tick = true;
+            keeper->tick_ns = monotonic_ns(keeper);
+            memset(keeper->busy, 0, sizeof(keeper->busy));
+            *more = true;
+            return true;
+        }
     } else {
         while (fine && keeper->waiting.count > 0) {
             struct ampel_parcel_record *record = ampel_fifo_first(&keeper->waiting);

@@ -610,7 +610,7 @@ static void a_record_of_a_partition_beyond_the_system_is_fatal_in_replay(void **
 /* ---- the end ----------------------------------------------------------------------------------
  */
 
-static void a_stop_comes_behind_the_last_record(void **state) {
+static void a_stop_comes_behind_the_last_record_and_a_tick_of_all_partitions(void **state) {
     (void)state;
     struct world world;
     world_init(&world);
@@ -623,6 +623,7 @@ static void a_stop_comes_behind_the_last_record(void **state) {
     assert_back(&world, 2, false);
     assert_int_equal(shard_got(&world, 0).partitions, 1);
     assert_int_equal(shard_got(&world, 1).partitions, 2);
+    (void)assert_tick(&world, 0x3f, world.now_ms);
     assert_signal(&world, AMPEL_PARCEL_STOP);
     assert_nothing(&world);
     committed(&world, 0, 4200); /* late, harmless */
@@ -686,7 +687,7 @@ int main(void) {
         cmocka_unit_test(rules_that_find_the_disk_full_do_not_keep_batches_from_going_back),
         cmocka_unit_test(a_failed_sync_is_fatal_and_acks_nothing),
         cmocka_unit_test(a_record_of_a_partition_beyond_the_system_is_fatal_in_replay),
-        cmocka_unit_test(a_stop_comes_behind_the_last_record),
+        cmocka_unit_test(a_stop_comes_behind_the_last_record_and_a_tick_of_all_partitions),
         cmocka_unit_test(a_stop_waits_for_shards_that_are_full),
         cmocka_unit_test(a_stop_before_the_start_is_handed_on_at_once),
     };
