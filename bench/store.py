@@ -123,13 +123,13 @@ def measure_recovery(run):
         load(run.bin, "make", files[0], "--events", 4 * accounts, "--accounts", accounts, "--run", 4, "--sent-at", now_ms)
         load(run.bin, "make", files[1], "--events", more, "--accounts", accounts, "--run", 20, "--violations", 1,
              "--sent-at", now_ms, "--producer", "more", "--seed", 2)
-        feed(system, files[0], 4 * accounts)
+        feed(system, [files[0]], 4 * accounts)
         system.settle()
         system.stop()
         known = int(system.psql("select count(*) from ampel.rating"))
         system.environment["AMPEL_CHECKPOINT_EVERY"] = "3600000"
         seconds = ready_seconds(system)
-        feed(system, files[1], more)
+        feed(system, [files[1]], more)
         system.worker.kill()
         system.worker.wait()
         replay = ready_seconds(system) - seconds
