@@ -96,6 +96,12 @@ class System:
                 raise RuntimeError("the worker does not become ready:\n" + self.log_text()[-3000:])
             time.sleep(0.02)
 
+    def stop(self):
+        """Orderly; everything is stored afterwards."""
+        self.worker.terminate()
+        if self.worker.wait(300) != 0:
+            raise RuntimeError(self.log_text()[-2000:])
+
     def log_text(self):
         return (self.folder / "worker.log").read_text(errors="replace")
 
