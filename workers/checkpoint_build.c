@@ -152,8 +152,9 @@ static bool take_beside(struct ampel_checkpoint_builder *builder, uint32_t slot)
            ampel_building_beside(&builder->building, slot);
 }
 
-/* The account's rating row, for its order counts alone; its outlook goes with it. */
-static void choose_orders(struct ampel_checkpoint_builder *builder, uint32_t slot) {
+/* The account's rating row and, always with it, its outlook; they need not wait any more. */
+static void choose_rating(struct ampel_checkpoint_builder *builder, uint32_t slot) {
+    ampel_gathered_wait_no_more(builder->source.gathered, slot);
     due_set(&builder->ratings, slot);
     due_set(&builder->outlooks, slot);
 }
@@ -162,20 +163,17 @@ static void choose_orders(struct ampel_checkpoint_builder *builder, uint32_t slo
    page would lose are made. */
 static bool choose_rows(struct ampel_checkpoint_builder *builder, uint32_t slot) {
     const struct ampel_engine *engine = builder->source.engine;
-    struct ampel_gathered *gathered = builder->source.gathered;
     struct ampel_building *building = &builder->building;
     uint8_t changed = ampel_engine_row_changed(engine, slot);
     bool orders = (changed & AMPEL_ROW_ORDERS) != 0;
     /* What is known of a violation or an incident may change what stands in the row, and no number. */
     if ((changed & (AMPEL_ROW_NUMBERS | AMPEL_ROW_VIOLATIONS)) != 0 ||
         ((changed & AMPEL_ROW_FACTS) != 0 && ampel_incident_told(engine, slot))) {
-        ampel_gathered_wait_no_more(gathered, slot);
-        due_set(&builder->ratings, slot);
-        due_set(&builder->outlooks, slot);
+        choose_rating(builder, slot);
     } else if (orders && builder->source.orders_rows) {
-        choose_orders(builder, slot);
+        choose_rating(builder, slot);
     } else if (orders) {
-        ampel_gathered_wait(gathered, slot);
+        ampel_gathered_wait(builder->source.gathered, slot);
     }
     if ((changed & AMPEL_ROW_VIOLATIONS) != 0 && !ampel_building_violations(building, slot, false)) return false;
     if ((changed & AMPEL_ROW_CLOCKS) != 0 && !ampel_building_clocks(building, slot)) return false;
@@ -237,8 +235,7 @@ static void choose_waiting(struct ampel_checkpoint_builder *builder) {
     for (uint32_t word = 0; word < gathered->waiting_words && gathered->waiting_count > 0; word++) {
         while (gathered->waiting[word] != 0) {
             uint32_t slot = word * 64 + (uint32_t)__builtin_ctzll(gathered->waiting[word]);
-            ampel_gathered_wait_no_more(gathered, slot);
-            choose_orders(builder, slot);
+            choose_rating(builder, slot);
         }
     }
     if (!gathered->beside_due) return;

@@ -10,6 +10,13 @@ static void print_name(struct ampel_print *print, const char *name) {
     ampel_print_word(print, "\"");
 }
 
+static void print_standing(struct ampel_print *print, uint8_t colour, uint8_t risk) {
+    ampel_print_key(print, "status");
+    print_name(print, ampel_registry_name(AMPEL_REGISTRY_COLOUR, colour));
+    ampel_print_key(print, "risk");
+    print_name(print, ampel_registry_name(AMPEL_REGISTRY_RISK, risk));
+}
+
 static void print_outcome(struct ampel_print *print, const char *key,
                           const struct ampel_outlook_outcome *outcome) {
     ampel_print_key(print, key);
@@ -18,10 +25,7 @@ static void print_outcome(struct ampel_print *print, const char *key,
     ampel_print_integer(print, outcome->score);
     ampel_print_key(print, "raw");
     ampel_print_integer(print, outcome->raw);
-    ampel_print_key(print, "status");
-    print_name(print, ampel_registry_name(AMPEL_REGISTRY_COLOUR, outcome->colour));
-    ampel_print_key(print, "risk");
-    print_name(print, ampel_registry_name(AMPEL_REGISTRY_RISK, outcome->risk));
+    print_standing(print, outcome->colour, outcome->risk);
     ampel_print_word(print, "}");
 }
 
@@ -45,10 +49,7 @@ static void print_step(struct ampel_print *print, const struct ampel_outlook_ste
     ampel_print_time(print, step->at_ms);
     ampel_print_key(print, "score");
     ampel_print_integer(print, step->score);
-    ampel_print_key(print, "status");
-    print_name(print, ampel_registry_name(AMPEL_REGISTRY_COLOUR, step->colour));
-    ampel_print_key(print, "risk");
-    print_name(print, ampel_registry_name(AMPEL_REGISTRY_RISK, step->risk));
+    print_standing(print, step->colour, step->risk);
     ampel_print_key(print, "cause");
     print_name(print, causes[step->causes & (AMPEL_STEP_VIOLATION | AMPEL_STEP_ORDERS)]);
     if (step->id.size > 0) {

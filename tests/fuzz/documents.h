@@ -31,4 +31,21 @@ static inline void fuzz_told_sink(void *context, const struct ampel_jsonl_event 
     told->at_ms = event->event.at_ms;
 }
 
+/* What a table of events told, and how many of its rows were broken; each names its line. */
+struct fuzz_heard {
+    struct fuzz_told told;
+    uint32_t broken;
+};
+
+static inline void fuzz_heard_event(void *context, const struct ampel_jsonl_event *event) {
+    struct fuzz_heard *heard = context;
+    fuzz_told_sink(&heard->told, event);
+}
+
+static inline void fuzz_heard_broken(void *context, const struct ampel_error *error) {
+    struct fuzz_heard *heard = context;
+    AMPEL_ASSERT(error->reason[0] != 0 && error->line >= 2);
+    heard->broken++;
+}
+
 #endif

@@ -4,31 +4,15 @@
 #include "tests/fuzz/documents.h"
 #include "tests/fuzz/fuzz.h"
 
-struct heard {
-    struct fuzz_told told;
-    uint32_t broken;
-};
-
-static void event_take(void *context, const struct ampel_jsonl_event *event) {
-    struct heard *heard = context;
-    fuzz_told_sink(&heard->told, event);
-}
-
-static void broken_take(void *context, const struct ampel_error *error) {
-    struct heard *heard = context;
-    AMPEL_ASSERT(error->reason[0] != 0 && error->line >= 2);
-    heard->broken++;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct ampel_text text = {(const char *)bytes, (uint32_t)size};
-    struct heard heard = {0};
+    struct fuzz_heard heard = {0};
     struct ampel_list_counts counts = {0};
     struct ampel_error error = {0};
     const struct ampel_audit_options options = {
         .account = {.tenant = {"agency", 6}, .seller = {"A1", 2}, .marketplace = {"M1", 2}},
         .dates = size % 2 == 0 ? AMPEL_LIST_DATES_UNKNOWN : AMPEL_LIST_DATES_DMY};
-    const struct ampel_list_sink sink = {.context = &heard, .event = event_take, .broken = broken_take};
+    const struct ampel_list_sink sink = {.context = &heard, .event = fuzz_heard_event, .broken = fuzz_heard_broken};
     bool good = ampel_audit(text, &options, &sink, &counts, &error);
     AMPEL_ASSERT(good || error.reason[0] != 0);
     AMPEL_ASSERT(counts.broken == heard.broken && counts.events == heard.told.events);

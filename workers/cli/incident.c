@@ -49,7 +49,7 @@ static const struct verb verbs[] = {
      {"incident contain", "CASE",
       "The intruder is out.\n"
       "Later violations no longer belong to the case by their time.",
-      "  ampel incident contain hack-1 --by Ada\n"}},
+      "  ampel incident contain case-1 --by Ada\n"}},
     {"close",
      ampel_incident_close,
      WORKER | BY | AT | NOTE,
@@ -82,9 +82,9 @@ static const struct verb verbs[] = {
      {"incident step", "CASE STEP",
       "Writes down that a step is done.\n"
       "One that is too early is refused with the reason, and nothing is written.",
-      "  ampel incident step hack-1 4 --by Ada --note 'all five mailboxes'\n"
-      "  ampel incident step hack-1 12 --not-needed --note 'no stored stock' --by Ada\n"
-      "  ampel incident step hack-1 11 --owner Ben --by Ada\n"}},
+      "  ampel incident step case-1 4 --by Ada --note 'all five mailboxes'\n"
+      "  ampel incident step case-1 12 --not-needed --note 'no stored stock' --by Ada\n"
+      "  ampel incident step case-1 11 --owner Ben --by Ada\n"}},
     {"note",
      ampel_incident_note,
      BY | AT | TENANT,
@@ -95,15 +95,15 @@ static const struct verb verbs[] = {
      {"incident evidence", "CASE [STEP] FILE...",
       "Writes name, size and SHA-256 of files down.\n"
       "For the case or for a step. The files stay where they are.",
-      "  ampel incident evidence hack-1 1 letter.pdf screenshot.png --by Ada\n"}},
+      "  ampel incident evidence case-1 1 letter.pdf screenshot.png --by Ada\n"}},
     {"clock",
      ampel_incident_clock,
      BY | AT | NOTE | SETTLED | TENANT,
      {"incident clock", "CASE TRIGGER | CASE CLOCK --settled",
       "Says when something happened that starts a clock.\n"
       "Such as deactivated, stock_notice, review; or that a clock no longer matters.",
-      "  ampel incident clock hack-1 deactivated --at 2026-11-20T08:00Z --by Ada\n"
-      "  ampel incident clock hack-1 funds --settled --by Ada\n"}},
+      "  ampel incident clock case-1 deactivated --at 2026-11-20T08:00Z --by Ada\n"
+      "  ampel incident clock case-1 funds --settled --by Ada\n"}},
     {"product",
      ampel_incident_product,
      BY | AT | NOTE | TENANT,
@@ -116,7 +116,7 @@ static const struct verb verbs[] = {
       "Writes the dossier, for printing to PDF.\n"
       "One HTML file without anything from elsewhere (--lang de or en). What is known\n"
       "stands in it, what is not can be filled in by hand.",
-      "  ampel incident dossier hack-1 --lang de -o dossier.html\n"}},
+      "  ampel incident dossier case-1 --lang de -o dossier.html\n"}},
     {"letter",
      ampel_incident_letter,
      BY | TENANT | RULES | OUTPUT,
