@@ -121,6 +121,14 @@ static bool told_take(struct ampel_publisher *publisher, struct partition *parti
                         (struct told_number){.stream = stream, .number = told->number});
 }
 
+/* The takers below own what they are given from the call on; false: no memory. */
+
+static bool push_or_free(struct ampel_outbox *outbox, struct ampel_parcel *parcel) {
+    if (ampel_outbox_push(outbox, parcel)) return true;
+    ampel_parcel_free(parcel);
+    return false;
+}
+
 static bool out_take(struct ampel_publisher *publisher, struct ampel_parcel_out *out) {
     AMPEL_ASSERT(out->partition < publisher->options.partitions);
     struct partition *partition = &publisher->partitions[out->partition];
@@ -128,7 +136,10 @@ static bool out_take(struct ampel_publisher *publisher, struct ampel_parcel_out 
         const uint32_t capacity = partition->outs_capacity == 0 ? 16 : partition->outs_capacity * 2;
         struct ampel_parcel_out **larger =
             realloc(partition->outs, capacity * sizeof(struct ampel_parcel_out *));
-        if (larger == NULL) return false;
+        if (larger == NULL) {
+            ampel_parcel_out_free(out);
+            return false;
+        }
         partition->outs = larger;
         partition->outs_capacity = capacity;
     }
@@ -158,6 +169,20 @@ static bool outs_take(struct partition *partition, struct ampel_checkpoint *chec
     return true;
 }
 
+/* The numbers of what goes with a checkpoint are stored when its position is. */
+static bool numbers_depart(struct partition *partition, uint64_t position, uint32_t numbers_count) {
+    for (uint32_t i = 0; i < numbers_count; i++) {
+        struct told_number told = partition->open.numbers[i];
+        told.position = position;
+        if (!numbers_push(&partition->flight, told)) return false;
+    }
+    partition->open.count -= numbers_count;
+    if (numbers_count > 0 && partition->open.count > 0)
+        memmove(partition->open.numbers, partition->open.numbers + numbers_count,
+                partition->open.count * sizeof(*partition->open.numbers));
+    return true;
+}
+
 /* The checkpoint goes on with everything that was told since the last one of its partition. */
 static bool checkpoint_take(struct ampel_publisher *publisher,
                             struct ampel_checkpoint *checkpoint) {
@@ -165,17 +190,11 @@ static bool checkpoint_take(struct ampel_publisher *publisher,
     struct partition *partition = &publisher->partitions[checkpoint->partition];
     checkpoint->stream_epoch = publisher->epoch;
     uint32_t numbers_count;
-    if (!outs_take(partition, checkpoint, &numbers_count)) return false;
-    for (uint32_t i = 0; i < numbers_count; i++) {
-        struct told_number told = partition->open.numbers[i];
-        told.position = checkpoint->position_new;
-        if (!numbers_push(&partition->flight, told)) return false;
-    }
-    partition->open.count -= numbers_count;
-    if (numbers_count > 0 && partition->open.count > 0)
-        memmove(partition->open.numbers, partition->open.numbers + numbers_count,
-                partition->open.count * sizeof(*partition->open.numbers));
-    return ampel_outbox_push(&publisher->scribe, &checkpoint->parcel);
+    if (outs_take(partition, checkpoint, &numbers_count) &&
+        numbers_depart(partition, checkpoint->position_new, numbers_count))
+        return push_or_free(&publisher->scribe, &checkpoint->parcel);
+    ampel_checkpoint_free(checkpoint);
+    return false;
 }
 
 static void committed_take(struct ampel_publisher *publisher,
@@ -242,7 +261,7 @@ static void parcel_take(struct ampel_publisher *publisher, struct ampel_parcel *
     switch (parcel->kind) {
     case AMPEL_PARCEL_OUT:
     case AMPEL_PARCEL_CHECKPOINT:
-        taken = publisher->tenants == NULL ? ampel_outbox_push(&publisher->early, parcel)
+        taken = publisher->tenants == NULL ? push_or_free(&publisher->early, parcel)
                                            : out_or_checkpoint_take(publisher, parcel);
         break;
     case AMPEL_PARCEL_COMMITTED:
@@ -258,7 +277,7 @@ static void parcel_take(struct ampel_publisher *publisher, struct ampel_parcel *
         break;
     case AMPEL_PARCEL_STOP:
         if (++publisher->stops_count == publisher->options.shards_count)
-            taken = ampel_outbox_push(&publisher->scribe, parcel);
+            taken = push_or_free(&publisher->scribe, parcel);
         else
             ampel_parcel_free(parcel);
         break;
