@@ -82,6 +82,32 @@ void ampel_checkpoint_free(struct ampel_checkpoint *checkpoint) {
         ampel_parcel_out_free(checkpoint->outs[i]);
     }
     free(checkpoint->outs);
+    for (uint32_t i = 0; i < checkpoint->folded_count; i++)
+        ampel_folded_free(checkpoint->folded[i]);
+    free(checkpoint->folded);
     ampel_arena_close(checkpoint->arena);
     free(checkpoint);
+}
+
+bool ampel_checkpoint_unfold(struct ampel_checkpoint *checkpoint) {
+    if (checkpoint->folded_count == 0) return true;
+    AMPEL_ASSERT(checkpoint->outs_count == 0);
+    free(checkpoint->outs);
+    checkpoint->outs = calloc(checkpoint->folded_count, sizeof(checkpoint->outs[0]));
+    if (checkpoint->outs == NULL) return false;
+    for (uint32_t i = 0; i < checkpoint->folded_count; i++) {
+        checkpoint->outs[i] = ampel_folded_open(checkpoint->folded[i]);
+        if (checkpoint->outs[i] == NULL) {
+            while (i > 0)
+                ampel_parcel_out_free(checkpoint->outs[--i]);
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < checkpoint->folded_count; i++)
+        ampel_folded_free(checkpoint->folded[i]);
+    free(checkpoint->folded);
+    checkpoint->folded = NULL;
+    checkpoint->outs_count = checkpoint->folded_count;
+    checkpoint->folded_count = 0;
+    return true;
 }

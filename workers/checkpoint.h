@@ -5,6 +5,7 @@
 #define AMPEL_WORKERS_CHECKPOINT_H
 
 #include "engine/outlook.h"
+#include "workers/folded.h"
 #include "workers/parcel.h"
 
 struct ampel_rating_row {
@@ -107,8 +108,10 @@ struct ampel_checkpoint {
     uint32_t refusals_count;
     struct ampel_refusal_row *refusals;
     uint64_t refusals_total; /* with those that are only counted */
-    /* Added by the publisher: everything told since the last checkpoint of this partition. */
+    /* Added by the publisher: everything told since the last checkpoint of this partition; folded until the scribe's turn. */
     uint64_t stream_epoch;
+    uint32_t folded_count;
+    struct ampel_folded **folded;
     uint32_t outs_count;
     struct ampel_parcel_out **outs;
     struct ampel_arena *arena;
@@ -124,6 +127,8 @@ AMPEL_MUST_CHECK bool ampel_arena_text(struct ampel_arena *arena, struct ampel_t
                                        struct ampel_text *out);
 
 void ampel_checkpoint_free(struct ampel_checkpoint *checkpoint);
+/* Makes outs of what is folded. False: no memory, to be called again. */
+AMPEL_MUST_CHECK bool ampel_checkpoint_unfold(struct ampel_checkpoint *checkpoint);
 /* Pages by number, ratings and outlooks by account: they are taken in the order of the copy, and sorted by the scribe, where
    no event waits. */
 void ampel_checkpoint_sort(struct ampel_checkpoint *checkpoint);

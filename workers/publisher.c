@@ -6,6 +6,7 @@
 
 #include "proto/message.h"
 #include "workers/checkpoint.h"
+#include "workers/folded.h"
 #include "workers/logline.h"
 #include "workers/metrics.h"
 #include "workers/outbox.h"
@@ -32,7 +33,7 @@ struct told_numbers {
     uint32_t count, capacity;
 };
 struct partition {
-    struct ampel_parcel_out **outs; /* told since its last checkpoint */
+    struct ampel_folded **outs; /* told since its last checkpoint */
     uint32_t outs_count, outs_capacity;
     struct told_numbers open;   /* of outs */
     struct told_numbers flight; /* of checkpoints under way: stored when they are COMMITTED. Two may
@@ -50,6 +51,7 @@ struct ampel_publisher {
     struct ampel_outbox
         early; /* OUTs and checkpoints that came before the numbers; its queue is never used */
     struct partition *partitions;
+    struct ampel_shared_face *face; /* that of the last OUT; NULL: none yet */
     struct ampel_parcel_tenants *tenants; /* the last; NULL: none yet, and no numbers */
     uint64_t epoch;
     uint32_t stops_count;
@@ -129,24 +131,27 @@ static bool push_or_free(struct ampel_outbox *outbox, struct ampel_parcel *parce
     return false;
 }
 
+static bool outs_reserve(struct partition *partition) {
+    if (partition->outs_count < partition->outs_capacity) return true;
+    const uint32_t capacity = partition->outs_capacity == 0 ? 16 : partition->outs_capacity * 2;
+    struct ampel_folded **larger = realloc(partition->outs, capacity * sizeof(larger[0]));
+    if (larger == NULL) return false;
+    partition->outs = larger;
+    partition->outs_capacity = capacity;
+    return true;
+}
+
+/* What was told is sent, and waits folded for its checkpoint. */
 static bool out_take(struct ampel_publisher *publisher, struct ampel_parcel_out *out) {
     AMPEL_ASSERT(out->partition < publisher->options.partitions);
     struct partition *partition = &publisher->partitions[out->partition];
-    if (partition->outs_count == partition->outs_capacity) {
-        const uint32_t capacity = partition->outs_capacity == 0 ? 16 : partition->outs_capacity * 2;
-        struct ampel_parcel_out **larger =
-            realloc(partition->outs, capacity * sizeof(struct ampel_parcel_out *));
-        if (larger == NULL) {
-            ampel_parcel_out_free(out);
-            return false;
-        }
-        partition->outs = larger;
-        partition->outs_capacity = capacity;
-    }
-    partition->outs[partition->outs_count++] = out;
-    for (uint32_t i = 0; i < out->told_count; i++)
-        if (!told_take(publisher, partition, &out->rules, &out->told[i])) return false;
-    return true;
+    bool fine = outs_reserve(partition);
+    for (uint32_t i = 0; i < out->told_count && fine; i++)
+        fine = told_take(publisher, partition, &out->rules, &out->told[i]);
+    struct ampel_folded *folded = fine ? ampel_folded_make(out, &publisher->face) : NULL;
+    if (folded != NULL) partition->outs[partition->outs_count++] = folded;
+    ampel_parcel_out_free(out);
+    return folded != NULL;
 }
 
 /* What was told of records before the checkpoint's position goes with it; frames went on while it was made, and what they
@@ -154,16 +159,14 @@ static bool out_take(struct ampel_publisher *publisher, struct ampel_parcel_out 
 static bool outs_take(struct partition *partition, struct ampel_checkpoint *checkpoint, uint32_t *numbers_count) {
     uint32_t count = 0;
     *numbers_count = 0;
-    while (count < partition->outs_count && partition->outs[count]->position < checkpoint->position_new)
-        *numbers_count += partition->outs[count++]->told_count;
-    checkpoint->outs_count = count;
+    while (count < partition->outs_count &&
+           ampel_folded_position(partition->outs[count]) < checkpoint->position_new)
+        *numbers_count += ampel_folded_count(partition->outs[count++]);
     if (count == 0) return true;
-    checkpoint->outs = malloc(count * sizeof(checkpoint->outs[0]));
-    if (checkpoint->outs == NULL) {
-        checkpoint->outs_count = 0;
-        return false;
-    }
-    memcpy(checkpoint->outs, partition->outs, count * sizeof(checkpoint->outs[0]));
+    checkpoint->folded = malloc(count * sizeof(checkpoint->folded[0]));
+    if (checkpoint->folded == NULL) return false;
+    checkpoint->folded_count = count;
+    memcpy(checkpoint->folded, partition->outs, count * sizeof(checkpoint->folded[0]));
     partition->outs_count -= count;
     memmove(partition->outs, partition->outs + count, partition->outs_count * sizeof(partition->outs[0]));
     return true;
@@ -440,12 +443,13 @@ void ampel_publisher_close(struct ampel_publisher *publisher) {
     for (uint32_t i = 0; publisher->partitions != NULL && i < publisher->options.partitions; i++) {
         struct partition *partition = &publisher->partitions[i];
         for (uint32_t k = 0; k < partition->outs_count; k++)
-            ampel_parcel_out_free(partition->outs[k]);
+            ampel_folded_free(partition->outs[k]);
         free(partition->outs);
         free(partition->open.numbers);
         free(partition->flight.numbers);
     }
     free(publisher->partitions);
+    ampel_shared_face_release(publisher->face);
     ampel_publisher_watchers_close(publisher->watchers);
     ampel_publisher_streams_close(publisher->streams);
     if (publisher->decoder != NULL) ampel_message_decoder_close(publisher->decoder);

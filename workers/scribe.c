@@ -422,6 +422,7 @@ static enum outcome commit(struct ampel_scribe *scribe, struct ampel_checkpoint 
     struct ampel_error error = {0};
     int64_t started_ns = now_ns(scribe);
     ampel_checkpoint_sort(checkpoint);
+    if (!ampel_checkpoint_unfold(checkpoint)) return no_memory();
     enum ampel_database_status status = database->commit(database->context, checkpoint, &error);
     ampel_metric_observe(AMPEL_METRIC_CHECKPOINT_SECONDS, now_ns(scribe) - started_ns);
     if (status == AMPEL_DATABASE_OK) return checkpoint_done(scribe, checkpoint);

@@ -28,6 +28,9 @@
 /* A partition in which nothing happens moves its stored position this often. */
 #define MOVE_EVERY_MS  5000
 #define COUNT_EVERY_NS (1000 * NS_PER_MS)
+/* Checkpoints that a shard has on their way at once: enough that the scribe never waits for one. More would be rows that wait and
+   grow old, and the room that they take is better kept for what is told. */
+#define UNDER_WAY_MAX 4
 
 struct partition {
     uint32_t number;
@@ -76,6 +79,7 @@ struct ampel_shard {
     struct ampel_frame frame;
     bool stopping, stop_sent;
     uint64_t open_bytes, under_way_bytes; /* sums over the partitions */
+    uint32_t under_way_count;
     int64_t scan_ns;                      /* when to look for partitions to store */
     struct partition *copying;            /* whose checkpoint is being built; NULL: none */
     uint64_t copying_gathered_bytes;      /* of its size, what was gathered and counted before */
@@ -192,6 +196,12 @@ void ampel_shard_close(struct ampel_shard *shard) {
 
 static bool stalled(const struct ampel_shard *shard) {
     return shard->open_bytes + shard->under_way_bytes >= shard->options.unstored_bytes_max;
+}
+
+/* Half of the bound is kept for telling while the database is away. */
+static bool enough_under_way(const struct ampel_shard *shard) {
+    return shard->under_way_count >= UNDER_WAY_MAX ||
+           shard->under_way_bytes >= shard->options.unstored_bytes_max / 2;
 }
 
 /* Partitions are looked at again at this time. */
@@ -398,6 +408,7 @@ static bool take_committed(struct ampel_shard *shard,
     AMPEL_ASSERT(partition->under_way);
     partition->stored = committed->position;
     partition->under_way = false;
+    shard->under_way_count--;
     shard->under_way_bytes -= partition->under_way_bytes;
     ampel_metric_add(AMPEL_METRIC_UNSTORED_BYTES, -partition->under_way_bytes);
     partition->under_way_bytes = 0;
@@ -656,13 +667,14 @@ static bool orders_rows_due(const struct ampel_shard *shard, const struct partit
     return now_ns >= partition->orders_rows_ns + shard->options.orders_rows_every_ms * NS_PER_MS;
 }
 
-/* When the partition should be stored; INT64_MAX: not before something else happens. */
+/* When the partition should be stored; INT64_MAX: not before something else happens. While too much is told and not stored, the
+   one that told most comes first. */
 static int64_t due_ns(const struct ampel_shard *shard, const struct partition *partition) {
     if (partition->engine == NULL || partition->under_way || partition->advancing ||
         partition->position == partition->stored) {
         return INT64_MAX;
     }
-    if (stalled(shard) && partition->open_bytes > 0) return 0;
+    if (stalled(shard) && partition->open_bytes > 0) return -(int64_t)partition->open_bytes;
     int64_t changed_ns = changed_due_ns(shard, partition);
     if (partition->told || ampel_engine_page_dirty_next(partition->engine, 0) != UINT32_MAX)
         return changed_ns;
@@ -698,6 +710,7 @@ static bool store(struct ampel_shard *shard, struct partition *partition, int64_
     if (orders_rows) partition->orders_rows_ns = now_ns;
     partition->built_ns = now_ns;
     partition->under_way = true;
+    shard->under_way_count++;
     partition->told = false;
     partition->under_way_bytes = partition->open_bytes;
     shard->under_way_bytes += partition->under_way_bytes;
@@ -721,9 +734,8 @@ static bool copy_due(struct ampel_shard *shard, bool waiting, bool *more) {
 
 /* Stores the partition that has been due longest, if any. *more: there may be another one. */
 static bool store_due(struct ampel_shard *shard, int64_t now_ns, bool *more) {
-    /* Half of the bound is kept for telling while the database is away. */
     if (now_ns < shard->scan_ns || shard->held != NULL || shard->stopping || shard->copying != NULL ||
-        shard->under_way_bytes >= shard->options.unstored_bytes_max / 2) {
+        enough_under_way(shard)) {
         return true;
     }
     if (shard->waiting && now_ns < shard->copy_ns) return true;
@@ -770,7 +782,7 @@ static bool store_last(struct ampel_shard *shard, int64_t now_ns) {
 
 static int64_t shard_wake_ns(const struct ampel_shard *shard) {
     if (shard->held != NULL || shard->stopping) return INT64_MAX;
-    if (shard->under_way_bytes >= shard->options.unstored_bytes_max / 2) return INT64_MAX;
+    if (enough_under_way(shard)) return INT64_MAX;
     return shard->scan_ns;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proto/hash.h"
+#include "workers/folded.h"
 
 struct identity {
     struct ampel_text tenant, seller, marketplace;
@@ -118,8 +119,7 @@ bool ampel_shard_tell(const struct ampel_engine *engine, uint32_t partition,
     fill(engine, changes, count, made);
     AMPEL_ASSERT(made->told_count == told_count);
     *out = made;
-    *size_bytes = sizeof(*made) + told_count * sizeof(made->told[0]) + texts_size +
-                  signals_count * sizeof(made->signals[0]);
+    *size_bytes = ampel_folded_size(made); /* as it waits */
     return true;
 }
 

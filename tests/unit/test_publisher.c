@@ -165,7 +165,10 @@ static struct ampel_parcel *scribe_take(struct bench *bench, enum ampel_parcel_k
 }
 
 static struct ampel_checkpoint *scribe_checkpoint(struct bench *bench) {
-    return (struct ampel_checkpoint *)scribe_take(bench, AMPEL_PARCEL_CHECKPOINT);
+    struct ampel_checkpoint *checkpoint =
+        (struct ampel_checkpoint *)scribe_take(bench, AMPEL_PARCEL_CHECKPOINT);
+    assert_true(ampel_checkpoint_unfold(checkpoint));
+    return checkpoint;
 }
 
 static void scribe_committed(struct bench *bench, struct ampel_checkpoint *checkpoint) {
