@@ -30,19 +30,19 @@ enum { ACCESS, CONTACT, PAYOUT, LISTINGS, ORDERS, STATUS, KIND_GROUPS_COUNT };
 /* Chosen by measuring (docs/TAKEOVER.md). */
 static const struct ampel_kind_rule default_kinds[] = {
     {LISTINGS, 25}, /* bulk_new_listings */
-    {LISTINGS, 15}, /* new_category */
-    {LISTINGS, 40}, /* price_cut */
-    {LISTINGS, 40}, /* handling_time */
-    {ORDERS, 20},   /* dormant_wake */
-    {ORDERS, 35},   /* order_burst */
-    {PAYOUT, 55},   /* deposit_change */
+    {LISTINGS, 14}, /* new_category */
+    {LISTINGS, 39}, /* price_cut */
+    {LISTINGS, 39}, /* handling_time */
+    {ORDERS, 22},   /* dormant_wake */
+    {ORDERS, 36},   /* order_burst */
+    {PAYOUT, 60},   /* deposit_change */
     {CONTACT, 50},  /* email_phone_change */
     {ACCESS, 40},   /* new_user_or_app */
     {ACCESS, 50},   /* foreign_login_language */
-    {ORDERS, 55},   /* cancel_and_mail */
+    {ORDERS, 45},   /* cancel_and_mail */
     {LISTINGS, 65}, /* storefront_text */
-    {ORDERS, 20},   /* wismo_burst */
-    {STATUS, 60},   /* status_flip */
+    {ORDERS, 22},   /* wismo_burst */
+    {STATUS, 65},   /* status_flip */
 };
 
 /* name, key, value: the readings that the marketplace leaves open. */

@@ -3,10 +3,13 @@
 import json
 import sys
 
+import pytest
+
 from system import AS_OF_MS, BIN, TOP
 
 sys.path.insert(0, str(TOP / "tests" / "tools"))
 import takeover_measure  # noqa: E402
+import takeover_other  # noqa: E402
 import takeover_year  # noqa: E402
 
 FLAGS = ("--clock-at", AS_OF_MS, "--clock-speed", 0)
@@ -23,24 +26,35 @@ def signal(kind, hours_ago):
     return {"type": "signal", "kind": kind, "at": AS_OF_MS - hours_ago * HOUR}
 
 
-def test_the_same_seed_makes_the_same_year(tmp_path):
+def year(maker, variant, seed, accounts, takeovers, folder, *settings):
+    """What is suspected of a made-up year."""
+    events, truth = folder / f"{variant}.jsonl", folder / f"{variant}.truth"
+    maker.make(variant, seed, accounts, takeovers, events, truth)
+    summary, *known = [json.loads(line) for line in truth.read_text().splitlines()]
+    told = takeover_measure.replay(str(BIN / "ampel"), str(events), settings)
+    return takeover_measure.judge(told, known, summary, False)
+
+
+@pytest.mark.parametrize("maker", [takeover_year, takeover_other])
+def test_the_same_seed_makes_the_same_year(maker, tmp_path):
     for name in ("a", "b"):
-        takeover_year.make("slow", "7", 40, 10, tmp_path / name, tmp_path / f"{name}.truth")
+        maker.make("slow", "7", 40, 10, tmp_path / name, tmp_path / f"{name}.truth")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert (tmp_path / "a.truth").read_bytes() == (tmp_path / "b.truth").read_bytes()
 
 
-def test_most_takeovers_of_a_small_year_are_found_and_few_others_suspected(tmp_path):
-    events, truth = tmp_path / "events", tmp_path / "truth"
-    takeover_year.make("everyday", "3", 300, 40, events, truth)
-    summary, *takeovers = [json.loads(line) for line in truth.read_text().splitlines()]
-    found = takeover_measure.judge(takeover_measure.replay(str(BIN / "ampel"), str(events), []), takeovers, summary, False)
-    assert found["found"] >= 0.85 * len(takeovers)
+@pytest.mark.parametrize("maker, variant", [(takeover_year, "everyday"), (takeover_other, "other")])
+def test_most_takeovers_of_a_small_year_are_found_and_few_others_suspected(maker, variant, tmp_path):
+    found = year(maker, variant, "3", 90, 30, tmp_path)
+    assert found["takeovers"] == 30
+    assert found["found"] >= 0.9 * found["takeovers"]
     assert found["median"] <= 30
-    assert found["rate"] < 3
-    # A threshold that nothing reaches finds nothing: the figures above are of the rules.
-    none = takeover_measure.replay(str(BIN / "ampel"), str(events), ["takeover.threshold=64000"])
-    assert none == {}
+    assert found["false"] <= 3
+
+
+def test_nothing_is_found_under_a_threshold_that_nothing_reaches(tmp_path):
+    assert year(takeover_other, "other", "3", 10, 10, tmp_path)["found"] >= 8
+    assert year(takeover_other, "other", "3", 10, 10, tmp_path, "takeover.threshold=64000")["found"] == 0
 
 
 def test_a_worker_keeps_a_suspicion_and_ends_it(system):
@@ -50,7 +64,7 @@ def test_a_worker_keeps_a_suspicion_and_ends_it(system):
     system.stop()
     kept, = system.rows("select tenant, seller, marketplace, weight, signals from ampel.takeover")
     assert {key: kept[key] for key in ACCOUNT} == ACCOUNT
-    assert kept["weight"] == 105
+    assert kept["weight"] == 110
     assert [one["kind"] for one in kept["signals"]] == ["email_phone_change", "deposit_change"]
     assert "takeover?" in system.ampel("top", "--once").stdout
     # Another worker knows what was told: a kind that joins grows it, announced work ends it.
@@ -63,7 +77,7 @@ def test_a_worker_keeps_a_suspicion_and_ends_it(system):
     told = system.rows("""select kind, weight, extract(epoch from since) * 1000 as since from ampel.alert_row
                           where kind like 'takeover%' order by number""")
     assert [row["kind"] for row in told] == ["takeover_suspected", "takeover_suspected", "takeover_cleared"]
-    assert [row["weight"] for row in told] == [105, 145, 0]
+    assert [row["weight"] for row in told] == [110, 150, 0]
     assert len({row["since"] for row in told}) == 1
     assert system.rows("select * from ampel.takeover") == []
     assert "takeover?" not in system.ampel("top", "--once").stdout
@@ -75,5 +89,5 @@ def test_replay_names_account_time_and_signals(system):
     told, = [line for line in lines if line["kind"] == "takeover_suspected"]
     assert {key: told[key] for key in ACCOUNT} == ACCOUNT
     assert [(one["kind"], one["group"], one["weight"]) for one in told["signals"]] == [
-        ("email_phone_change", "contact", 50), ("deposit_change", "payout", 55)]
+        ("email_phone_change", "contact", 50), ("deposit_change", "payout", 60)]
     assert told["at"] == told["since"] == told["signals"][1]["at"]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Measures what `ampel replay` suspects of a year that takeover_year.py made, by setting.
+"""Measures what `ampel replay` suspects of a year that takeover_year.py or takeover_other.py made, by setting.
 
-    takeover_measure.py --ampel build/bin/ampel --variant everyday --seed 1 [--accounts N] [--setting NAME=KEY=VALUE,...]
+    takeover_measure.py --ampel build/bin/ampel --variant everyday --variant other --seed 1 --seed 2 [--accounts N] [--setting NAME=KEY=VALUE,...]
 
 For each setting one line: takeovers found of all (a suspicion told from the first step of the intruder until
 ten days after the last), by kind; minutes from the second signal's cause to the first suspicion, median and
@@ -17,6 +17,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(__file__))
+import takeover_other  # noqa: E402
 import takeover_year  # noqa: E402
 
 END = "2027-02-01T00:00:00Z"
@@ -109,8 +110,8 @@ def combinations(false_list):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--ampel", default="build/bin/ampel")
-    parser.add_argument("--variant", action="append")
-    parser.add_argument("--seed", default="1")
+    parser.add_argument("--variant", action="append", help="of takeover_year.py, or other: takeover_other.py")
+    parser.add_argument("--seed", action="append")
     parser.add_argument("--accounts", type=int, default=5000)
     parser.add_argument("--takeovers", type=int, default=100)
     parser.add_argument("--setting", action="append", default=[], help="NAME:KEY=VALUE,KEY=VALUE")
@@ -124,14 +125,16 @@ def main():
         settings.append((name, [key for key in sets.split(",") if key]))
     with tempfile.TemporaryDirectory() as scratch:
         place = arguments.keep or scratch
-        for variant in arguments.variant or ["everyday"]:
-            stem = os.path.join(place, f"{variant}-{arguments.seed}-{arguments.accounts}-{arguments.takeovers}")
+        years = [(variant, seed) for variant in arguments.variant or ["everyday"] for seed in arguments.seed or ["1"]]
+        for variant, seed in years:
+            stem = os.path.join(place, f"{variant}-{seed}-{arguments.accounts}-{arguments.takeovers}")
             events, truth = stem + ".jsonl", stem + ".truth"
             if not os.path.exists(truth):
-                takeover_year.make(variant, arguments.seed, arguments.accounts, arguments.takeovers, events, truth)
+                maker = takeover_other if variant == "other" else takeover_year
+                maker.make(variant, seed, arguments.accounts, arguments.takeovers, events, truth)
             with open(truth, encoding="ascii") as file:
                 summary, *takeovers = [json.loads(line) for line in file]
-            print(f"\n{variant}, seed {arguments.seed}: {summary['accounts']} accounts, {len(takeovers)} taken over")
+            print(f"\n{variant}, seed {seed}: {summary['accounts']} accounts, {len(takeovers)} taken over")
             print("| setting | found | median min | p95 min | false | per 1 000 account-months |")
             print("|---|---|---|---|---|---|", flush=True)
             for name, sets in settings:

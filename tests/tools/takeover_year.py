@@ -57,6 +57,7 @@ class Habits:
     user: float = 1.0
     login: float = 0.5
     onboarding: float = 0.15         # an agency comes: a user, and the bank or the mail within the week
+    onboarding_bank: float = 0.1     # share of them that move the bank; it is the seller's own
     announced: float = 0.5           # share of settings' changes that maintenance announces
     stockout: float = 0.5
     wismo: float = 0.2
@@ -87,6 +88,11 @@ VARIANTS = {
     "agency": Habits(deposit=0.7, contact=0.6, user=2.0, login=1.0, onboarding=0.4, announced=0.15,
                      clearance=0.3, slow_handling=1.0, stockout=2, wismo=0.5, deactivated=0.03,
                      access_seen=0.6, pace_hours=10),
+    "agency_announced": Habits(deposit=0.7, contact=0.6, user=2.0, login=1.0, onboarding=0.4, announced=0.85,
+                               clearance=0.3, slow_handling=1.0, stockout=2, wismo=0.5, deactivated=0.03,
+                               access_seen=0.6, pace_hours=10),
+    # What no sum tells from an intruder: most agencies that come move the bank within the week.
+    "handover": Habits(onboarding_bank=0.6),
 }
 
 
@@ -232,7 +238,7 @@ class Year:
                 happen(kind, at)
         for at in self.moments(account, habits.onboarding):
             happen("new_user_or_app", at)
-            other = "deposit_change" if rng.random() < 0.6 else "email_phone_change"
+            other = "deposit_change" if rng.random() < habits.onboarding_bank else "email_phone_change"
             happen(other, at + rng.uniform(0, 7) * DAY)
         for at in self.moments(account, habits.deactivated):
             account.tell("account_status", at, status="deactivated")

@@ -163,7 +163,7 @@ static void number_out_of_range_names_line_key_and_range(void **state) {
     assert_change_accepted("factor: 2", "factor: 1");
     assert_change_refused("window_days: 180", "window_days: 181", 0, "window_days", "1 to 180");
     assert_change_refused("limit: 5", "limit: 65536", 0, "caps.groups.infringement.limit", "65535");
-    assert_change_refused("weight: 60", "weight: 1001", 0, "takeover.kinds.status_flip.weight",
+    assert_change_refused("status, weight: 65", "status, weight: 1001", 0, "takeover.kinds.status_flip.weight",
                           "0 to 1000");
     assert_change_refused("[1, 2, 4]", "[1, 2, 1001]", 0, "repeat.table", "0 to 1000, is 1001");
     assert_change_refused("[1, 2, 4]", "\n    - 1\n    - 2\n    - x", 3, "repeat.table", "is x");
@@ -261,7 +261,7 @@ static void lists_hold_each_name_once_and_all_of_the_registry(void **state) {
 static void missing_list_entry_is_told_at_the_list(void **state) {
     (void)state;
     uint32_t list = change("  kinds:", "  kinds:");
-    change("    - {kind: status_flip, group: status, weight: 60}\n", "");
+    change("    - {kind: status_flip, group: status, weight: 65}\n", "");
     assert_refused(text_of(changed), list, "takeover.kinds", "status_flip is missing");
     list = change("policies:", "policies:");
     change("  - {name: fair_pricing, group: none, severity: low}\n", "");
