@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/assurance.h"
+#include "engine/case_clocks.h"
 #include "engine/drift.h"
 #include "engine/leaving.h"
 #include "engine/sort.h"
@@ -48,12 +49,14 @@ static bool entry_turn(struct ampel_engine *engine, uint32_t slot, struct ampel_
     if (outcome == AMPEL_OUTCOME_NO_MEMORY) return false;
     bool backfilling = account->rare != NULL && account->rare->backfill != NULL;
     *silent = entry->backfill && backfilling;
-    if (outcome != AMPEL_OUTCOME_FULL) return true;
     struct ampel_source source = {
         .producer = {(const char *)entry->bytes, entry->producer_size},
         .sequence = entry->sequence,
         .position = engine->position,
     };
+    if (outcome == AMPEL_OUTCOME_KEPT && !entry->backfill)
+        return ampel_case_tell(engine, slot, account, &event, &source);
+    if (outcome != AMPEL_OUTCOME_FULL) return true;
     return ampel_account_refuse(engine, slot, &event, &source, ampel_full_verdict(event.type));
 }
 
@@ -191,6 +194,7 @@ static bool turn(struct ampel_engine *engine, uint32_t slot, struct ampel_accoun
     done = done && turn_beside(engine, slot, account, touched, silent, summed);
     done = done && turn_warn(engine, slot, account, touched, silent, summed);
     done = done && turn_suspect(engine, slot, account, touched, summed);
+    done = done && ampel_case_clocks_warn(engine, slot, account);
     ampel_step_end(engine);
     return done;
 }

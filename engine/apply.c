@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/assurance.h"
+#include "engine/case_clocks.h"
 #include "engine/drift.h"
 #include "engine/load.h"
 #include "engine/state.h"
@@ -154,6 +155,10 @@ static bool event_apply(const struct frame_work *work, uint32_t index) {
     if (outcome == AMPEL_OUTCOME_NO_MEMORY) return false;
     if (outcome == AMPEL_OUTCOME_FULL) {
         return refuse(work, slot, &event, ampel_full_verdict(event.type));
+    }
+    if (outcome == AMPEL_OUTCOME_KEPT && !waits && !work->source.backfill &&
+        !ampel_case_tell(engine, slot, account, &event, &work->source)) {
+        return false;
     }
     work->counts->applied++;
     return true;

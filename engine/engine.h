@@ -221,7 +221,7 @@ const char *ampel_banner_name(uint8_t banner); /* no_data, good, bad */
 /* ---- out: clocks (engine/clocks.h) ------------------------------------------------------------ */
 
 enum ampel_clock_kind { AMPEL_CLOCK_RED = 0, AMPEL_CLOCK_ASSURANCE = 1, AMPEL_CLOCK_CAP = 2 };
-const char *ampel_clock_name(uint8_t kind); /* red, assurance, cap */
+const char *ampel_clock_name(uint8_t kind); /* red, assurance, cap; "unknown" beyond */
 struct ampel_clock_run {
     int64_t started_ms, deadline_ms; /* the deadline may be behind now */
     uint8_t kind;                    /* enum ampel_clock_kind */
@@ -274,13 +274,15 @@ void ampel_engine_suspicion(const struct ampel_engine *engine, uint32_t slot,
     X(WILL_TURN, will_turn, 14)           /* green ends by ageing orders in 14 days */ \
     X(DEADLINE_NEAR, deadline_near, 15)   /* a clock runs out in 24 or 4 hours */  \
     X(TAKEOVER_SUSPECTED, takeover_suspected, 16) /* it began, or a kind joined */      \
-    X(TAKEOVER_CLEARED, takeover_cleared, 17)     /* its signals left, or are muted */
+    X(TAKEOVER_CLEARED, takeover_cleared, 17)     /* its signals left, or are muted */  \
+    X(INCIDENT_CHANGED, incident_changed, 20)     /* a phase of a takeover case */      \
+    X(INCIDENT_CLOCK, incident_clock, 21) /* a clock of such a case runs out soon */
 
 enum ampel_change_kind {
 #define X(upper, lower, code) AMPEL_CHANGE_##upper = code,
     AMPEL_CHANGES(X)
 #undef X
-        AMPEL_CHANGES_COUNT = 18
+        AMPEL_CHANGES_COUNT = 22
 };
 /* "unknown" for a code that no kind has: they are given in blocks, so there are gaps. */
 const char *ampel_change_name(uint8_t kind);
@@ -295,7 +297,8 @@ enum ampel_cause_kind {
     AMPEL_CAUSE_BACKFILL = 3, /* the summary of old events */
     AMPEL_CAUSE_RULES = 4,    /* other rules */
     AMPEL_CAUSE_CLOCK = 5,    /* a clock that started at at_ms; code is which */
-    AMPEL_CAUSES_COUNT = 6
+    AMPEL_CAUSE_CASE_CLOCK = 6, /* a clock of the case id that started at at_ms; code is which */
+    AMPEL_CAUSES_COUNT = 7
 };
 
 /* The last thing in the step that moved the account; several are named by the last one. */
@@ -306,7 +309,8 @@ struct ampel_cause {
     uint8_t event_type;    /* EVENT only, else 255 */
     uint8_t policy;        /* 255 where none */
     int8_t severity;       /* resolved; -1 where none */
-    uint8_t code; /* EVENT: its code (the state, the status); CLOCK: enum ampel_clock_kind; 255 none */
+    uint8_t code; /* EVENT: its code (the state, the status, the phase); CLOCK: enum ampel_clock_kind;
+                     CASE_CLOCK: AMPEL_REGISTRY_CASE_CLOCK; 255 none */
     uint8_t id_size;       /* of the violation */
     uint8_t producer_size; /* of the frame */
     char id[AMPEL_ID_BYTES_MAX];
@@ -319,9 +323,9 @@ struct ampel_change {
                               turns; 0 if none */
     uint64_t position;     /* of the log record that was read, 0 for time before any */
     int64_t since_ms;      /* DRIFT, MISSING: at of the report before, 0 if none; TAKEOVER_*: when
-                              the suspicion was told first */
+                              the suspicion was told first; INCIDENT_CHANGED: compromised_from, 0 if not told */
     int32_t amount;        /* ASSURANCE_*: days below; DRIFT: the drift; MISSING: how many; WILL_TURN:
-                              the score then; DEADLINE_NEAR: hours left; TAKEOVER_*: the sum of weights */
+                              the score then; DEADLINE_NEAR, INCIDENT_CLOCK: hours left; TAKEOVER_*: the sum of weights */
     int32_t amount_before; /* DRIFT, MISSING: the same at the report before */
     uint32_t signals_first, signals_count; /* TAKEOVER_*: ampel_engine_change_signals */
     uint32_t slot;

@@ -86,6 +86,11 @@ const struct ampel_field ampel_fields[] = {
     EXTRA("actions", HINT, ACTIONS, TEXTS, false),
 
     FIELD("lowest", DAY_MARK, POINTS, 0, INTEGER, 0, true, false, 0, 1000, 0),
+
+    EXTRA("id", CASE_CLOCK, ID, ID, true),
+    CODE("clock", CASE_CLOCK, CODE, CASE_CLOCK, true),
+    MOMENT("until", CASE_CLOCK, UNTIL, false),
+    EXTRA("settled", CASE_CLOCK, SETTLED, BOOLEAN, false),
 };
 const uint32_t ampel_fields_count = AMPEL_ARRAY_COUNT(ampel_fields);
 
@@ -106,9 +111,10 @@ static const uint8_t first_rows[AMPEL_EVENT_TYPES_COUNT + 1] = {
     [AMPEL_EVENT_METRIC] = 34,
     [AMPEL_EVENT_HINT] = 39,
     [AMPEL_EVENT_DAY_MARK] = 42,
-    [AMPEL_EVENT_TYPES_COUNT] = 43,
+    [AMPEL_EVENT_CASE_CLOCK] = 43,
+    [AMPEL_EVENT_TYPES_COUNT] = 47,
 };
-static_assert(AMPEL_ARRAY_COUNT(ampel_fields) == 43, "first_rows follows the table");
+static_assert(AMPEL_ARRAY_COUNT(ampel_fields) == 47, "first_rows follows the table");
 
 uint32_t ampel_fields_of(uint8_t type, const struct ampel_field **out) {
     if (type >= AMPEL_EVENT_TYPES_COUNT) return 0;

@@ -37,17 +37,19 @@ extern "C" {
     X(LISTING, listing, 11)                   \
     X(METRIC, metric, 12)                     \
     X(HINT, hint, 13)                         \
-    X(DAY_MARK, day_mark, 14)
+    X(DAY_MARK, day_mark, 14)                 \
+    X(CASE_CLOCK, case_clock, 15)
 
 enum ampel_event_type {
 #define X(upper, lower, code) AMPEL_EVENT_##upper = code,
     AMPEL_EVENT_TYPES(X)
 #undef X
-        AMPEL_EVENT_TYPES_COUNT = 15
+        AMPEL_EVENT_TYPES_COUNT = 16
 };
 
 /* What `code` means, by type: violation_state -> the state; account_status and observed -> the
-   status; signal -> the kind; incident -> the phase; listing -> the change; metric -> the state. */
+   status; signal -> the kind; incident -> the phase; listing -> the change; metric -> the state;
+   case_clock -> the clock. */
 struct ampel_event {
     int64_t at_ms;  /* 0..AMPEL_TIME_MAX_MS */
     uint32_t count; /* order, orders_cancelled, listing: count; orders_day: total */
@@ -111,7 +113,8 @@ enum ampel_extra_tag {
     AMPEL_EXTRA_TARGET_PPM = 19,
     AMPEL_EXTRA_CONDITION = 20,
     AMPEL_EXTRA_ACTIONS = 21,
-    AMPEL_EXTRA_TAGS_COUNT = 22,
+    AMPEL_EXTRA_SETTLED = 22,
+    AMPEL_EXTRA_TAGS_COUNT = 23,
 };
 
 struct ampel_field {

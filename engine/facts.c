@@ -25,7 +25,8 @@ static void event_normalize(struct ampel_event *event) {
     bool points = event->type == AMPEL_EVENT_OBSERVED || event->type == AMPEL_EVENT_DAY_MARK;
     bool code = event->type == AMPEL_EVENT_ACCOUNT_STATUS || event->type == AMPEL_EVENT_OBSERVED ||
                 event->type == AMPEL_EVENT_SIGNAL || event->type == AMPEL_EVENT_INCIDENT ||
-                event->type == AMPEL_EVENT_LISTING || event->type == AMPEL_EVENT_METRIC;
+                event->type == AMPEL_EVENT_LISTING || event->type == AMPEL_EVENT_METRIC ||
+                event->type == AMPEL_EVENT_CASE_CLOCK;
     if (!adds_up(event->type)) event->count = 1;
     if (!points) event->points = -1;
     if (!code) event->code = AMPEL_CODE_NONE;
@@ -83,6 +84,7 @@ static int key_compare(const struct ampel_event *a, const struct ampel_event *b)
     case AMPEL_EVENT_PROFILE:
         return compare_i64(a->extras[0], b->extras[0]); /* one field each */
     case AMPEL_EVENT_INCIDENT:
+    case AMPEL_EVENT_CASE_CLOCK:
         order = compare_text(a, b, AMPEL_EXTRA_ID);
         return order != 0 ? order : compare_i64(a->code, b->code);
     case AMPEL_EVENT_METRIC:
@@ -107,6 +109,7 @@ static int value_compare(const struct ampel_event *a, const struct ampel_event *
     case AMPEL_EVENT_ACCOUNT_STATUS:
         return compare_i64(a->code, b->code);
     case AMPEL_EVENT_PROFILE:
+    case AMPEL_EVENT_CASE_CLOCK:
         return compare_extras(a, b);
     case AMPEL_EVENT_INCIDENT:
         return compare_number(a, b, AMPEL_EXTRA_COMPROMISED_FROM);

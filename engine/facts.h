@@ -2,7 +2,7 @@
 
        facts    sorted[count] ──▶ fact: at, type, code, numbers, extras as they came
        key      what makes two events the same fact: the field of a profile, the id and phase of
-                an incident, the name of a metric, the day of marks and increments, everything for
+                an incident, the id and clock of a case, the name of a metric, the day of marks and increments, everything for
                 sets
 
    Kept only for accounts that have them, at most AMPEL_ACCOUNT_FACTS_MAX each; forgotten by the day

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "engine/case_clocks.h"
 #include "engine/state.h"
 #include "engine/window.h"
 
@@ -149,6 +150,8 @@ static enum ampel_outcome rest_merge(struct ampel_engine *engine, uint32_t slot,
         if (assurance) touched->assurance_mover = mover;
         if (event->type == AMPEL_EVENT_OBSERVED) touched->observed = true;
         if (signals_from(event->type)) touched->signals_mover = mover;
+        if (ampel_case_clocks_from(event->type))
+            ampel_account_dirty(&engine->accounts, slot, account, AMPEL_ACCOUNT_DUE_STALE);
     }
     return outcome;
 }

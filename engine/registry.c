@@ -49,6 +49,10 @@ static const struct name event_types[] = {
     AMPEL_EVENT_TYPES(X)
 #undef X
 };
+static const struct name case_clocks[] = {
+    NAME("lock"),       NAME("removal"), NAME("removal_notice"), NAME("appeal"), NAME("funds"), NAME("cure"),
+    NAME("ip_removal"), NAME("contact"), NAME("review"),         NAME("letter"), NAME("file"),  NAME("watch"),
+};
 static const struct name colours[] = {NAME("green"), NAME("yellow"), NAME("red")};
 static const struct name risks[] = {NAME("none"), NAME("at_risk"), NAME("eligible"),
                                     NAME("immediate")};
@@ -77,6 +81,7 @@ static const struct {
     [AMPEL_REGISTRY_EVENT_TYPE] = TABLE(event_types),
     [AMPEL_REGISTRY_COLOUR] = TABLE(colours),
     [AMPEL_REGISTRY_RISK] = TABLE(risks),
+    [AMPEL_REGISTRY_CASE_CLOCK] = TABLE(case_clocks),
 };
 
 uint32_t ampel_registry_count(enum ampel_registry registry) {

@@ -23,6 +23,7 @@ enum ampel_registry {
     AMPEL_REGISTRY_EVENT_TYPE,
     AMPEL_REGISTRY_COLOUR, /* green 0, yellow 1, red 2 */
     AMPEL_REGISTRY_RISK,   /* none 0, at_risk 1, eligible 2, immediate 3 */
+    AMPEL_REGISTRY_CASE_CLOCK, /* lock 0 ... watch 11 */
     AMPEL_REGISTRIES_COUNT,
 };
 

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "engine/assurance.h"
+#include "engine/case_clocks.h"
 #include "engine/clocks.h"
 #include "engine/leaving.h"
 #include "engine/takeover.h"
@@ -113,6 +114,10 @@ void ampel_account_due_renew(struct ampel_engine *engine, uint32_t slot,
     }
     int64_t clocks_ms = ampel_clocks_due(account);
     if (clocks_ms < due_ms) due_ms = clocks_ms;
+    if (account->rare != NULL && account->rare->facts != NULL) {
+        int64_t case_ms = ampel_case_clocks_due(account->rare->facts, engine->now_ms);
+        if (case_ms < due_ms) due_ms = case_ms;
+    }
     if (account->rare != NULL && account->rare->takeover != NULL &&
         account->rare->takeover->due_ms < due_ms) {
         due_ms = account->rare->takeover->due_ms;

@@ -7,8 +7,8 @@
 #include "proto/text.h"
 
 /* The words for enum ampel_cause_kind. */
-static const char *const cause_names[] = {"event",    "expiry", "midnight",
-                                          "backfill", "rules",  "clock"};
+static const char *const cause_names[] = {"event", "expiry", "midnight",  "backfill",
+                                          "rules", "clock",  "case_clock"};
 static_assert(AMPEL_CAUSES_COUNT == AMPEL_ARRAY_COUNT(cause_names), "a word for each cause");
 
 const char *ampel_cause_name(uint8_t kind) {
@@ -150,14 +150,22 @@ static void put_numbers(struct sink *sink, const char *key, const struct ampel_n
     close_map(sink);
 }
 
-/* The state or status that the event set, or which clock; the codes of other events do not move a
-   score. */
+/* The state, status or phase that the event set, or which clock; the codes of other events do not
+   move a score. */
 static void put_code(struct sink *sink, const struct ampel_cause *cause) {
     if (cause->code == AMPEL_CODE_NONE) return;
     if (cause->kind == AMPEL_CAUSE_CLOCK) {
         put_word(sink, "clock", ampel_clock_name(cause->code));
         return;
     }
+    if (cause->kind == AMPEL_CAUSE_CASE_CLOCK) {
+        put_word(sink, "clock", ampel_registry_name(AMPEL_REGISTRY_CASE_CLOCK, cause->code));
+        return;
+    }
+    if (cause->event_type == AMPEL_EVENT_INCIDENT)
+        put_word(sink, "phase", ampel_registry_name(AMPEL_REGISTRY_INCIDENT_PHASE, cause->code));
+    if (cause->event_type == AMPEL_EVENT_CASE_CLOCK)
+        put_word(sink, "clock", ampel_registry_name(AMPEL_REGISTRY_CASE_CLOCK, cause->code));
     if (cause->event_type == AMPEL_EVENT_VIOLATION_STATE)
         put_word(sink, "state", ampel_registry_name(AMPEL_REGISTRY_VIOLATION_STATE, cause->code));
     if (cause->event_type == AMPEL_EVENT_ACCOUNT_STATUS ||
@@ -226,7 +234,7 @@ static bool has_amount(uint8_t kind) {
     return of_takeover(kind) || kind == AMPEL_CHANGE_ASSURANCE_GAINED || kind == AMPEL_CHANGE_ASSURANCE_LOST ||
            kind == AMPEL_CHANGE_ASSURANCE_NEAR || kind == AMPEL_CHANGE_DRIFT ||
            kind == AMPEL_CHANGE_MISSING || kind == AMPEL_CHANGE_WILL_TURN ||
-           kind == AMPEL_CHANGE_DEADLINE_NEAR;
+           kind == AMPEL_CHANGE_DEADLINE_NEAR || kind == AMPEL_CHANGE_INCIDENT_CLOCK;
 }
 
 /* Whether it compares with a report before. */
@@ -236,7 +244,7 @@ static bool has_before(uint8_t kind) {
 
 /* Whether it tells since when. */
 static bool has_since(uint8_t kind) {
-    return has_before(kind) || of_takeover(kind);
+    return has_before(kind) || of_takeover(kind) || kind == AMPEL_CHANGE_INCIDENT_CHANGED;
 }
 
 static void put_amounts(struct sink *sink, const struct ampel_change *change) {
@@ -438,6 +446,14 @@ static bool read_code(const struct ampel_pack *map, struct ampel_cause *cause,
                       struct ampel_error *error) {
     cause->code = AMPEL_CODE_NONE;
     if (cause->kind == AMPEL_CAUSE_CLOCK) return read_clock(map, cause, error);
+    if (cause->kind == AMPEL_CAUSE_CASE_CLOCK)
+        return take_name(map, "clock", AMPEL_REGISTRY_CASE_CLOCK, true, AMPEL_CODE_NONE, &cause->code, error);
+    if (cause->event_type == AMPEL_EVENT_INCIDENT)
+        return take_name(map, "phase", AMPEL_REGISTRY_INCIDENT_PHASE, false, AMPEL_CODE_NONE,
+                         &cause->code, error);
+    if (cause->event_type == AMPEL_EVENT_CASE_CLOCK)
+        return take_name(map, "clock", AMPEL_REGISTRY_CASE_CLOCK, false, AMPEL_CODE_NONE, &cause->code,
+                         error);
     if (cause->event_type == AMPEL_EVENT_VIOLATION_STATE)
         return take_name(map, "state", AMPEL_REGISTRY_VIOLATION_STATE, false, AMPEL_CODE_NONE,
                          &cause->code, error);

@@ -144,6 +144,42 @@ def test_a_case_is_walked_through_to_its_end(shop, tmp_path):
     assert "is closed" in shop.incident("open", ACCOUNT, "--since", iso(NOW - 2 * DAY), status=1)
     kinds = [line["kind"] for line in shop.lines("show", case) if line["row"] == "history"]
     assert kinds[0] == "opened" and kinds[-1] == "closed"
+    # Each phase was told to whoever watches, for each store.
+    told = [(row["phase"], row["marketplace"]) for row in alerts(system, "incident_changed")]
+    assert sorted(told) == [(phase, store) for phase in ("closed", "contained", "opened") for store in ("DE", "FR")]
+
+
+def alerts(system, kind):
+    return system.rows("""select id, marketplace, cause ->> 'phase' as phase, cause ->> 'clock' as clock, cause ->> 'id' as of,
+                                 (extract(epoch from deadline) * 1000)::bigint as deadline, (extract(epoch from at) * 1000)::bigint as at
+                          from ampel.alert where kind = '""" + kind + "' order by number")
+
+
+def test_the_worker_warns_before_a_clock_of_a_case_runs_out_once_however_often_it_is_killed(shop):
+    system = shop.system
+    shop.incident("open", ACCOUNT, "--since", iso(NOW - 3 * DAY), "--id", "x")
+    for step in (1, 3, 4, 5, 9, 10, 11):
+        shop.incident("step", "x", step)
+    shop.incident("clock", "x", "review", "--at", iso(NOW - 29 * DAY))
+    wait_until(lambda: len(alerts(system, "incident_clock")) == 1)
+    near, = alerts(system, "incident_clock")
+    assert (near["clock"], near["of"], near["deadline"]) == ("review", "x", NOW + DAY), "told late, so at once"
+    shop.incident("clock", "x", "review", "--settled")
+    system.stop()
+    # The letter's two weeks, and the lock, two days from now.
+    for hours in (44, 44, 44):
+        system.start("--clock-at", NOW + hours * HOUR, "--clock-speed", 0)
+        system.kill()
+    system.start("--clock-at", NOW + 45 * HOUR, "--clock-speed", 0)
+    wait_until(lambda: len(alerts(system, "incident_clock")) == 3)
+    system.kill()
+    system.start("--clock-at", NOW + 12 * DAY, "--clock-speed", 0)
+    wait_until(lambda: len(alerts(system, "incident_clock")) == 4)
+    system.stop()
+    told = alerts(system, "incident_clock")
+    assert [(row["clock"], row["deadline"] - row["at"]) for row in told[1:]] == [("lock", 24 * HOUR), ("lock", 4 * HOUR), ("letter", 72 * HOUR)]
+    assert len({row["id"] for row in told}) == 4
+    assert "0 problems" in system.ampel("verify", "--exact").stdout
 
 
 class Outline(html.parser.HTMLParser):

@@ -273,7 +273,8 @@ static bool is_beside(const struct ampel_change *change) {
            change->kind == AMPEL_CHANGE_MISSING || change->kind == AMPEL_CHANGE_WILL_TURN ||
            change->kind == AMPEL_CHANGE_DEADLINE_NEAR ||
            change->kind == AMPEL_CHANGE_TAKEOVER_SUSPECTED ||
-           change->kind == AMPEL_CHANGE_TAKEOVER_CLEARED;
+           change->kind == AMPEL_CHANGE_TAKEOVER_CLEARED ||
+           change->kind == AMPEL_CHANGE_INCIDENT_CHANGED || change->kind == AMPEL_CHANGE_INCIDENT_CLOCK;
 }
 
 /* Turns the engine's changes of compared accounts into the form of the expectation. */

@@ -40,6 +40,7 @@ static bool same_fact(const struct ampel_event *left, const struct ampel_event *
     case AMPEL_EVENT_ACCOUNT_STATUS:
         return true;
     case AMPEL_EVENT_INCIDENT:
+    case AMPEL_EVENT_CASE_CLOCK:
         return left->code == right->code && same_extra(left, right, AMPEL_EXTRA_ID);
     case AMPEL_EVENT_METRIC:
         return same_extra(left, right, AMPEL_EXTRA_NAME);

@@ -102,6 +102,8 @@ struct fixture_event {
     const char *incident;
     int64_t compromised_from_ms; /* 0 is "not given" */
     const char *name;
+    int64_t until_ms; /* 0 is "not given" */
+    bool settled;
 };
 #define SEVERITY(x) ((x) + 1)
 
@@ -115,6 +117,9 @@ static void fixture_send(struct fixture *fixture, const struct fixture_event *gi
     if (given->incident != NULL) {
         assert_true(ampel_extras_put_text(&writer, AMPEL_EXTRA_INCIDENT, text(given->incident)));
     }
+    if (given->until_ms != 0) {
+        assert_true(ampel_extras_put_number(&writer, AMPEL_EXTRA_UNTIL, given->until_ms));
+    }
     if (given->compromised_from_ms != 0) {
         assert_true(ampel_extras_put_number(&writer, AMPEL_EXTRA_COMPROMISED_FROM,
                                             given->compromised_from_ms));
@@ -122,6 +127,7 @@ static void fixture_send(struct fixture *fixture, const struct fixture_event *gi
     if (given->name != NULL) {
         assert_true(ampel_extras_put_text(&writer, AMPEL_EXTRA_NAME, text(given->name)));
     }
+    if (given->settled) assert_true(ampel_extras_put_number(&writer, AMPEL_EXTRA_SETTLED, 1));
     struct ampel_frame_account account = {
         .seller = text(given->seller != NULL ? given->seller : "S1"), .marketplace = text("M1")};
     account.hash = fixture_hash(account.seller);

@@ -56,6 +56,8 @@ static const char *const full_lines[] = {
     "\"type\":\"hint\",\"at\":\"2026-10-01T12:34:56.789Z\",\"asin\":\"B1\",\"sku\":\"S\","
     "\"actions\":[\"SEARCH_SUPPRESSED\",\"ATTRIBUTE_SUPPRESSED\"]}\n",
     "{" ACCOUNT "\"type\":\"day_mark\",\"at\":\"2026-10-01T12:34:56.789Z\",\"lowest\":0}\n",
+    "{" ACCOUNT "\"type\":\"case_clock\",\"at\":\"2026-10-01T12:34:56.789Z\",\"id\":\"i1\","
+    "\"clock\":\"letter\",\"until\":\"2026-10-15T00:00:00.000Z\",\"settled\":true}\n",
 };
 
 static void every_field_of_every_type_survives_there_and_back(void **state) {

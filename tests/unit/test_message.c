@@ -293,7 +293,7 @@ static void every_kind_of_change_and_cause_comes_back(void **state) {
                 bool coded = type == AMPEL_EVENT_VIOLATION_STATE ||
                              type == AMPEL_EVENT_ACCOUNT_STATUS || type == AMPEL_EVENT_OBSERVED;
                 change->cause.code = coded ? 2 : AMPEL_CODE_NONE;
-                if (cause == AMPEL_CAUSE_CLOCK) change->cause.code = (uint8_t)(kind % 3);
+                if (cause == AMPEL_CAUSE_CLOCK || cause == AMPEL_CAUSE_CASE_CLOCK) change->cause.code = (uint8_t)(kind % 3);
                 if (cause != AMPEL_CAUSE_EVENT) {
                     change->cause.producer_size = change->cause.id_size = 0;
                     change->cause.sequence = 0;

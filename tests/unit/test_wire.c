@@ -266,6 +266,38 @@ static struct bytes make_change_takeover(void) {
     return make_message(&message);
 }
 
+static struct bytes make_change_incident(void) {
+    free(make_change_takeover().bytes);
+    struct ampel_change *change = &message.change.change;
+    change->kind = AMPEL_CHANGE_INCIDENT_CHANGED;
+    change->signals_count = 0;
+    change->amount = 0;
+    change->cause.kind = AMPEL_CAUSE_EVENT;
+    change->cause.event_type = AMPEL_EVENT_INCIDENT;
+    change->cause.policy = 255;
+    change->cause.severity = -1;
+    change->cause.code = 1;
+    return make_message(&message);
+}
+static struct bytes make_change_incident_clock(void) {
+    free(make_change_takeover().bytes);
+    struct ampel_change *change = &message.change.change;
+    change->kind = AMPEL_CHANGE_INCIDENT_CLOCK;
+    change->signals_count = 0;
+    change->since_ms = 0;
+    change->amount = 72;
+    change->deadline_ms = AT_MS + 72 * AMPEL_HOUR_MS;
+    change->cause = (struct ampel_cause){.at_ms = AT_MS - 48 * AMPEL_HOUR_MS,
+                                         .kind = AMPEL_CAUSE_CASE_CLOCK,
+                                         .event_type = 255,
+                                         .policy = 255,
+                                         .severity = -1,
+                                         .code = 9,
+                                         .id_size = 6,
+                                         .id = "case-1"};
+    return make_message(&message);
+}
+
 static struct bytes record_of(const uint8_t *batch_bytes, uint32_t batch_size) {
     struct ampel_batch batch;
     struct ampel_error error;
@@ -445,6 +477,8 @@ static const struct {
     {"change_will_turn", make_will_turn, read_message, 5, "v"},
     {"change_deadline_near", make_deadline_near, read_message, 5, "v"},
     {"change_takeover", make_change_takeover, read_message, 5, "v"},
+    {"change_incident", make_change_incident, read_message, 5, "v"},
+    {"change_incident_clock", make_change_incident_clock, read_message, 5, "v"},
     {"record_batch", make_record, read_frames, 4, "version"},
     {"record_tick", make_tick, read_frames, 4, "version"},
     {"record_rules", make_rules, read_rules, 4, "version"},
@@ -592,6 +626,7 @@ static const char *const registry_words[AMPEL_REGISTRIES_COUNT] = {
     [AMPEL_REGISTRY_LISTING_CHANGE] = "listing change",
     [AMPEL_REGISTRY_METRIC_CONDITION] = "metric condition",
     [AMPEL_REGISTRY_METRIC_STATE] = "metric state",
+    [AMPEL_REGISTRY_CASE_CLOCK] = "case clock",
 };
 
 static void print_field(struct ampel_print *print, const struct ampel_field *field) {

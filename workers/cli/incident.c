@@ -78,7 +78,7 @@ static const struct verb verbs[] = {
       NULL}},
     {"step",
      ampel_incident_step,
-     BY | AT | NOTE | STEP | TENANT,
+     WORKER | BY | AT | NOTE | STEP | TENANT,
      {"incident step", "CASE STEP",
       "Writes down that a step is done.\n"
       "One that is too early is refused with the reason, and nothing is written.",
@@ -98,10 +98,11 @@ static const struct verb verbs[] = {
       "  ampel incident evidence case-1 1 letter.pdf screenshot.png --by Ada\n"}},
     {"clock",
      ampel_incident_clock,
-     BY | AT | NOTE | SETTLED | TENANT,
+     WORKER | BY | AT | NOTE | SETTLED | TENANT,
      {"incident clock", "CASE TRIGGER | CASE CLOCK --settled",
       "Says when something happened that starts a clock.\n"
-      "Such as deactivated, stock_notice, review; or that a clock no longer matters.",
+      "Such as deactivated, stock_notice, review; or that a clock no longer matters.\n"
+      "The worker warns before it runs out.",
       "  ampel incident clock case-1 deactivated --at 2026-11-20T08:00Z --by Ada\n"
       "  ampel incident clock case-1 funds --settled --by Ada\n"}},
     {"product",

@@ -5,6 +5,7 @@
        incident_phase.c  open, contain, close, tag: events to the worker
        incident_send.c   those events on their way (ampel.case_event_row)
        incident_step.c   step, note, evidence, clock, product
+       incident_clock.c  what the worker is told of clocks
        incident_show.c   list, show, remind
        dossier.c         dossier, letter
 
@@ -12,6 +13,7 @@
 #ifndef AMPEL_WORKERS_CLI_INCIDENT_H
 #define AMPEL_WORKERS_CLI_INCIDENT_H
 
+#include "engine/event.h"
 #include "workers/cli/format.h"
 #include "workers/pq.h"
 
@@ -77,9 +79,33 @@ AMPEL_MUST_CHECK bool ampel_case_text_valid(const char *text);
 
 /* Sends what waits for the worker and writes down what it confirmed. Returns the exit status. */
 int ampel_case_send(struct ampel_pq *pq, const struct ampel_incident_words *given, const char *tenant);
+/* Whether it is known where the worker is. */
+bool ampel_case_reaches(const struct ampel_incident_words *given);
 /* Puts lines of events (JSON Lines) among what waits. Within a transaction. False: said. */
 AMPEL_MUST_CHECK bool ampel_case_post(struct ampel_pq *pq, const struct ampel_incident_words *given,
                                       const struct ampel_case *incident, const char *lines);
+
+/* Lines of events of one case, one behind the other; bytes is freed by whoever has it. */
+struct ampel_case_lines {
+    char *bytes; /* NULL while there are none */
+    size_t size, capacity;
+};
+void ampel_case_line_add(struct ampel_case_lines *lines, const struct ampel_case *incident, const char *seller,
+                         const char *marketplace, const struct ampel_event *event);
+
+/* ---- incident_clock.c ----------------------------------------------------------------------- */
+
+/* What moved clocks of a case. */
+struct ampel_case_clock_move {
+    int64_t step;     /* 0 none */
+    const char *name; /* of what starts a clock, or of one that is settled; "" none */
+    bool settles;
+};
+/* Puts what the worker is to know of them among what waits, for all stores of the case. Within a
+   transaction. *posted: whether there was any. False: said. */
+AMPEL_MUST_CHECK bool ampel_case_clocks_post(struct ampel_pq *pq, const struct ampel_incident_words *given,
+                                             const struct ampel_case *incident,
+                                             const struct ampel_case_clock_move *move, bool *posted);
 
 /* ---- the verbs; each returns the exit status ------------------------------------------------ */
 

@@ -7,7 +7,6 @@
 #include "engine/incident.h"
 #include "proto/draft.h"
 #include "proto/hash.h"
-#include "proto/jsonl.h"
 #include "proto/text.h"
 #include "proto/time.h"
 #include "workers/cli/command.h"
@@ -37,26 +36,6 @@ struct opening {
 
 /* ---- events --------------------------------------------------------------------------------- */
 
-struct lines {
-    char *bytes;
-    size_t size, capacity;
-};
-
-static void line_add(struct lines *lines, const struct ampel_case *incident, const struct store *store,
-                     const struct ampel_event *event) {
-    if (lines->capacity - lines->size < AMPEL_JSONL_LINE_MAX + 1) {
-        lines->capacity = 2 * lines->capacity + 2 * AMPEL_JSONL_LINE_MAX;
-        lines->bytes = realloc(lines->bytes, lines->capacity);
-        AMPEL_ASSERT(lines->bytes != NULL);
-    }
-    uint32_t size = ampel_jsonl_encode(ampel_text_of(incident->tenant), ampel_text_of(store->seller),
-                                       ampel_text_of(store->marketplace), event, lines->bytes + lines->size,
-                                       AMPEL_JSONL_LINE_MAX);
-    AMPEL_ASSERT(size > 0);
-    lines->size += size;
-    lines->bytes[lines->size] = 0;
-}
-
 static void phase_event(const struct ampel_case *incident, uint8_t phase, int64_t at_ms,
                         uint8_t extras[AMPEL_EXTRAS_BYTES_MAX], struct ampel_event *out) {
     struct ampel_extras_writer writer = {extras, AMPEL_EXTRAS_BYTES_MAX, 0};
@@ -73,10 +52,10 @@ static bool phase_post(struct ampel_pq *pq, const struct ampel_incident_words *g
                        uint8_t phase, int64_t at_ms, const struct store *stores, uint32_t count) {
     uint8_t extras[AMPEL_EXTRAS_BYTES_MAX];
     struct ampel_event event;
-    struct lines lines = {.bytes = NULL};
+    struct ampel_case_lines lines = {.bytes = NULL};
     phase_event(incident, phase, at_ms, extras, &event);
     for (uint32_t i = 0; i < count; i++)
-        line_add(&lines, incident, &stores[i], &event);
+        ampel_case_line_add(&lines, incident, stores[i].seller, stores[i].marketplace, &event);
     bool good = count == 0 || ampel_case_post(pq, given, incident, lines.bytes);
     free(lines.bytes);
     return good;
@@ -372,7 +351,7 @@ struct tagging {
     struct ampel_case incident;
     struct store store;
     const char *tag;
-    struct lines lines;
+    struct ampel_case_lines lines;
 };
 
 /* 1 tagged, 0 it was so already, -1 refused. */
@@ -389,7 +368,7 @@ static int violation_tag(struct tagging *tagging, const char *id) {
     }
     if (ampel_text_is(ampel_pq_get_text(tagging->pq, 0, 5), tagging->tag)) return 0;
     if (!revision_make(tagging->pq, tagging->given, ampel_text_of(id), tagging->tag, extras, &event)) return -1;
-    line_add(&tagging->lines, &tagging->incident, &tagging->store, &event);
+    ampel_case_line_add(&tagging->lines, &tagging->incident, tagging->store.seller, tagging->store.marketplace, &event);
     const struct ampel_case_entry entry = {.kind = "tagged",
                                            .what = id,
                                            .note = tagging->given->none ? "taken out" : "put in",

@@ -41,6 +41,25 @@ bool ampel_case_post(struct ampel_pq *pq, const struct ampel_incident_words *giv
            ampel_case_run(pq, given, AMPEL_SQL_CASE_EVENT_ADD, values, 4);
 }
 
+void ampel_case_line_add(struct ampel_case_lines *lines, const struct ampel_case *incident, const char *seller,
+                         const char *marketplace, const struct ampel_event *event) {
+    if (lines->capacity - lines->size < AMPEL_JSONL_LINE_MAX + 1) {
+        lines->capacity = 2 * lines->capacity + 2 * AMPEL_JSONL_LINE_MAX;
+        lines->bytes = realloc(lines->bytes, lines->capacity);
+        AMPEL_ASSERT(lines->bytes != NULL);
+    }
+    uint32_t size = ampel_jsonl_encode(ampel_text_of(incident->tenant), ampel_text_of(seller), ampel_text_of(marketplace),
+                                       event, lines->bytes + lines->size, AMPEL_JSONL_LINE_MAX);
+    AMPEL_ASSERT(size > 0);
+    lines->size += size;
+    lines->bytes[lines->size] = 0;
+}
+
+bool ampel_case_reaches(const struct ampel_incident_words *given) {
+    return ampel_environment_or(given->endpoint, "AMPEL_ENDPOINT") != NULL &&
+           ampel_environment_or(given->keys, "AMPEL_KEYS") != NULL;
+}
+
 static void answer_take(void *context, const struct ampel_feed_answer *answer) {
     struct sending *sending = context;
     for (uint32_t i = 0; i < answer->refused_count; i++)

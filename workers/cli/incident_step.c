@@ -19,12 +19,30 @@ struct writing {
     struct ampel_case incident;
     struct ampel_case_entry entry;
     bool (*judge)(struct writing *writing);
+    struct ampel_case_clock_move move; /* of clocks; none where there is neither step nor name */
+    bool posted;
     int status;
 };
 
 static bool refused(struct writing *writing) {
     writing->status = AMPEL_EXIT_REFUSED;
     return false;
+}
+
+/* What people do moves clocks that the worker watches. */
+static bool clocks_post(struct writing *writing) {
+    if (writing->move.step == 0 && writing->move.name == NULL) return true;
+    if (writing->move.name == NULL) writing->move.name = "";
+    return ampel_case_clocks_post(writing->pq, writing->given, &writing->incident, &writing->move, &writing->posted);
+}
+
+/* It is written down already, so a worker that is not known here is no error: the next command that knows it sends all. */
+static int clocks_send(struct writing *writing) {
+    if (!writing->posted) return AMPEL_EXIT_OK;
+    if (ampel_case_reaches(writing->given))
+        return ampel_case_send(writing->pq, writing->given, writing->incident.tenant);
+    fputs(ampel_label("the worker learns of it with the next command that reaches it (--endpoint, --keys)\n"), stderr);
+    return AMPEL_EXIT_OK;
 }
 
 static int write_it(struct writing *writing) {
@@ -42,8 +60,8 @@ static int write_it(struct writing *writing) {
     if (ampel_case_find(writing->pq, given, given->words[0], &writing->incident, &writing->status)) {
         bool good = ampel_case_begin(writing->pq, given, &writing->incident) &&
                     (writing->judge == NULL || writing->judge(writing)) &&
-                    ampel_case_write(writing->pq, given, &writing->incident, &writing->entry);
-        if (ampel_case_end(writing->pq, given, good)) writing->status = AMPEL_EXIT_OK;
+                    ampel_case_write(writing->pq, given, &writing->incident, &writing->entry) && clocks_post(writing);
+        if (ampel_case_end(writing->pq, given, good)) writing->status = clocks_send(writing);
     }
     ampel_pq_close(writing->pq);
     return writing->status;
@@ -138,6 +156,7 @@ int ampel_incident_step(const struct ampel_incident_words *given) {
                   .what = given->owner,
                   .step = step},
         .judge = step_judge,
+        .move = {.step = given->owner != NULL ? 0 : step, .settles = !given->undo},
     };
     int status = write_it(&writing);
     if (status == AMPEL_EXIT_OK)
@@ -216,7 +235,8 @@ int ampel_incident_clock(const struct ampel_incident_words *given) {
     if (given->count != 2) return ampel_usage_wrong(given->usage, "give a CASE and what started a clock (or, with --settled, the clock)");
     struct writing writing = {.given = given,
                               .entry = {.kind = given->settled ? "clock_settled" : "clock_start", .what = given->words[1]},
-                              .judge = clock_judge};
+                              .judge = clock_judge,
+                              .move = {.name = given->words[1], .settles = given->settled}};
     int status = write_it(&writing);
     if (status == AMPEL_EXIT_OK)
         printf("%s: %s %s\n", writing.incident.id, given->words[1], ampel_label(given->settled ? "settled" : "started"));

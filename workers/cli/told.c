@@ -83,6 +83,26 @@ static void amounts_put(struct ampel_flow *flow, const struct ampel_change *chan
     ampel_flow_end(flow);
 }
 
+/* Which phase of which case. */
+static void phase_put(struct ampel_flow *flow, const struct ampel_change *change) {
+    const struct ampel_cause *cause = &change->cause;
+    char since[AMPEL_LABEL_TIME_SIZE];
+    if (change->kind != AMPEL_CHANGE_INCIDENT_CHANGED || cause->code == AMPEL_CODE_NONE) return;
+    ampel_flow_start(flow, 4);
+    ampel_flow_put(flow, 2, AMPEL_PLAIN, ampel_label("case %.*s:"), (int)cause->id_size, cause->id);
+    ampel_flow_put(flow, 1, AMPEL_BOLD, "%s",
+                   ampel_label(ampel_registry_name(AMPEL_REGISTRY_INCIDENT_PHASE, cause->code)));
+    ampel_label_time(change->since_ms, since);
+    if (change->since_ms != 0) ampel_flow_words(flow, 1, AMPEL_PLAIN, ampel_label("taken over since %s"), since);
+    ampel_flow_end(flow);
+}
+
+/* What comes at the end of the time that a change tells of. */
+static const char *deadline_words(uint8_t kind) {
+    if (kind == AMPEL_CHANGE_INCIDENT_CLOCK) return "runs out at";
+    return kind == AMPEL_CHANGE_WILL_TURN ? "leaves green at" : "resolve before";
+}
+
 /* Until when there is time, or when it comes. */
 static void deadline_put(struct ampel_flow *flow, const struct ampel_change *change) {
     char at[AMPEL_LABEL_TIME_SIZE];
@@ -90,10 +110,10 @@ static void deadline_put(struct ampel_flow *flow, const struct ampel_change *cha
     bool turns = change->kind == AMPEL_CHANGE_WILL_TURN;
     ampel_label_time(change->deadline_ms, at);
     ampel_flow_start(flow, 4);
-    ampel_flow_put(flow, 2, AMPEL_PLAIN, "%s", ampel_label(turns ? "leaves green at" : "resolve before"));
+    ampel_flow_put(flow, 2, AMPEL_PLAIN, "%s", ampel_label(deadline_words(change->kind)));
     ampel_flow_put(flow, 1, turns ? AMPEL_PAINT_YELLOW : AMPEL_PAINT_RED, "%s", at);
     if (turns) ampel_flow_words(flow, 1, AMPEL_PLAIN, ampel_label("with a score of %d then"), change->amount);
-    if (change->kind == AMPEL_CHANGE_DEADLINE_NEAR)
+    if (change->kind == AMPEL_CHANGE_DEADLINE_NEAR || change->kind == AMPEL_CHANGE_INCIDENT_CLOCK)
         ampel_flow_words(flow, 1, AMPEL_PLAIN, ampel_label("(%d hours left)"), change->amount);
     ampel_flow_end(flow);
 }
@@ -128,6 +148,9 @@ static void cause_put(struct ampel_flow *flow, const struct ampel_cause *cause, 
     else if (cause->kind == AMPEL_CAUSE_CLOCK)
         ampel_flow_put(flow, 1, AMPEL_PLAIN, ampel_label("because of the clock %s"),
                        ampel_label(ampel_clock_name(cause->code)));
+    else if (cause->kind == AMPEL_CAUSE_CASE_CLOCK)
+        ampel_flow_put(flow, 1, AMPEL_PLAIN, ampel_label("because of the clock %s"),
+                       ampel_label_name(AMPEL_REGISTRY_CASE_CLOCK, cause->code));
     else
         ampel_flow_put(flow, 1, AMPEL_PLAIN, "%s", cause_words(cause, kind));
     if (cause->id_size > 0) ampel_flow_put(flow, 1, AMPEL_PLAIN, "%.*s", (int)cause->id_size, cause->id);
@@ -176,6 +199,7 @@ static void change_show(const struct ampel_message_change *told) {
     ampel_flow_end(&flow);
     amounts_put(&flow, change);
     signals_put(&flow, told);
+    phase_put(&flow, change);
     deadline_put(&flow, change);
 }
 
