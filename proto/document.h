@@ -70,7 +70,8 @@ AMPEL_MUST_CHECK bool ampel_document_report(struct ampel_text json, int64_t at_m
                                             ampel_document_sink sink, void *context,
                                             struct ampel_document_counts *counts,
                                             struct ampel_error *error);
-/* One notification: ORDER_CHANGE, ACCOUNT_STATUS_CHANGED, LISTINGS_ITEM_STATUS_CHANGE (a `listing` created, at its
+/* One notification: ORDER_CHANGE, ACCOUNT_STATUS_CHANGED, ANY_OFFER_CHANGED (a `listing` price of the seller's own offer against the
+   lowest of the others, once a day for each price), LISTINGS_ITEM_STATUS_CHANGE (a `listing` created, at its
    CreatedDate, when an offer is first met) or LISTINGS_ITEM_ISSUES_CHANGE (a `hint`, unless nothing is left of the issues) in
    either spelling of keys; others are skipped. An order gives one `order` event when it is first met as Shipped and one
    `orders_cancelled` when it is first met as Canceled, at its TimeOfOrderChange; replacement orders none. counts are added to; a document that is

@@ -1,4 +1,4 @@
-/* Notifications: ORDER_CHANGE, ACCOUNT_STATUS_CHANGED, LISTINGS_ITEM_STATUS_CHANGE and LISTINGS_ITEM_ISSUES_CHANGE. The marketplace writes the keys of some
+/* Notifications: ORDER_CHANGE, ACCOUNT_STATUS_CHANGED, ANY_OFFER_CHANGED, LISTINGS_ITEM_STATUS_CHANGE and LISTINGS_ITEM_ISSUES_CHANGE. The marketplace writes the keys of some
    types as "NotificationType", of others as "notificationType"; either is read everywhere. */
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #define KEY_CANCELLED    'c'
 #define KEY_OFFER        'l'
 #define KEY_NOTIFICATION 'n'
+#define KEY_PRICE        'p'
 
 struct notification {
     struct ampel_document_writer writer;
@@ -366,6 +367,148 @@ static bool read_listing_status(struct notification *notification, ampel_documen
     return true;
 }
 
+/* ---- ANY_OFFER_CHANGED ------------------------------------------------------------------------ */
+
+/* An account keeps few facts, a shop changes many prices: what is not far below the others is told as one price, what is in
+   steps of a tenth; handling only where it is long, in steps of five days. */
+#define PRICE_USUAL_PERMILLE 1000
+#define PRICE_CUT_PERMILLE   600
+#define PRICE_STEP_PERMILLE  100
+#define HANDLING_LONG_DAYS   10
+#define HANDLING_STEP_DAYS   5
+#define HANDLING_MOST_DAYS   60
+
+/* One look at the market of a product: what the seller asks, and what others do. */
+struct prices {
+    struct ampel_text notification_id, seller, marketplace, asin;
+    int64_t at_ms;
+    int64_t own_cents, others_cents; /* the lowest; -1: none */
+    int64_t own_hours;               /* until the cheapest own one is sent at the latest; -1: not told */
+};
+
+#define OFFERS_PATH "Payload.AnyOfferChangedNotification.Offers"
+
+static bool read_amount(struct notification *notification, const struct ampel_json *price, const char *path,
+                        int64_t *cents) {
+    const struct ampel_json *amount = member(price, "Amount");
+    *cents = -1;
+    if (absent(price)) return true;
+    if (!ampel_json_scaled(amount, 100, cents))
+        return ampel_document_fail_kind(&notification->writer, path, "an Amount", amount);
+    return *cents >= 0 || ampel_document_fail(&notification->writer, path, "must have an Amount of 0 or more");
+}
+
+static bool read_one_price(struct notification *notification, const struct ampel_json *offer, struct prices *prices) {
+    struct ampel_text seller;
+    int64_t cents, hours = -1;
+    if (!read_text_if_any(notification, member(offer, "SellerId"), OFFERS_PATH, &seller) ||
+        !read_amount(notification, member(offer, "ListingPrice"), OFFERS_PATH, &cents))
+        return false;
+    if (cents < 0) return true;
+    if (!ampel_text_equal(seller, prices->seller)) {
+        if (prices->others_cents < 0 || cents < prices->others_cents) prices->others_cents = cents;
+        return true;
+    }
+    if (prices->own_cents >= 0 && cents >= prices->own_cents) return true;
+    prices->own_cents = cents;
+    bool told = ampel_json_integer(member(member(offer, "ShippingTime"), "MaximumHours"), &hours) && hours >= 0;
+    prices->own_hours = told ? hours : -1;
+    return true;
+}
+
+/* Where nobody else offers it, what the marketplace takes for the price elsewhere, else the maker's. */
+static bool read_reference(struct notification *notification, const struct ampel_json *summary, struct prices *prices) {
+    static const char *const names[] = {"CompetitivePriceThreshold", "ListPrice"};
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(names) && prices->others_cents < 0; i++) {
+        if (!read_amount(notification, member(summary, names[i]), "Payload.AnyOfferChangedNotification.Summary",
+                         &prices->others_cents))
+            return false;
+    }
+    return true;
+}
+
+static bool read_prices(struct notification *notification, const struct ampel_json *change, struct prices *prices) {
+    const struct ampel_json *trigger = member(change, "OfferChangeTrigger"), *offers = member(change, "Offers");
+    const struct ampel_json *changed = member(trigger, "TimeOfOfferChange");
+    if (absent(changed)) changed = member(notification->root, "EventTime");
+    if (!read_text_if_any(notification, member(change, "SellerId"), "Payload.AnyOfferChangedNotification.SellerId",
+                          &prices->seller) ||
+        !read_text_if_any(notification, member(trigger, "MarketplaceId"),
+                          "Payload.AnyOfferChangedNotification.OfferChangeTrigger.MarketplaceId", &prices->marketplace) ||
+        !read_text(notification, member(trigger, "ASIN") != NULL ? member(trigger, "ASIN") : ampel_json_get(trigger, "asin"),
+                   "Payload.AnyOfferChangedNotification.OfferChangeTrigger.ASIN", &prices->asin) ||
+        !read_time(notification, changed, "Payload.AnyOfferChangedNotification.OfferChangeTrigger.TimeOfOfferChange",
+                   &prices->at_ms))
+        return false;
+    if (!absent(offers) && ampel_json_kind(offers) != AMPEL_JSON_ARRAY)
+        return ampel_document_fail_kind(&notification->writer, OFFERS_PATH, "a list", offers);
+    if (prices->seller.size == 0) prices->seller = notification->writer.account->seller;
+    if (prices->marketplace.size == 0) prices->marketplace = notification->writer.account->marketplace;
+    if (!ampel_id_valid(prices->seller, true) || !ampel_id_valid(prices->marketplace, true))
+        return ampel_document_fail(&notification->writer, "Payload.AnyOfferChangedNotification", "names no account");
+    if (!ampel_id_valid(prices->asin, false))
+        return ampel_document_fail(&notification->writer, "Payload.AnyOfferChangedNotification.OfferChangeTrigger.ASIN",
+                                   "must be an id without spaces");
+    prices->own_cents = prices->others_cents = prices->own_hours = -1;
+    for (uint32_t i = 0; i < ampel_json_count(offers); i++) {
+        if (!read_one_price(notification, ampel_json_at(offers, i), prices)) return false;
+    }
+    return read_reference(notification, member(change, "Summary"), prices);
+}
+
+/* The same own price of the same product counts once a day, however often others move theirs. */
+static struct ampel_document_memory_key key_of_price(const struct notification *notification,
+                                                     const struct prices *prices) {
+    char what[64];
+    int size = snprintf(what, sizeof what, "%lld %lld %lld", (long long)(prices->at_ms / AMPEL_DAY_MS),
+                        (long long)prices->own_cents, (long long)prices->own_hours);
+    const struct ampel_text parts[] = {notification->writer.account->tenant, prices->seller, prices->marketplace,
+                                       prices->asin, {what, (uint32_t)size}};
+    struct ampel_document_memory_key key;
+    ampel_document_memory_key_of(&key, KEY_PRICE, parts, 5);
+    return key;
+}
+
+/* The seller's offer against the market. False: no room, which cannot be. */
+static bool price_event(struct notification *notification, const struct prices *prices) {
+    struct ampel_extras_writer *extras = &notification->writer.extras;
+    /* No amount is read beyond 10^15 cents. */
+    int64_t permille = prices->own_cents * 1000 / prices->others_cents;
+    int64_t days = prices->own_hours / 24;
+    permille = permille < PRICE_CUT_PERMILLE ? permille - permille % PRICE_STEP_PERMILLE : PRICE_USUAL_PERMILLE;
+    if (days > HANDLING_MOST_DAYS) days = HANDLING_MOST_DAYS;
+    ampel_document_event(&notification->writer, AMPEL_EVENT_LISTING, prices->at_ms);
+    notification->writer.out.event.code = 1; /* price */
+    return ampel_extras_put_number(extras, AMPEL_EXTRA_PRICE_PERMILLE, permille) &&
+           (days < HANDLING_LONG_DAYS ||
+            ampel_extras_put_number(extras, AMPEL_EXTRA_HANDLING_DAYS, days - days % HANDLING_STEP_DAYS));
+}
+
+static bool read_any_offer_changed(struct notification *notification, ampel_document_sink sink) {
+    const struct ampel_json *change = member(notification->payload, "AnyOfferChangedNotification");
+    struct prices prices;
+    if (ampel_json_kind(change) != AMPEL_JSON_OBJECT)
+        return ampel_document_fail_kind(&notification->writer, "Payload.AnyOfferChangedNotification", "an object", change);
+    if (!read_id(notification, &prices.notification_id)) return false;
+    if (delivered_before(notification, prices.notification_id)) return true;
+    if (!read_prices(notification, change, &prices)) return false;
+    /* The seller is not among the twenty offers told, or there is nothing to compare with. */
+    if (prices.own_cents < 0 || prices.others_cents <= 0) return skip(notification);
+    if (!reserve(notification)) return false;
+    struct ampel_document_memory_key key = key_of_price(notification, &prices);
+    if (ampel_document_memory_has(notification->memory, &key)) {
+        notification->writer.counts->duplicates++;
+    } else {
+        bool fits = price_event(notification, &prices);
+        AMPEL_ASSERT(fits);
+        if (!judge_then_tell(notification, sink, prices.seller, prices.marketplace, "Payload.AnyOfferChangedNotification"))
+            return false;
+        ampel_document_memory_add(notification->memory, &key, prices.at_ms / AMPEL_DAY_MS);
+    }
+    remember_id(notification, prices.notification_id, prices.at_ms);
+    return true;
+}
+
 /* ---- any ------------------------------------------------------------------------------------ */
 
 static bool read_notification(struct notification *notification, ampel_document_sink sink) {
@@ -378,6 +521,7 @@ static bool read_notification(struct notification *notification, ampel_document_
     bool (*read)(struct notification *, ampel_document_sink) =
         ampel_text_is(type, "ORDER_CHANGE")                  ? read_order_change
         : ampel_text_is(type, "ACCOUNT_STATUS_CHANGED")      ? read_account_status
+        : ampel_text_is(type, "ANY_OFFER_CHANGED")           ? read_any_offer_changed
         : ampel_text_is(type, "LISTINGS_ITEM_STATUS_CHANGE") ? read_listing_status
         : ampel_text_is(type, "LISTINGS_ITEM_ISSUES_CHANGE") ? read_listing_issues
                                                              : NULL;

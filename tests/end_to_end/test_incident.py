@@ -4,11 +4,12 @@ with the reason, contained, violations cleared, ratings come back."""
 import hashlib
 import html.parser
 import json
+import re
 import time
 
 import pytest
 
-from system import wait_until
+from system import TOP, wait_until
 
 NOW = int(time.time() * 1000)
 HOUR, DAY = 3600_000, 86_400_000
@@ -217,6 +218,15 @@ def check_dossier(shop, case, folder):
         letter = shop.incident("letter", case, "--lang", language)
         assert "B000000001" in letter and case in letter
         assert ("Sehr geehrte" if language == "de" else "Dear Sir or Madam") in letter
+
+
+def test_engine_and_database_have_the_same_clocks(system):
+    header = (TOP / "engine" / "case_clocks.h").read_text()
+    hours = {name.lower(): int(value) for name, value in re.findall(r"#define AMPEL_CASE_(\w+)_HOURS\s+(\d+)", header)}
+    rows = {row["clock"]: row["hours"] for row in system.rows("select clock, hours from ampel.recovery_clock")}
+    assert hours and hours == {name: rows[name] for name in hours}
+    names = re.search(r"case_clocks\[\] = \{(.*?)\};", (TOP / "engine" / "registry.c").read_text(), re.S).group(1)
+    assert set(re.findall(r'"(\w+)"', names)) == set(rows)
 
 
 def test_hostile_names_stay_text_in_the_dossier(shop, tmp_path):

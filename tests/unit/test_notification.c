@@ -77,7 +77,7 @@ static void notifications_become_events_once(void **state) {
     forget_told();
     notify_file(memory, file_bytes);
     assert_string_equal(told, expected);
-    assert_int_equal(counts.events, 7);
+    assert_int_equal(counts.events, 8);
     assert_int_equal(counts.duplicates, 3);
     assert_int_equal(counts.skipped, 4);
     /* The same file again brings nothing new: what had effect is a duplicate, the rest is skipped.
@@ -86,7 +86,7 @@ static void notifications_become_events_once(void **state) {
     notify_file(memory, file_bytes);
     assert_string_equal(told, "");
     assert_int_equal(counts.events, 0);
-    assert_int_equal(counts.duplicates, 10);
+    assert_int_equal(counts.duplicates, 11);
     assert_int_equal(counts.skipped, 4);
     ampel_document_memory_close(memory);
 }
@@ -123,6 +123,69 @@ static void an_offer_is_created_once_on_the_day_it_says(void **state) {
     ampel_document_memory_close(memory);
 }
 
+/* A look at the market of B1: what the seller asks (NULL: is not among the offers), what another one does. */
+static struct ampel_text prices_of(const char *own, const char *other, int hours, uint32_t notification) {
+    static char bytes[1200];
+    char mine[200] = "", theirs[200] = "";
+    if (own != NULL)
+        snprintf(mine, sizeof mine,
+                 "{\"SellerId\":\"S1\",\"ShippingTime\":{\"MaximumHours\":%d},\"ListingPrice\":{\"Amount\":%s,"
+                 "\"CurrencyCode\":\"EUR\"}}",
+                 hours, own);
+    if (other != NULL)
+        snprintf(theirs, sizeof theirs, "%s{\"SellerId\":\"S2\",\"ListingPrice\":{\"Amount\":%s}}", own != NULL ? "," : "",
+                 other);
+    snprintf(bytes, sizeof bytes,
+             "{\"NotificationType\":\"ANY_OFFER_CHANGED\",\"EventTime\":\"2026-09-13T05:00:01Z\",\"Payload\":"
+             "{\"AnyOfferChangedNotification\":{\"SellerId\":\"S1\",\"OfferChangeTrigger\":{\"MarketplaceId\":\"M1\","
+             "\"ASIN\":\"B1\",\"TimeOfOfferChange\":\"2026-09-13T05:00:00Z\"},\"Summary\":{\"ListPrice\":{\"Amount\":500}},"
+             "\"Offers\":[%s%s]}},\"NotificationMetadata\":{\"NotificationId\":\"p%u\"}}",
+             mine, theirs, notification);
+    return text_of(bytes);
+}
+
+static void an_own_price_is_told_against_the_lowest_of_the_others_once_a_day(void **state) {
+    (void)state;
+    static const struct {
+        const char *own, *other;
+        int hours;
+        const char *told;
+    } cases[] = {
+        {"250", "600.00", 24, "\"price_permille\":400}\n"},
+        {"599.99", "1000", 24, "\"price_permille\":500}\n"},
+        {"600", "1000", 24, "\"price_permille\":1000}\n"},
+        {"1700", "1000", 24, "\"price_permille\":1000}\n"},
+        {"250", NULL, 24, "\"price_permille\":500}\n"},
+        {"900", "1000", 9 * 24 + 23, "\"price_permille\":1000}\n"},
+        {"900", "1000", 14 * 24, "\"price_permille\":1000,\"handling_days\":10}\n"},
+        {"900", "1000", 24 * 365, "\"price_permille\":1000,\"handling_days\":60}\n"},
+    };
+    for (uint32_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ampel_document_memory *memory = ampel_document_memory_open();
+        forget_told();
+        assert_true(notify(memory, prices_of(cases[i].own, cases[i].other, cases[i].hours, i)));
+        /* Others move their prices; the own one is the same. */
+        assert_true(notify(memory, prices_of(cases[i].own, "2000", cases[i].hours, i + 100)));
+        assert_int_equal(counts.events, 1);
+        assert_int_equal(counts.duplicates, 1);
+        const char *rest = strstr(told, "\"price_permille\"");
+        assert_non_null(rest);
+        assert_string_equal(rest, cases[i].told);
+        assert_non_null(strstr(told, "\"seller\":\"S1\",\"marketplace\":\"M1\",\"type\":\"listing\",\"at\":\"2026-09-13T05:00:00.000Z\",\"change\":\"price\""));
+        ampel_document_memory_close(memory);
+    }
+    struct ampel_document_memory *memory = ampel_document_memory_open();
+    forget_told();
+    assert_true(notify(memory, prices_of(NULL, "600", 24, 1)));
+    assert_int_equal(counts.skipped, 1);
+    assert_false(notify(memory, prices_of("\"cheap\"", "600", 24, 2)));
+    assert_string_equal(error.field, "Payload.AnyOfferChangedNotification.Offers");
+    assert_false(notify(memory, prices_of("-1", "600", 24, 3)));
+    assert_int_equal(ampel_document_memory_count(memory), 0);
+    assert_string_equal(told, "");
+    ampel_document_memory_close(memory);
+}
+
 static void second_run_with_the_exported_memory_counts_nothing_twice(void **state) {
     (void)state;
     static uint8_t bytes[BYTES_MAX], again[BYTES_MAX];
@@ -153,9 +216,9 @@ static void export_forgets_days_before_the_given_time_and_no_others(void **state
     read_file("notifications.jsonl", file_bytes);
     notify_file(memory, file_bytes);
     /* Orders of 11, 12, 13 and 13 September with a notification id each (one of them two), one cancelled on
-     * the 12th, and two statuses. */
+     * the 12th, two statuses, and a price of the 14th with its notification id. */
     uint32_t all = ampel_document_memory_count(memory);
-    assert_int_equal(all, 2 + 3 + 2 + 2 + 2 + 2);
+    assert_int_equal(all, 2 + 3 + 2 + 2 + 2 + 2 + 2);
     const int64_t day_ms = INT64_C(1789084800000); /* 2026-09-11 */
     const size_t head = 8 + 8 + 8;
     assert_int_equal(ampel_document_memory_export(memory, day_ms, bytes, BYTES_MAX),
@@ -337,7 +400,7 @@ static void order_that_replaces_another_or_is_not_shipped_is_skipped(void **stat
         {"\"Summary\": {", "\"Summary\": {\"IsReplacementOrder\": true, "},
         {"\"Summary\": {", "\"IsReplacementOrder\": \"true\", \"Summary\": {"},
         {"\"Summary\": {", "\"Summary\": {\"ReplacedOrderId\": \"302-1-2\", "},
-        {"\"ORDER_CHANGE\"", "\"ANY_OFFER_CHANGED\""},
+        {"\"ORDER_CHANGE\"", "\"PRICING_HEALTH\""},
     };
     struct ampel_document_memory *memory = ampel_document_memory_open();
     forget_told();
@@ -401,6 +464,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(notifications_become_events_once),
         cmocka_unit_test(an_offer_is_created_once_on_the_day_it_says),
+        cmocka_unit_test(an_own_price_is_told_against_the_lowest_of_the_others_once_a_day),
         cmocka_unit_test(second_run_with_the_exported_memory_counts_nothing_twice),
         cmocka_unit_test(export_forgets_days_before_the_given_time_and_no_others),
         cmocka_unit_test(damaged_memory_is_refused_whole),

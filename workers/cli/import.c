@@ -23,8 +23,9 @@ static const struct ampel_usage usage = {
     .command = "import",
     .arguments = "report|notification|violations|audit FILE...",
     .about =
-        "Reads seller performance reports, or notifications (ORDER_CHANGE, ACCOUNT_STATUS_CHANGED,\n"
-        "LISTINGS_ITEM_STATUS_CHANGE, LISTINGS_ITEM_ISSUES_CHANGE), one or many in a file, or as CSV violation\n"
+        "Reads seller performance reports, or notifications (ORDER_CHANGE,\n"
+        "ACCOUNT_STATUS_CHANGED, ANY_OFFER_CHANGED, LISTINGS_ITEM_STATUS_CHANGE,\n"
+        "LISTINGS_ITEM_ISSUES_CHANGE), one or many in a file, or as CSV violation\n"
         "lists and audits (signals of a takeover, announced work), and writes events as JSON Lines. Orders, offers and\n"
         "notifications count once; with --memory also over many runs. The same list again tells the same violations.\n"
         "Unknown fields are no error; a broken one is named.",
