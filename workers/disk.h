@@ -27,6 +27,9 @@ struct ampel_disk {
     enum ampel_disk_status (*size)(void *context, int handle, uint64_t *size_bytes);
     /* Reserves and zeroes the file's blocks up to size, so that later writes and syncs move no metadata. */
     enum ampel_disk_status (*allocate)(void *context, int handle, uint64_t size_bytes);
+    /* What open, allocate, sync and close do for a new file, on its own time: called again with the same words until *done. One
+       file at a time; a file that was not made well may stand there in part. NULL where nothing is made ahead. */
+    enum ampel_disk_status (*prepare)(void *context, const char *name, uint64_t size_bytes, bool *done);
     enum ampel_disk_status (*read)(void *context, int handle, uint64_t offset, void *bytes,
                                    size_t size, size_t *read_size); /* short only at the file's end */
     enum ampel_disk_status (*write)(void *context, int handle, uint64_t offset, const void *bytes,

@@ -1,9 +1,11 @@
-#define _DEFAULT_SOURCE /* flock */
+/* flock, sync_file_range: _GNU_SOURCE */
 #include "workers/disk.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +16,21 @@
 #define LOCK_NAME    "lock"
 #define ZEROES_BYTES ((size_t)1 << 20)
 
+/* A file that a thread of its own fills. */
+struct preparing {
+    bool open;
+    pthread_t thread;
+    int directory;
+    char name[AMPEL_DISK_NAME_MAX];
+    uint64_t size_bytes;
+    enum ampel_disk_status status; /* once done */
+    atomic_bool done;
+};
+
 struct posix_disk {
     int directory;
     int lock;
+    struct preparing preparing;
 };
 
 static enum ampel_disk_status status_of(int error) {
@@ -114,7 +128,7 @@ static enum ampel_disk_status disk_sync(void *context, int handle) {
 /* Blocks are reserved first, so that a full disk says so before anything is written; zeroes are
    written, because a block that is merely reserved costs a change of metadata when it is first
    written. */
-static enum ampel_disk_status disk_allocate(void *context, int handle, uint64_t size_bytes) {
+static enum ampel_disk_status zeroes_write(int handle, uint64_t size_bytes, bool gently) {
     int error = posix_fallocate(handle, 0, (off_t)size_bytes);
     if (error != 0 && error != EINVAL && error != EOPNOTSUPP) return status_of(error);
     void *zeroes = calloc(1, ZEROES_BYTES);
@@ -122,10 +136,56 @@ static enum ampel_disk_status disk_allocate(void *context, int handle, uint64_t 
     enum ampel_disk_status status = AMPEL_DISK_OK;
     for (uint64_t at = 0; at < size_bytes && status == AMPEL_DISK_OK; at += ZEROES_BYTES) {
         uint64_t left = size_bytes - at;
-        status = disk_write(context, handle, at, zeroes, left < ZEROES_BYTES ? left : ZEROES_BYTES);
+        status = disk_write(NULL, handle, at, zeroes, left < ZEROES_BYTES ? left : ZEROES_BYTES);
+        /* Piece by piece to the disk, so that no group's sync has to wait for all of it. */
+        if (gently)
+            (void)sync_file_range(handle, (off_t)at, (off_t)ZEROES_BYTES,
+                                  SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                                      SYNC_FILE_RANGE_WAIT_AFTER);
     }
     free(zeroes);
     return status;
+}
+
+static enum ampel_disk_status disk_allocate(void *context, int handle, uint64_t size_bytes) {
+    (void)context;
+    return zeroes_write(handle, size_bytes, false);
+}
+
+static void *preparing_run(void *context) {
+    struct preparing *preparing = context;
+    int fd = openat(preparing->directory, preparing->name, O_RDWR | O_CLOEXEC | O_CREAT, 0600);
+    enum ampel_disk_status status = fd < 0 ? status_of(errno) : zeroes_write(fd, preparing->size_bytes, true);
+    if (status == AMPEL_DISK_OK && fdatasync(fd) != 0) status = AMPEL_DISK_FAILED;
+    if (fd >= 0 && close(fd) != 0) status = AMPEL_DISK_FAILED;
+    preparing->status = status;
+    atomic_store_explicit(&preparing->done, true, memory_order_release);
+    return NULL;
+}
+
+static void preparing_join(struct preparing *preparing) {
+    if (!preparing->open) return;
+    (void)pthread_join(preparing->thread, NULL);
+    preparing->open = false;
+}
+
+static enum ampel_disk_status disk_prepare(void *context, const char *name, uint64_t size_bytes, bool *done) {
+    struct posix_disk *disk = context;
+    struct preparing *preparing = &disk->preparing;
+    *done = false;
+    if (!preparing->open) {
+        preparing->directory = disk->directory;
+        preparing->size_bytes = size_bytes;
+        (void)snprintf(preparing->name, sizeof(preparing->name), "%s", name);
+        atomic_store(&preparing->done, false);
+        *done = pthread_create(&preparing->thread, NULL, preparing_run, preparing) != 0;
+        preparing->open = !*done;
+        return *done ? AMPEL_DISK_FULL : AMPEL_DISK_OK;
+    }
+    if (!atomic_load_explicit(&preparing->done, memory_order_acquire)) return AMPEL_DISK_OK;
+    preparing_join(preparing);
+    *done = true;
+    return preparing->status;
 }
 
 static enum ampel_disk_status disk_close(void *context, int handle) {
@@ -167,6 +227,7 @@ bool ampel_disk_posix(const char *path, struct ampel_disk *out) {
         .open = disk_open,
         .size = disk_size,
         .allocate = disk_allocate,
+        .prepare = disk_prepare,
         .read = disk_read,
         .write = disk_write,
         .sync = disk_sync,
@@ -180,6 +241,7 @@ bool ampel_disk_posix(const char *path, struct ampel_disk *out) {
 
 void ampel_disk_posix_close(struct ampel_disk *disk) {
     struct posix_disk *posix = disk->context;
+    preparing_join(&posix->preparing);
     if (posix->lock >= 0) (void)close(posix->lock);
     (void)close(posix->directory);
     free(posix);

@@ -200,6 +200,7 @@ enum ampel_journal_status ampel_journal_commit(struct ampel_journal *journal,
         journal->end = journal->group_start + journal->group_size;
         journal->stamp_ms = journal->group_stamp_ms;
         journal->window_size = 0; /* it may hold what stood here before */
+        ampel_journal_prepare(journal);
     }
     journal->group_size = 0;
     ampel_journal_tell_metrics(journal);

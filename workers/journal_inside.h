@@ -15,6 +15,10 @@
 /* Spares beyond this are removed. A checkpoint of all partitions sets free at once what was written since the one before, 2 GiB of
    64 MiB segments where 128 MB/s came for 16 s; what is removed then must be filled with zeroes again soon after. */
 #define AMPEL_JOURNAL_SPARES_MAX 32
+/* So many spares are made ahead, where the disk can, once a segment is used by an eighth: filling one with zeroes takes longer than
+   writing several groups, and the next group must not wait for it. */
+#define AMPEL_JOURNAL_SPARES_AHEAD 2
+#define AMPEL_JOURNAL_AHEAD_SHARE  8
 #define AMPEL_JOURNAL_WINDOW_BYTES ((size_t)1 << 20)
 
 struct ampel_segment {
@@ -37,6 +41,8 @@ struct ampel_journal {
     uint32_t segments_count, segments_capacity;
     uint32_t spares[AMPEL_JOURNAL_SPARES_MAX]; /* numbers of their names */
     uint32_t spares_count, spare_next;
+    bool preparing;          /* one more spare is being made, of the number */
+    uint32_t preparing_number;
     uint64_t end;
     uint64_t released;
     int64_t stamp_ms;
@@ -131,6 +137,8 @@ AMPEL_MUST_CHECK enum ampel_journal_status ampel_journal_roll(struct ampel_journ
                                                               struct ampel_error *error);
 /* Makes the oldest segment a spare, or removes it. */
 AMPEL_MUST_CHECK enum ampel_journal_status ampel_journal_recycle(struct ampel_journal *journal);
+/* Begins to make a spare ahead where few are left, or takes in the one that was made. Never waits. */
+void ampel_journal_prepare(struct ampel_journal *journal);
 void ampel_journal_tell_metrics(const struct ampel_journal *journal);
 
 #endif

@@ -186,3 +186,33 @@ enum ampel_journal_status ampel_journal_recycle(struct ampel_journal *journal) {
               "%s", name, NULL);
     return AMPEL_JOURNAL_OK;
 }
+
+/* Whether the last segment is filled so far that the next one is thought of. */
+static bool next_is_near(const struct ampel_journal *journal) {
+    if (journal->segments_count == 0) return false;
+    uint64_t used = journal->end - journal->segments[journal->segments_count - 1].start;
+    return used >= journal->options.segment_bytes / AMPEL_JOURNAL_AHEAD_SHARE;
+}
+
+void ampel_journal_prepare(struct ampel_journal *journal) {
+    const struct ampel_disk *disk = &journal->options.disk;
+    if (disk->prepare == NULL) return;
+    if (!journal->preparing) {
+        if (journal->spares_count >= AMPEL_JOURNAL_SPARES_AHEAD || !next_is_near(journal)) return;
+        journal->preparing = true;
+        journal->preparing_number = journal->spare_next++;
+    }
+    char name[AMPEL_DISK_NAME_MAX];
+    ampel_spare_name(journal->preparing_number, name);
+    bool done;
+    enum ampel_disk_status status =
+        disk->prepare(disk->context, name, journal->options.segment_bytes, &done);
+    if (!done) return;
+    journal->preparing = false;
+    if (status == AMPEL_DISK_OK && journal->spares_count < AMPEL_JOURNAL_SPARES_MAX) {
+        journal->spares[journal->spares_count++] = journal->preparing_number;
+        return;
+    }
+    /* Who needs it makes it then, and hears what is wrong. */
+    (void)disk->remove(disk->context, name);
+}

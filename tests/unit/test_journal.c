@@ -17,6 +17,7 @@
 #include "tests/oracle/memory_disk.h"
 #include "workers/journal.h"
 #include "workers/logline.h"
+#include "workers/metrics.h"
 
 #define SYSTEM      UINT64_C(0x1234)
 #define SEGMENT     16384
@@ -678,6 +679,99 @@ static void the_real_disk_keeps_a_journal_over_restarts(void **state) {
     assert_int_equal(system(command), 0);
 }
 
+/* A disk that makes files ahead at the second asking. */
+static struct {
+    struct ampel_disk under;
+    uint32_t asked_count, made_count, allocated_count;
+    bool fails;
+} ahead;
+
+static enum ampel_disk_status ahead_allocate(void *context, int handle, uint64_t size_bytes) {
+    ahead.allocated_count++;
+    return ahead.under.allocate(context, handle, size_bytes);
+}
+
+static enum ampel_disk_status ahead_prepare(void *context, const char *name, uint64_t size_bytes, bool *done) {
+    int handle;
+    *done = ++ahead.asked_count % 2 == 0;
+    if (!*done) return AMPEL_DISK_OK;
+    if (ahead.fails) return AMPEL_DISK_FULL;
+    ahead.made_count++;
+    assert_int_equal(ahead.under.open(context, name, true, &handle), AMPEL_DISK_OK);
+    assert_int_equal(ahead.under.allocate(context, handle, size_bytes), AMPEL_DISK_OK);
+    assert_int_equal(ahead.under.sync(context, handle), AMPEL_DISK_OK);
+    return ahead.under.close(context, handle);
+}
+
+static void ahead_start(struct world *world, bool fails) {
+    world_init(world);
+    world->options.segment_bytes = 4 * SEGMENT;
+    world->options.disk = memory_disk_process(world->disk);
+    memset(&ahead, 0, sizeof(ahead));
+    ahead.under = world->options.disk;
+    ahead.fails = fails;
+    world->options.disk.allocate = ahead_allocate;
+    world->options.disk.prepare = ahead_prepare;
+    assert_int_equal(ampel_journal_open(&world->options, &world->journal, &world->error), AMPEL_JOURNAL_OK);
+}
+
+static void segments_are_made_ahead_and_no_group_waits_for_one(void **state) {
+    (void)state;
+    struct world world;
+    ahead_start(&world, false);
+    append_and_commit(&world, 1, 100);
+    assert_int_equal(ahead.asked_count, 0); /* the next one is far */
+    for (int i = 0; i < 250; i++)
+        append_and_commit(&world, 1, 1000);
+    assert_int_equal(ahead.allocated_count, 1); /* the first one */
+    int64_t segments = ampel_metric_get(AMPEL_METRIC_JOURNAL_SEGMENTS);
+    assert_int_equal(segments, 1 + ahead.made_count);
+    assert_in_range(segments, 4, 10);
+    check_all(&world);
+    world_reset(&world);
+}
+
+static void a_segment_that_could_not_be_made_ahead_is_made_when_it_is_needed(void **state) {
+    (void)state;
+    struct world world;
+    ahead_start(&world, true);
+    for (int i = 0; i < 250; i++)
+        append_and_commit(&world, 1, 1000);
+    assert_true(ahead.asked_count > 2);
+    assert_int_equal(ahead.allocated_count, ampel_metric_get(AMPEL_METRIC_JOURNAL_SEGMENTS));
+    assert_true(ahead.allocated_count >= 3);
+    check_all(&world);
+    world_reset(&world);
+}
+
+static void the_real_disk_makes_a_file_ahead(void **state) {
+    (void)state;
+    char path[] = "/tmp/ampel-journal-XXXXXX";
+    assert_non_null(mkdtemp(path));
+    struct ampel_disk disk;
+    assert_true(ampel_disk_posix(path, &disk));
+    bool done = false;
+    enum ampel_disk_status status = AMPEL_DISK_OK;
+    for (int i = 0; i < 5000 && !done; i++) {
+        status = disk.prepare(disk.context, "spare-3.log", 3 << 20, &done);
+        if (!done) (void)usleep(1000);
+    }
+    assert_true(done);
+    assert_int_equal(status, AMPEL_DISK_OK);
+    int handle;
+    uint64_t size_bytes;
+    assert_int_equal(disk.open(disk.context, "spare-3.log", false, &handle), AMPEL_DISK_OK);
+    assert_int_equal(disk.size(disk.context, handle, &size_bytes), AMPEL_DISK_OK);
+    assert_int_equal(size_bytes, 3 << 20);
+    assert_int_equal(disk.close(disk.context, handle), AMPEL_DISK_OK);
+    /* One that is still being made is waited for. */
+    assert_int_equal(disk.prepare(disk.context, "spare-4.log", 3 << 20, &done), AMPEL_DISK_OK);
+    ampel_disk_posix_close(&disk);
+    char command[100];
+    snprintf(command, sizeof(command), "rm -r %s", path);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void) {
     ampel_log_configure(AMPEL_LOG_ERROR, AMPEL_LOG_AUTO); /* torn tails are daily bread here */
     const struct CMUnitTest tests[] = {
@@ -706,6 +800,9 @@ int main(void) {
         cmocka_unit_test(a_record_of_a_newer_version_is_refused_and_not_cut),
         cmocka_unit_test(a_second_process_is_kept_out),
         cmocka_unit_test(the_real_disk_keeps_a_journal_over_restarts),
+        cmocka_unit_test(segments_are_made_ahead_and_no_group_waits_for_one),
+        cmocka_unit_test(a_segment_that_could_not_be_made_ahead_is_made_when_it_is_needed),
+        cmocka_unit_test(the_real_disk_makes_a_file_ahead),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
 }
