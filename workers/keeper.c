@@ -8,7 +8,7 @@
 
 #include "engine/bounds.h"
 #include "proto/time.h"
-#include "workers/keeper_lane.h"
+#include "workers/keeper_turns.h"
 #include "workers/logline.h"
 #include "workers/metrics.h"
 #include "workers/parcel.h"
@@ -52,7 +52,7 @@ struct ampel_keeper {
     uint64_t busy[AMPEL_PARTITIONS_MAX / 64]; /* partitions that had a record since the last tick */
     bool last_tick;                           /* the one before STOP is due or made */
     uint32_t idle[AMPEL_PARTITIONS_MAX];      /* scratch */
-    struct ampel_fifo waiting;                /* RECORD from the gateway */
+    struct ampel_turns waiting;               /* RECORD from the gateway */
     struct ampel_lane gateway;
     struct ampel_lane shards[SHARDS_MAX];
     uint32_t group_count;
@@ -95,11 +95,7 @@ bool ampel_keeper_open(const struct ampel_keeper_options *options, struct ampel_
 
 void ampel_keeper_close(struct ampel_keeper *keeper) {
     if (keeper == NULL) return;
-    while (keeper->waiting.count > 0) {
-        ampel_parcel_free(ampel_fifo_first(&keeper->waiting));
-        ampel_fifo_pop(&keeper->waiting);
-    }
-    ampel_fifo_reset(&keeper->waiting);
+    ampel_turns_reset(&keeper->waiting);
     for (uint32_t i = 0; i < keeper->group_count; i++) {
         ampel_parcel_record_release(keeper->group[i].record);
     }
@@ -163,7 +159,7 @@ static bool take(struct ampel_keeper *keeper, struct ampel_parcel *parcel) {
     bool fine = true;
     switch (parcel->kind) {
     case AMPEL_PARCEL_RECORD:
-        if (ampel_fifo_push(&keeper->waiting, parcel)) return true;
+        if (ampel_turns_push(&keeper->waiting, (struct ampel_parcel_record *)parcel)) return true;
         fine = no_memory();
         break;
     case AMPEL_PARCEL_RULES:
@@ -213,12 +209,14 @@ static bool release(struct ampel_keeper *keeper) {
 
 /* ---- handing on ----------------------------------------------------------------------------- */
 
-static bool shards_open(struct ampel_keeper *keeper) {
-    bool open = true;
+/* How many records all shards have room for. Each is asked, so that each wakes us that has none. */
+static uint32_t shards_room(struct ampel_keeper *keeper) {
+    uint32_t least = UINT32_MAX;
     for (uint32_t i = 0; i < keeper->options.shards_count; i++) {
-        if (!ampel_lane_open(&keeper->shards[i], LANE_BYTES_MAX)) open = false;
+        uint32_t room = ampel_lane_room(&keeper->shards[i], LANE_BYTES_MAX);
+        if (room < least) least = room;
     }
-    return open;
+    return least;
 }
 
 /* Whether all that was handed on has found room. */
@@ -377,7 +375,7 @@ static bool replay_end(struct ampel_keeper *keeper) {
 
 /* *more: there is more to read at once. */
 static bool replay(struct ampel_keeper *keeper, bool *more) {
-    for (uint32_t i = 0; i < REPLAY_PER_TURN_MAX && shards_open(keeper); i++) {
+    for (uint32_t i = 0; i < REPLAY_PER_TURN_MAX && shards_room(keeper) > 0; i++) {
         const uint8_t *bytes;
         struct ampel_record_header header;
         struct ampel_error error = {0};
@@ -390,7 +388,7 @@ static bool replay(struct ampel_keeper *keeper, bool *more) {
         if (status != AMPEL_JOURNAL_OK) return journal_fatal(&error, "the journal cannot be read");
         if (!replay_record(keeper, bytes, &header)) return false;
     }
-    *more = shards_open(keeper);
+    *more = shards_room(keeper) > 0;
     return true;
 }
 
@@ -506,10 +504,10 @@ static void rules_settle(struct ampel_keeper *keeper, bool durable) {
     keeper->rules = NULL;
 }
 
-/* From what waits as much as one group takes. */
-static bool gather(struct ampel_keeper *keeper) {
+/* From what waits as much as one group takes, and not more than shards have room for. */
+static bool gather(struct ampel_keeper *keeper, uint32_t room) {
     struct ampel_parcel_record *record;
-    while ((record = ampel_fifo_first(&keeper->waiting)) != NULL) {
+    while (keeper->group_count < room && (record = ampel_turns_first(&keeper->waiting)) != NULL) {
         struct ampel_error error = {0};
         uint64_t shards;
         if (!shards_of(keeper, record->bytes, UINT64_MAX, &shards, &error)) {
@@ -520,7 +518,7 @@ static bool gather(struct ampel_keeper *keeper) {
         enum fit fit = group_add(keeper, record, shards, false);
         if (fit == FIT_FATAL) return false;
         if (fit == FIT_LATER) return true;
-        ampel_fifo_pop(&keeper->waiting);
+        ampel_turns_pop(&keeper->waiting);
         if (fit == FIT_FULL && !back_failed(keeper, record)) return false;
     }
     return true;
@@ -561,8 +559,9 @@ static bool group_commit(struct ampel_keeper *keeper) {
 }
 
 static bool live(struct ampel_keeper *keeper, int64_t *wake_ns, bool *more) {
-    if (!shards_open(keeper)) return true; /* room will wake us; the tick comes then, too */
-    if (!tick_add(keeper) || !rules_add(keeper) || !gather(keeper) || !group_commit(keeper))
+    uint32_t room = shards_room(keeper);
+    if (room == 0) return true; /* room will wake us; the tick comes then, too */
+    if (!tick_add(keeper) || !rules_add(keeper) || !gather(keeper, room) || !group_commit(keeper))
         return false;
     *wake_ns = keeper->tick_ns;
     /* Rules that found no room behind a tick have the next group, and not that of the next tick. */
@@ -589,8 +588,8 @@ static bool stop(struct ampel_keeper *keeper, bool *more) {
         }
     } else {
         while (fine && keeper->waiting.count > 0) {
-            struct ampel_parcel_record *record = ampel_fifo_first(&keeper->waiting);
-            ampel_fifo_pop(&keeper->waiting);
+            struct ampel_parcel_record *record = ampel_turns_first(&keeper->waiting);
+            ampel_turns_pop(&keeper->waiting);
             fine = back_failed(keeper, record);
         }
     }

@@ -91,13 +91,18 @@ bool ampel_lane_put(struct ampel_lane *lane, struct ampel_parcel *parcel, uint32
     return false;
 }
 
-bool ampel_lane_open(struct ampel_lane *lane, uint64_t bytes_max) {
-    if (!ampel_lane_flush(lane)) return false; /* the failed push has asked for the wake */
+static uint32_t room(struct ampel_lane *lane, uint64_t bytes_max) {
     sizes_trim(lane);
-    if (lane->bytes < bytes_max) return true;
+    uint32_t depth = ampel_queue_depth(lane->queue);
+    return lane->bytes < bytes_max && lane->sizes_count < depth ? depth - lane->sizes_count : 0;
+}
+
+uint32_t ampel_lane_room(struct ampel_lane *lane, uint64_t bytes_max) {
+    if (!ampel_lane_flush(lane)) return 0; /* the failed push has asked for the wake */
+    uint32_t found = room(lane, bytes_max);
+    if (found > 0) return found;
     ampel_queue_want_room(lane->queue);
-    sizes_trim(lane);
-    return lane->bytes < bytes_max;
+    return room(lane, bytes_max);
 }
 
 void ampel_lane_reset(struct ampel_lane *lane) {

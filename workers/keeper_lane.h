@@ -30,9 +30,9 @@ struct ampel_lane {
 /* Takes the parcel over and pushes it as soon as there is room. False: no memory, the parcel is freed. */
 AMPEL_MUST_CHECK bool ampel_lane_put(struct ampel_lane *lane, struct ampel_parcel *parcel,
                                      uint32_t size);
-/* Whether more may be put: nothing waits, and less than bytes_max are with the receiver. When not, the keeper is woken as
-   soon as that may have changed. */
-AMPEL_MUST_CHECK bool ampel_lane_open(struct ampel_lane *lane, uint64_t bytes_max);
+/* How many more may be put, 0 to UINT32_MAX: nothing waits, less than bytes_max are with the receiver, and no more things than it
+   wishes (ampel_queue_depth). When 0, the keeper is woken as soon as that may have changed. */
+AMPEL_MUST_CHECK uint32_t ampel_lane_room(struct ampel_lane *lane, uint64_t bytes_max);
 /* Pushes what waits. Returns whether nothing waits any more. */
 bool ampel_lane_flush(struct ampel_lane *lane);
 /* Frees what waits. */

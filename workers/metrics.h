@@ -35,6 +35,7 @@
     X(WATCHERS_BEHIND, watchers_behind, GAUGE, connections, "Watchers that are being caught up")    \
     X(UNSTORED_BYTES, unstored_bytes, GAUGE, bytes, "Changes told and not yet in the database")     \
     X(UNSTORED_MESSAGE_BYTES, unstored_message_bytes, GAUGE, bytes, "Messages of such changes, kept for watchers") \
+    X(SHARDS_SLOWED, shards_slowed, GAUGE, shards, "Shards that slow feeders, as much of what they told is not stored") \
     X(CHECKPOINTS, checkpoints_total, COUNTER, transactions, "Checkpoints committed")               \
     X(CHECKPOINT_SECONDS, checkpoint_seconds, HISTOGRAM, seconds, "Time of one checkpoint transaction") \
     X(CHECKPOINT_ROWS, checkpoint_rows_total, COUNTER, rows, "Rating and violation rows written")   \

@@ -25,6 +25,7 @@ struct ampel_queue {
     _Alignas(CACHE_LINE) _Atomic uint32_t head;
     _Alignas(CACHE_LINE) atomic_bool signalled; /* the fd is readable, or will be at once */
     atomic_bool wanted;                         /* a push failed and its producer waits for room */
+    _Atomic uint32_t depth;
 };
 
 static void raise_fd(int fd) {
@@ -53,6 +54,7 @@ struct ampel_queue *ampel_queue_open(uint32_t capacity) {
     *queue = (struct ampel_queue){.mask = cells_count - 1, .fd = -1};
     queue->cells = calloc(cells_count, sizeof(queue->cells[0]));
     if (queue->cells != NULL) queue->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    atomic_init(&queue->depth, UINT32_MAX);
     if (queue->fd < 0) {
         free(queue->cells);
         free(queue);
@@ -142,6 +144,14 @@ uint32_t ampel_queue_count(const struct ampel_queue *queue) {
 
 uint32_t ampel_queue_capacity(const struct ampel_queue *queue) {
     return queue->mask + 1;
+}
+
+void ampel_queue_depth_set(struct ampel_queue *queue, uint32_t depth) {
+    atomic_store_explicit(&queue->depth, depth, memory_order_relaxed);
+}
+
+uint32_t ampel_queue_depth(const struct ampel_queue *queue) {
+    return atomic_load_explicit(&queue->depth, memory_order_relaxed);
 }
 
 int ampel_queue_fd(const struct ampel_queue *queue) {

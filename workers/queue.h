@@ -21,6 +21,10 @@ AMPEL_MUST_CHECK bool ampel_queue_push(struct ampel_queue *queue, void *thing);
 void *ampel_queue_pop(struct ampel_queue *queue);
 uint32_t ampel_queue_count(const struct ampel_queue *queue);
 uint32_t ampel_queue_capacity(const struct ampel_queue *queue);
+/* The consumer's wish: how many things its producers should leave waiting, at most. No bound of its own: push goes on as
+   before; a producer that can wait asks for it. All (UINT32_MAX) unless set. */
+void ampel_queue_depth_set(struct ampel_queue *queue, uint32_t depth);
+uint32_t ampel_queue_depth(const struct ampel_queue *queue);
 /* Readable whenever something waits (poll for POLLIN; drained by ampel_queue_pop reaching empty). */
 int ampel_queue_fd(const struct ampel_queue *queue);
 /* Makes the queue's fd readable though nothing waits: the consumer turns once. Thread: any; fit for signal handlers. */

@@ -13,6 +13,7 @@
 #include "workers/checkpoint_build.h"
 #include "workers/logline.h"
 #include "workers/metrics.h"
+#include "workers/pace.h"
 #include "workers/parcel.h"
 #include "workers/shard_tell.h"
 
@@ -87,6 +88,10 @@ struct ampel_shard {
     int64_t copy_ns;                      /* frames that wait come first until then */
     bool waiting;                         /* the last turn left frames behind */
     int64_t count_ns;                     /* when to bring the gauges up to date */
+    uint64_t debt_bytes;                  /* told by the record before, and not paused for yet */
+    int64_t debt_ns, resume_ns;           /* when that record ended; when the pause behind it does */
+    int64_t pause_ns;                     /* behind the last records, smoothed */
+    bool crowded, paused;
 };
 
 /* ---- opening -------------------------------------------------------------------------------- */
@@ -163,6 +168,10 @@ bool ampel_shard_open(const struct ampel_shard_options *options, struct ampel_sh
     return true;
 }
 
+static uint64_t unstored_bytes(const struct ampel_shard *shard) {
+    return shard->open_bytes + shard->under_way_bytes;
+}
+
 static void uncount(struct partition *partition) {
     ampel_metric_add(AMPEL_METRIC_ACCOUNTS, -(uint64_t)partition->counts.accounts);
     ampel_metric_add(AMPEL_METRIC_VIOLATIONS, -(uint64_t)partition->counts.violations);
@@ -180,7 +189,8 @@ void ampel_shard_close(struct ampel_shard *shard) {
         ampel_gathered_reset(&partition->gathered);
     }
     ampel_metric_add(AMPEL_METRIC_PARTITIONS, -(uint64_t)shard->partitions_count);
-    ampel_metric_add(AMPEL_METRIC_UNSTORED_BYTES, -(shard->open_bytes + shard->under_way_bytes));
+    ampel_metric_add(AMPEL_METRIC_UNSTORED_BYTES, -unstored_bytes(shard));
+    if (shard->crowded) ampel_metric_add(AMPEL_METRIC_SHARDS_SLOWED, UINT64_MAX);
     if (shard->held != NULL) ampel_parcel_free(shard->held);
     if (shard->windows != NULL) ampel_parcel_free(&shard->windows->parcel);
     if (shard->record != NULL) ampel_parcel_record_release(shard->record);
@@ -195,7 +205,12 @@ void ampel_shard_close(struct ampel_shard *shard) {
 /* ---- accounting ----------------------------------------------------------------------------- */
 
 static bool stalled(const struct ampel_shard *shard) {
-    return shard->open_bytes + shard->under_way_bytes >= shard->options.unstored_bytes_max;
+    return unstored_bytes(shard) >= shard->options.unstored_bytes_max;
+}
+
+/* Whether what is told is in the way of more, so that it is stored before its time. */
+static bool pressed(const struct ampel_shard *shard) {
+    return ampel_pace_crowded(unstored_bytes(shard), shard->options.unstored_bytes_max);
 }
 
 /* Half of the bound is kept for telling while the database is away. */
@@ -213,7 +228,30 @@ static void open_bytes_add(struct ampel_shard *shard, struct partition *partitio
     partition->open_bytes += bytes;
     shard->open_bytes += bytes;
     ampel_metric_add(AMPEL_METRIC_UNSTORED_BYTES, bytes);
-    if (stalled(shard)) scan_by(shard, 0);
+    shard->debt_bytes += bytes;
+    if (pressed(shard)) scan_by(shard, 0);
+}
+
+/* The bound and the room as they are now say whether the pause behind the last record is over. */
+static void pace(struct ampel_shard *shard, int64_t now_ns) {
+    const uint64_t unstored = unstored_bytes(shard), max = shard->options.unstored_bytes_max;
+    const bool crowded = ampel_pace_crowded(unstored, max);
+    if (crowded != shard->crowded) ampel_metric_add(AMPEL_METRIC_SHARDS_SLOWED, crowded ? 1 : UINT64_MAX);
+    shard->crowded = crowded;
+    shard->resume_ns = shard->debt_ns + ampel_pace_pause_ns(shard->debt_bytes, unstored, max);
+    shard->paused = now_ns < shard->resume_ns;
+    if (!crowded) shard->pause_ns = 0;
+    if (!shard->paused) shard->debt_bytes = 0;
+    ampel_queue_depth_set(shard->options.records, ampel_pace_depth(shard->pause_ns));
+}
+
+/* A record is done. */
+static void pace_record(struct ampel_shard *shard) {
+    shard->debt_ns = shard->options.clock.monotonic_ns(shard->options.clock.context);
+    int64_t pause_ns =
+        ampel_pace_pause_ns(shard->debt_bytes, unstored_bytes(shard), shard->options.unstored_bytes_max);
+    shard->pause_ns = (shard->pause_ns * 7 + pause_ns) / 8;
+    pace(shard, shard->debt_ns);
 }
 
 static void gauge(enum ampel_metric metric, uint64_t before, uint64_t after) {
@@ -412,7 +450,7 @@ static bool take_committed(struct ampel_shard *shard,
     shard->under_way_bytes -= partition->under_way_bytes;
     ampel_metric_add(AMPEL_METRIC_UNSTORED_BYTES, -partition->under_way_bytes);
     partition->under_way_bytes = 0;
-    scan_by(shard, changed_due_ns(shard, partition));
+    scan_by(shard, pressed(shard) ? 0 : changed_due_ns(shard, partition));
     return true;
 }
 
@@ -593,6 +631,7 @@ static bool next_frame(struct ampel_shard *shard) {
     if (shard->record->replay) ampel_metric_add(AMPEL_METRIC_REPLAYED, 1);
     ampel_parcel_record_release(shard->record);
     shard->record = NULL;
+    pace_record(shard);
     return true;
 }
 
@@ -630,13 +669,12 @@ static bool take_parcel(struct ampel_shard *shard, bool *more) {
     return fine;
 }
 
-/* Whether records may be worked on at all; if not, the next COMMITTED, LOADED or room will say so.
- */
+/* Whether records may be worked on at all; if not, the next COMMITTED, LOADED or room will say so, or the pause ends. */
 static bool may_read(const struct ampel_shard *shard) {
     if (shard->held != NULL || shard->stopping) return false;
     if (shard->frame_open) return true;
     if (shard->record != NULL && shard->loaded_count < shard->partitions_count) return false;
-    return shard->record != NULL || !stalled(shard);
+    return shard->record != NULL || (!stalled(shard) && !shard->paused);
 }
 
 /* *more: the budget ended before the work did. */
@@ -674,7 +712,7 @@ static int64_t due_ns(const struct ampel_shard *shard, const struct partition *p
         partition->position == partition->stored) {
         return INT64_MAX;
     }
-    if (stalled(shard) && partition->open_bytes > 0) return -(int64_t)partition->open_bytes;
+    if (pressed(shard) && partition->open_bytes > 0) return -(int64_t)partition->open_bytes;
     int64_t changed_ns = changed_due_ns(shard, partition);
     if (partition->told || ampel_engine_page_dirty_next(partition->engine, 0) != UINT32_MAX)
         return changed_ns;
@@ -782,8 +820,9 @@ static bool store_last(struct ampel_shard *shard, int64_t now_ns) {
 
 static int64_t shard_wake_ns(const struct ampel_shard *shard) {
     if (shard->held != NULL || shard->stopping) return INT64_MAX;
-    if (enough_under_way(shard)) return INT64_MAX;
-    return shard->scan_ns;
+    const int64_t resume_ns = shard->paused ? shard->resume_ns : INT64_MAX;
+    if (enough_under_way(shard)) return resume_ns;
+    return shard->scan_ns < resume_ns ? shard->scan_ns : resume_ns;
 }
 
 static enum ampel_turn shard_turn(void *context, int64_t *wake_ns) {
@@ -792,8 +831,12 @@ static enum ampel_turn shard_turn(void *context, int64_t *wake_ns) {
     bool more = false, waiting = false, imports = false;
     flush_held(shard);
     if (!take_control(shard, now_ns, &imports) || !tell_imported(shard) ||
-        !store_due(shard, now_ns, &more) || !take_records(shard, &waiting) ||
-        (shard->stopping && !store_last(shard, now_ns)) || !copy_due(shard, waiting, &more)) {
+        !store_due(shard, now_ns, &more)) {
+        return AMPEL_TURN_FATAL;
+    }
+    pace(shard, now_ns);
+    if (!take_records(shard, &waiting) || (shard->stopping && !store_last(shard, now_ns)) ||
+        !copy_due(shard, waiting, &more)) {
         return AMPEL_TURN_FATAL;
     }
     flush_windows(shard);

@@ -76,15 +76,14 @@ class Watch:
     """`ampel watch` in the background, and accounts with a critical violation, which it must tell of."""
 
     def __init__(self, system):
-        self.system, self.path, self.count = system, system.folder / "watch.jsonl", 0
+        self.system, self.path, self.seconds = system, system.folder / "watch.jsonl", []
         self.process = subprocess.Popen([str(BIN / "ampel"), "watch", "--tenant", "demo", "--from", "1", "--format", "jsonl"],
                                         env=system.environment, cwd=system.folder, stdout=open(self.path, "wb"),
                                         stderr=subprocess.DEVNULL)
 
     def probe(self, seconds=20):
         """From a fed violation to its alert. One file that grows: each file of its own would be a producer of its own."""
-        self.count += 1
-        seller = f"P{self.count}"
+        seller, since = f"P{len(self.seconds) + 1}", time.monotonic()
         event = {"tenant": "demo", "seller": seller, "marketplace": "M1", "type": "violation", "id": seller,
                  "policy": "product_safety", "severity": "critical", "at": time.time_ns() // 1_000_000}
         path = self.system.folder / "probes.jsonl"
@@ -92,8 +91,12 @@ class Watch:
             file.write(json.dumps(event) + "\n")
         self.system.ampel("feed", path)
         wait_until(lambda: f'"{seller}"' in self.path.read_text(), seconds, f"the alert of {seller}")
+        self.seconds.append(time.monotonic() - since)
 
     def close(self):
+        if self.seconds:
+            print(f"{len(self.seconds)} probes, from the file to the alert: {sum(self.seconds) / len(self.seconds):.2f} s, "
+                  f"{max(self.seconds):.2f} s the slowest")
         self.process.kill()
         self.process.wait()
 
@@ -182,6 +185,8 @@ def test_alerts_go_on_while_postgresql_is_away_memory_stays_bounded_and_all_is_s
             loaded.load.rest(0.5)
             watch.probe()
             assert rss_bytes(loaded) < RSS_MAX
+        print(f"{(loaded.load.acked() - acked) / AWAY_SECONDS:.1f} batches a second acked meanwhile, "
+              f"{loaded.metric('unstored_bytes') / 2**20:.1f} MiB not stored, {rss_bytes(loaded) / 2**20:.0f} MiB in memory")
         assert loaded.load.acked() > acked, "batches are taken without a database"
         assert loaded.metric("unstored_bytes") > 0
         for process in reversed(frozen):
@@ -212,6 +217,30 @@ def test_feeders_are_slowed_and_not_failed_where_there_is_no_more_room_for_what_
     acked = loaded.load.acked()
     loaded.cluster.start()
     wait_until(lambda: (loaded.load.rest(0.2), loaded.load.acked())[1] > acked + 200, 60, "that feeders go on")
+    finish(loaded)
+
+
+@pytest.mark.parametrize("loaded", [{"AMPEL_UNSTORED_BYTES_MAX": str(8 << 20)}], indirect=True, ids=["little_room"])
+def test_alerts_go_on_and_feeders_are_slowed_where_most_of_the_room_for_what_is_not_stored_is_taken(loaded):
+    """The end of a long outage, met within seconds as there is a thirtieth of the room."""
+    watch = Watch(loaded)
+    try:
+        watch.probe()
+        loaded.cluster.stop("immediate")
+        wait_until(lambda: (loaded.load.rest(0.2), loaded.metric("shards_slowed"))[1] == 2, 120, "that feeders are slowed")
+        before, since = loaded.load.acked(), time.monotonic()
+        while time.monotonic() < since + max(AWAY_SECONDS, 15):
+            loaded.load.rest(0.5)
+            watch.probe()
+            assert loaded.metric("unstored_bytes") < 8 << 20
+        acked = loaded.load.acked() - before
+        assert acked > 0, "scoring goes on"
+        assert acked / (time.monotonic() - since) < 30, "feeders are slowed"
+        loaded.cluster.start()
+        wait_until(lambda: (loaded.load.rest(0.2), loaded.metric("shards_slowed"))[1] == 0, 60, "that feeders are slowed no more")
+        watch.probe()
+    finally:
+        watch.close()
     finish(loaded)
 
 

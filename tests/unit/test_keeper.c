@@ -485,6 +485,43 @@ static void full_queues_hold_back_and_lose_nothing(void **state) {
     world_reset(&world);
 }
 
+static void send_of(struct world *world, uint32_t producer, uint64_t sequence) {
+    const uint8_t *bytes;
+    uint32_t size, partition = 0;
+    assert_true(ampel_record_encode_tick(world->builder, 1, &partition, 1, &bytes, &size));
+    struct ampel_parcel_record *record = ampel_parcel_record_make(size);
+    assert_non_null(record);
+    memcpy(record->bytes, bytes, size);
+    record->producer_index = producer;
+    record->sequence = sequence;
+    push(world, record);
+}
+
+static void where_a_shard_wishes_few_records_no_more_are_taken_and_each_producer_has_its_turn(void **state) {
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_live(&world);
+    ampel_queue_depth_set(world.shards[0], 4);
+    for (uint64_t i = 0; i < 40; i++)
+        send_of(&world, 0, i);
+    send_of(&world, 1, 1000);
+    assert_int_equal(turn_once(&world), AMPEL_TURN_IDLE);
+    assert_int_equal(ampel_queue_count(world.shards[0]), 4);
+    assert_int_equal(ampel_queue_count(world.gateway), 4);
+    assert_back(&world, 0, false);
+    assert_back(&world, 1000, false);
+    /* What is not taken is not durable, and not lost: it comes as the shard goes on. */
+    for (uint64_t next = 1; next < 40;) {
+        while (ampel_queue_count(world.gateway) > 0)
+            assert_back(&world, next++, false);
+        assert_true(ampel_queue_count(world.shards[0]) <= 4);
+        (void)shard_got(&world, 0);
+        assert_int_equal(turn_once(&world), AMPEL_TURN_IDLE);
+    }
+    world_reset(&world);
+}
+
 static void committed_gets_through_though_a_shard_takes_nothing(void **state) {
     (void)state;
     struct world world;
@@ -682,6 +719,7 @@ int main(void) {
         cmocka_unit_test(stamps_never_go_backwards),
         cmocka_unit_test(idle_partitions_get_a_tick_each_second_busy_ones_none),
         cmocka_unit_test(full_queues_hold_back_and_lose_nothing),
+        cmocka_unit_test(where_a_shard_wishes_few_records_no_more_are_taken_and_each_producer_has_its_turn),
         cmocka_unit_test(committed_gets_through_though_a_shard_takes_nothing),
         cmocka_unit_test(a_full_disk_sends_records_back_and_goes_on_when_there_is_room),
         cmocka_unit_test(rules_that_find_the_disk_full_do_not_keep_batches_from_going_back),

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,24 +109,51 @@ static void a_lane_closes_at_its_bytes_and_opens_when_they_are_taken(void **stat
     struct ampel_queue *own = ampel_queue_open(2);
     ampel_queue_on_room(lane.queue, ampel_queue_fd(own));
     assert_true(ampel_lane_put(&lane, signal_make(), 60));
-    assert_true(ampel_lane_open(&lane, 100));
+    assert_true(ampel_lane_room(&lane, 100) > 0);
     assert_true(ampel_lane_put(&lane, signal_make(), 40));
-    assert_false(ampel_lane_open(&lane, 100));
+    assert_int_equal(ampel_lane_room(&lane, 100), 0);
     free(ampel_queue_pop(lane.queue));
-    assert_true(ampel_lane_open(&lane, 100));
+    assert_true(ampel_lane_room(&lane, 100) > 0);
     /* Beyond the queue's room things wait, in order, and count. */
     for (int i = 0; i < 100; i++)
         assert_true(ampel_lane_put(&lane, signal_make(), 1));
     assert_int_equal(lane.bytes, 140);
-    assert_false(ampel_lane_open(&lane, 1000));
+    assert_int_equal(ampel_lane_room(&lane, 1000), 0);
     uint32_t taken = 0;
     while (!ampel_lane_flush(&lane) || ampel_queue_count(lane.queue) > 0) {
         free(ampel_queue_pop(lane.queue));
         taken++;
     }
     assert_int_equal(taken, 101);
-    assert_true(ampel_lane_open(&lane, 1));
+    assert_true(ampel_lane_room(&lane, 1) > 0);
     assert_int_equal(lane.bytes, 0);
+    ampel_lane_reset(&lane);
+    ampel_queue_close(lane.queue);
+    ampel_queue_close(own);
+}
+
+static void a_lane_has_room_for_as_many_as_its_receiver_wishes_and_wakes_its_sender(void **state) {
+    (void)state;
+    struct ampel_lane lane = {.queue = ampel_queue_open(1024)};
+    struct ampel_queue *own = ampel_queue_open(2);
+    ampel_queue_on_room(lane.queue, ampel_queue_fd(own));
+    ampel_queue_depth_set(lane.queue, 3);
+    assert_int_equal(ampel_lane_room(&lane, 100), 3);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(ampel_lane_room(&lane, 100), 3 - i);
+        if (i < 3) assert_true(ampel_lane_put(&lane, signal_make(), 1));
+    }
+    struct pollfd polled = {.fd = ampel_queue_fd(own), .events = POLLIN};
+    assert_int_equal(poll(&polled, 1, 0), 0);
+    free(ampel_queue_pop(lane.queue));
+    assert_int_equal(poll(&polled, 1, 0), 1);
+    assert_int_equal(ampel_lane_room(&lane, 100), 1);
+    ampel_queue_depth_set(lane.queue, 1);
+    assert_int_equal(ampel_lane_room(&lane, 100), 0);
+    ampel_queue_depth_set(lane.queue, UINT32_MAX);
+    assert_true(ampel_lane_room(&lane, 100) > 1000000);
+    while (ampel_queue_count(lane.queue) > 0)
+        free(ampel_queue_pop(lane.queue));
     ampel_lane_reset(&lane);
     ampel_queue_close(lane.queue);
     ampel_queue_close(own);
@@ -138,6 +166,7 @@ int main(void) {
         cmocka_unit_test(a_record_lives_until_its_last_holder_lets_go),
         cmocka_unit_test(checkpoints_and_other_parcels_are_freed_with_all_they_own),
         cmocka_unit_test(a_lane_closes_at_its_bytes_and_opens_when_they_are_taken),
+        cmocka_unit_test(a_lane_has_room_for_as_many_as_its_receiver_wishes_and_wakes_its_sender),
     };
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 #include "proto/batch.h"
 #include "proto/record.h"
 #include "workers/checkpoint.h"
+#include "workers/metrics.h"
 #include "workers/parcel.h"
 #include "tests/unit/parcels_fixture.h"
 #include "workers/shard.h"
@@ -575,6 +576,79 @@ static void records_wait_while_too_much_is_told_and_not_stored(void **state) {
     bench_close(&bench);
 }
 
+static uint32_t told_take(struct bench *bench) {
+    struct ampel_parcel *parcel;
+    uint32_t told = 0;
+    while ((parcel = ampel_queue_pop(bench->publisher)) != NULL) {
+        if (parcel->kind == AMPEL_PARCEL_OUT) told += ((struct ampel_parcel_out *)parcel)->told_count;
+        ampel_parcel_free(parcel);
+    }
+    return told;
+}
+
+/* The least room that there may be, and always more to tell: something is told every ten seconds, its bytes keep their bound, and
+   the shard is not turned for nothing. */
+static void for_ten_minutes_without_a_database_records_go_on_ever_more_slowly_and_do_not_stop(void **state) {
+    (void)state;
+    struct bench bench;
+    bench_start(&bench);
+    ampel_shard_close(bench.shard);
+    bench.options.unstored_bytes_max = 1 << 20;
+    start_fresh(&bench);
+    uint32_t sellers = 0, told_first = 0, told_last = 0;
+    for (uint32_t tens = 0; tens < 60; tens++) {
+        uint32_t told = 0, turns = 0;
+        for (const int64_t until_ns = bench.ns + 10000 * MS; bench.ns < until_ns; turns++) {
+            while (ampel_queue_count(bench.records) < 8) {
+                char seller[16];
+                (void)snprintf(seller, sizeof(seller), "S%u", sellers++);
+                order(&bench, seller, 1);
+                push_batch(&bench);
+            }
+            enum ampel_turn turn = bench.stage.turn(bench.stage.context, &bench.wake_ns);
+            assert_int_not_equal(turn, AMPEL_TURN_FATAL);
+            int64_t next_ns = turn == AMPEL_TURN_AGAIN || bench.wake_ns <= bench.ns ? bench.ns + 20 * MS : bench.wake_ns;
+            if (next_ns > until_ns) next_ns = until_ns;
+            pass(&bench, (next_ns - bench.ns + MS - 1) / MS);
+            told += told_take(&bench);
+            assert_true(ampel_metric_get(AMPEL_METRIC_UNSTORED_BYTES) < (1 << 20) + 4096);
+        }
+        assert_true(told > 0 && turns < 2000);
+        if (tens == 0) told_first = told;
+        told_last = told;
+    }
+    assert_true(told_last < told_first / 10);
+    assert_int_equal(ampel_metric_get(AMPEL_METRIC_SHARDS_SLOWED), 1);
+    assert_in_range(ampel_queue_depth(bench.records), 2, 8);
+    bench_close(&bench);
+    assert_int_equal(ampel_metric_get(AMPEL_METRIC_SHARDS_SLOWED), 0);
+}
+
+static void a_pause_ends_as_soon_as_what_was_told_is_stored(void **state) {
+    (void)state;
+    struct bench bench;
+    bench_start(&bench);
+    ampel_shard_close(bench.shard);
+    bench.options.unstored_bytes_max = 16000;
+    start_fresh(&bench);
+    for (uint32_t i = 0; i < 30; i++) {
+        char seller[8];
+        (void)snprintf(seller, sizeof(seller), "S%u", i);
+        order(&bench, seller, 1);
+        push_batch(&bench);
+    }
+    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    uint32_t waiting = ampel_queue_count(bench.records);
+    assert_in_range(waiting, 10, 29);
+    assert_true(bench.wake_ns > bench.ns && bench.wake_ns <= bench.ns + 60000 * MS);
+    struct ampel_checkpoint *checkpoint = checkpoint_wanted(&bench);
+    push_committed(&bench, checkpoint, false);
+    ampel_checkpoint_free(checkpoint);
+    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    assert_true(ampel_queue_count(bench.records) < waiting);
+    bench_close(&bench);
+}
+
 static void rows_for_order_counts_alone_wait_for_their_time(void **state) {
     (void)state;
     struct bench bench;
@@ -776,6 +850,8 @@ int main(void) {
         cmocka_unit_test(a_stored_page_that_cannot_be_read_is_fatal),
         cmocka_unit_test(a_full_publisher_holds_records_back_and_loses_nothing),
         cmocka_unit_test(records_wait_while_too_much_is_told_and_not_stored),
+        cmocka_unit_test(for_ten_minutes_without_a_database_records_go_on_ever_more_slowly_and_do_not_stop),
+        cmocka_unit_test(a_pause_ends_as_soon_as_what_was_told_is_stored),
         cmocka_unit_test(rows_for_order_counts_alone_wait_for_their_time),
         cmocka_unit_test(refused_events_become_rows_once),
         cmocka_unit_test(what_only_the_shard_can_refuse_becomes_a_row_too),
