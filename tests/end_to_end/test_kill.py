@@ -1,6 +1,9 @@
-"""tests/kill can fail: what is planted in the ledger is found."""
+"""tests/kill can fail: what is planted in the ledger is found. Ended early, it tells what it found so far."""
 
+import re
+import signal
 import subprocess
+import time
 
 from system import TOP
 
@@ -26,3 +29,12 @@ def test_an_acked_batch_that_was_never_applied_is_found_lost():
 
 def test_a_batch_that_was_applied_twice_is_found_doubled():
     found("double", "doubled: batch 2 of f0", " 1 doubled")
+
+
+def test_a_run_that_is_ended_early_judges_and_tells_what_was_done():
+    process = subprocess.Popen([str(TOP / "tests" / "kill"), "--rounds", "100000"], text=True, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+    time.sleep(8)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0 and re.search(r"^\d+ kills, \d+ acked, 0 lost, 0 doubled$", said.splitlines()[-1]), said
