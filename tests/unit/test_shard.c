@@ -629,7 +629,7 @@ static void a_pause_ends_as_soon_as_what_was_told_is_stored(void **state) {
     struct bench bench;
     bench_start(&bench);
     ampel_shard_close(bench.shard);
-    bench.options.unstored_bytes_max = 16000;
+    bench.options.unstored_bytes_max = 6000;
     start_fresh(&bench);
     for (uint32_t i = 0; i < 30; i++) {
         char seller[8];
