@@ -91,3 +91,10 @@ def test_replay_names_account_time_and_signals(system):
     assert [(one["kind"], one["group"], one["weight"]) for one in told["signals"]] == [
         ("email_phone_change", "contact", 50), ("deposit_change", "payout", 60)]
     assert told["at"] == told["since"] == told["signals"][1]["at"]
+    # Explained with the score, for people and for programs.
+    line = json.loads(system.ampel("explain", "demo/S1/M1", path, "--as-of", AS_OF_MS, "--format", "jsonl").stdout)
+    assert line["takeover"] == {"suspected": True, "since": told["since"], "weight": 110, "signals": told["signals"]}
+    shown = system.ampel("explain", "demo/S1/M1", path, "--as-of", AS_OF_MS).stdout
+    assert "taken over?" in shown and "deposit_change" in shown
+    alone = write(system.folder / "alone.jsonl", signal("storefront_text", 5), signal("price_cut", 3), signal("new_category", 3))
+    assert "all of one group: weight 118" in system.ampel("explain", "demo/S1/M1", alone, "--as-of", AS_OF_MS, "--lang", "en").stdout

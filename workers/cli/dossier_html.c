@@ -39,7 +39,7 @@ static const char style[] =
     "ul.tick{list-style:none;padding:0}ul.tick li{margin:0 0 2.5mm;padding-left:8mm;text-indent:-8mm}"
     "ul.tick li::before{content:'';display:inline-block;width:4mm;height:4mm;border:.3mm solid #1f2328;margin-right:4mm;vertical-align:-.6mm}"
     "figure{margin:0 0 4mm;break-inside:avoid}figure svg{width:100%;height:auto;border:.2mm solid #d0d7de}"
-    "section.new{break-before:page}"
+    "section.new{break-before:page}section.whole{break-inside:avoid}"
     "@media print{body{max-width:none;padding:0 .5mm}h2{margin-top:7mm}section.new h2{margin-top:0}.cover{min-height:240mm}}";
 
 static void escaped(FILE *out, const char *text) {
@@ -227,13 +227,14 @@ static void entry_row(FILE *out, const struct ampel_dossier_entry *entry) {
     minute_cell(out, entry->moment_ms);
     cell(out, entry->by);
     fputs("<td>", out);
-    ampel_dossier_name(out, entry->kind);
+    bool tagged = strcmp(entry->kind, "tagged") == 0;
+    ampel_dossier_name(out, tagged ? "violation moved" : entry->kind);
     if (entry->step > 0) fprintf(out, " %" PRId64, entry->step);
     const char *const texts[] = {entry->what, entry->file_name, entry->note};
     for (size_t i = 0; i < AMPEL_ARRAY_COUNT(texts); i++) {
         if (texts[i][0] == 0) continue;
         fputs(i == 0 ? ": " : " – ", out);
-        escaped(out, texts[i]);
+        escaped(out, tagged ? ampel_label(texts[i]) : texts[i]);
     }
     fputs("</td></tr>\n", out);
 }
@@ -387,7 +388,8 @@ static void violations(FILE *out, const struct ampel_dossier *dossier) {
 static void requests(FILE *out, const struct ampel_dossier *dossier) {
     char deadline[AMPEL_DOSSIER_DAY_SIZE];
     ampel_dossier_day(ampel_dossier_deadline(dossier), deadline);
-    section(out, false, SAY("6. Requests to the marketplace", "6. Forderungen an den Marktplatz"));
+    fputs("<section class=\"whole\">", out);
+    element(out, "h2", SAY("6. Requests to the marketplace", "6. Forderungen an den Marktplatz"));
     element(out, "p", SAY("With the letter to the performance team, and the deadline set in it:",
                           "Mit dem Brief an das Performance-Team, und der darin gesetzten Frist:"));
     element(out, "p class=\"big\"", deadline);

@@ -4,6 +4,7 @@
 
 #include "proto/text.h"
 #include "workers/cli/command.h"
+#include "workers/cli/explained_takeover.h"
 #include "workers/cli/explanation.h"
 #include "workers/cli/flow.h"
 #include "workers/cli/labels.h"
@@ -207,6 +208,7 @@ static void people_print(const struct ampel_explanation *explanation) {
         violations_print(explanation, explanation->rules);
     else
         fputs(ampel_label("  no violations\n"), stdout);
+    ampel_explained_takeover_print(&explanation->suspicion, explanation->rules->takeover_threshold);
     ampel_explained_incidents_print(&explanation->incidents, explanation->numbers.score);
     ampel_explained_beside_print(&explanation->beside);
 }
@@ -268,6 +270,7 @@ static void programs_print(const struct ampel_explanation *explanation) {
         ampel_members_piece(&print);
     }
     printf("]");
+    ampel_explained_takeover_json(&explanation->suspicion);
     ampel_explained_incidents_json(&explanation->incidents);
     ampel_explained_beside_json(&explanation->beside);
     printf("}\n");

@@ -49,6 +49,7 @@ bool ampel_explanation_open(struct ampel_portfolio *portfolio, uint32_t slot, st
     ampel_engine_numbers(engine, slot, &out->numbers);
     ampel_explained_beside_engine(engine, slot, &out->beside);
     violations_take(engine, slot, out);
+    ampel_engine_suspicion(engine, slot, &out->suspicion);
     if (!ampel_explained_incidents_engine(engine, slot, &out->incidents)) return false;
     if (!ampel_outlook_variants_apply(engine)) return false;
     return (ampel_outlook_range(engine, slot, &out->score_min, &out->score_max) == AMPEL_ENGINE_OK &&

@@ -28,6 +28,7 @@ struct ampel_explanation {
     struct ampel_explained *violations; /* by id */
     struct ampel_explained_beside beside;
     struct ampel_explained_incidents incidents;
+    struct ampel_suspicion suspicion; /* what speaks for a takeover, whether or not it suffices */
 };
 
 /* The account in a slot of the portfolio's engine, at its time; what was borrowed holds as long as the engine.

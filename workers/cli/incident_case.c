@@ -8,6 +8,7 @@
 #include "workers/cli/command.h"
 #include "workers/cli/connect.h"
 #include "workers/cli/incident.h"
+#include "workers/cli/labels.h"
 #include "workers/cli/portfolio.h"
 #include "workers/environment.h"
 
@@ -15,7 +16,7 @@ int ampel_case_refuse(const struct ampel_incident_words *given, const char *form
     va_list arguments;
     fprintf(stderr, "ampel %s: ", given->command);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vfprintf(stderr, ampel_label(format), arguments);
     va_end(arguments);
     fputc('\n', stderr);
     return AMPEL_EXIT_REFUSED;

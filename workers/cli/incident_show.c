@@ -122,7 +122,7 @@ static int list_print(struct ampel_pq *pq, const struct ampel_incident_words *gi
         fputs(ampel_label("no open cases\n"), stdout);
         return AMPEL_EXIT_OK;
     }
-    static const char *const titles[] = {"CASE", "STATE", "TAKEN OVER", "STORES", "STEPS", "NEXT", "NEXT CLOCK"};
+    static const char *const titles[] = {"CASE", "STATE", "TAKEN OVER", "STORES", "STEPS", "NEXT STEP", "NEXT CLOCK"};
     struct ampel_table *table = ampel_table_open();
     AMPEL_ASSERT(table != NULL);
     for (size_t i = 0; i < AMPEL_ARRAY_COUNT(titles); i++)
@@ -165,13 +165,13 @@ static void stores_print(const struct ampel_pq *pq) {
 
 static void step_cells(struct ampel_table *table, const struct ampel_pq *pq, uint32_t row) {
     struct ampel_text state = ampel_pq_get_text(pq, row, 4);
-    char done[AMPEL_LABEL_TIME_SIZE] = "";
+    char done[AMPEL_LABEL_TIME_SIZE] = "", words[AMPEL_LABEL_WORDS_SIZE];
     bool settled = ampel_text_is(state, "done") || ampel_text_is(state, "not_needed");
     enum ampel_paint paint = settled ? AMPEL_PAINT_GREEN : ampel_text_is(state, "warning") ? AMPEL_PAINT_RED : AMPEL_PLAIN;
     if (settled) ampel_label_minute(ampel_pq_get_time(pq, row, 5), done);
     ampel_table_cell(table, AMPEL_PLAIN, "%lld", (long long)ampel_pq_get_int64(pq, row, 0));
     ampel_table_cell(table, paint, "%s", ampel_label(text_at(pq, row, 2)));
-    ampel_table_cell(table, paint, "%s", ampel_label(text_at(pq, row, 4)));
+    ampel_table_cell(table, paint, "%s", ampel_label_words(text_at(pq, row, 4), words));
     ampel_table_cell(table, AMPEL_PLAIN, "%s", settled ? text_at(pq, row, 6) : text_at(pq, row, 8));
     ampel_table_cell(table, AMPEL_DIM, "%s", settled ? done : text_at(pq, row, 9));
 }
@@ -196,12 +196,12 @@ static void clocks_print(const struct ampel_pq *pq) {
     for (size_t i = 0; i < AMPEL_ARRAY_COUNT(titles); i++)
         ampel_table_column(table, titles[i], AMPEL_LEFT, i >= 3);
     for (uint32_t row = 0; row < ampel_pq_rows(pq); row++) {
-        char out[AMPEL_LABEL_TIME_SIZE], left[AMPEL_LABEL_TIME_SIZE];
+        char out[AMPEL_LABEL_TIME_SIZE], left[AMPEL_LABEL_TIME_SIZE], words[AMPEL_LABEL_WORDS_SIZE];
         int64_t runs_out_ms = ampel_pq_get_time(pq, row, 6);
         bool settled = !ampel_pq_is_null(pq, row, 9);
         minute(pq, row, 6, out);
         left_write(runs_out_ms, left);
-        ampel_table_cell(table, AMPEL_PLAIN, "%s %s", ampel_label(text_at(pq, row, 2)), text_at(pq, row, 3));
+        ampel_table_cell(table, AMPEL_PLAIN, "%s %s", ampel_label_words(text_at(pq, row, 2), words), text_at(pq, row, 3));
         ampel_table_cell(table, AMPEL_PLAIN, "%s", out);
         ampel_table_cell(table, settled ? AMPEL_PAINT_GREEN : paint_of_left(runs_out_ms), "%s",
                          settled ? ampel_label("settled") : left);
@@ -216,13 +216,17 @@ static void clocks_print(const struct ampel_pq *pq) {
 static void history_print(const struct ampel_pq *pq) {
     printf("\n");
     for (uint32_t row = 0; row < ampel_pq_rows(pq); row++) {
-        char at[AMPEL_LABEL_TIME_SIZE];
+        char at[AMPEL_LABEL_TIME_SIZE], words[AMPEL_LABEL_WORDS_SIZE];
         int64_t step = ampel_pq_get_int64(pq, row, 4);
         minute(pq, row, 6, at);
-        printf("  %s  %s: %s", at, text_at(pq, row, 2), ampel_label(text_at(pq, row, 3)));
+        /* A violation was put in or taken out, said in words that this program chose. */
+        bool tagged = ampel_text_is(ampel_pq_get_text(pq, row, 3), "tagged");
+        printf("  %s  %s: %s", at, text_at(pq, row, 2),
+               ampel_label_words(tagged ? "violation moved" : text_at(pq, row, 3), words));
         if (step > 0) printf(" %lld", (long long)step);
         for (uint32_t column = 5; column <= 8; column++)
-            if (column != 6 && ampel_pq_get_text(pq, row, column).size > 0) printf("  %s", text_at(pq, row, column));
+            if (column != 6 && ampel_pq_get_text(pq, row, column).size > 0)
+                printf("  %s", tagged ? ampel_label(text_at(pq, row, column)) : text_at(pq, row, column));
         if (ampel_pq_get_text(pq, row, 10).size > 0) printf("  %s", text_at(pq, row, 10));
         printf("\n");
     }
@@ -326,7 +330,7 @@ struct due {
 };
 
 static void due_print(const struct ampel_pq *pq, uint32_t row, enum ampel_format format) {
-    char out[AMPEL_LABEL_TIME_SIZE], left[AMPEL_LABEL_TIME_SIZE];
+    char words[AMPEL_LABEL_WORDS_SIZE], out[AMPEL_LABEL_TIME_SIZE], left[AMPEL_LABEL_TIME_SIZE];
     static struct line line;
     if (format == AMPEL_FORMAT_JSONL) {
         static const char *const names[] = {"tenant", "id", "clock", "store", NULL, "what", "certainty"};
@@ -339,7 +343,7 @@ static void due_print(const struct ampel_pq *pq, uint32_t row, enum ampel_format
     }
     minute(pq, row, 4, out);
     left_write(ampel_pq_get_time(pq, row, 4), left);
-    printf("%s/%s %s %s  %s (%s): %s [%s]\n", text_at(pq, row, 0), text_at(pq, row, 1), ampel_label(text_at(pq, row, 2)),
+    printf("%s/%s %s %s  %s (%s): %s [%s]\n", text_at(pq, row, 0), text_at(pq, row, 1), ampel_label_words(text_at(pq, row, 2), words),
            text_at(pq, row, 3), out, left, ampel_label(text_at(pq, row, 5)), ampel_label(text_at(pq, row, 6)));
 }
 

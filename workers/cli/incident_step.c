@@ -161,7 +161,8 @@ int ampel_incident_step(const struct ampel_incident_words *given) {
     int status = write_it(&writing);
     if (status == AMPEL_EXIT_OK)
         printf(ampel_label("%s: step %lld: %s\n"), writing.incident.id, step,
-               given->owner != NULL ? given->owner : ampel_label(writing.entry.kind));
+               given->owner != NULL ? given->owner
+                                    : ampel_label(given->undo ? "open" : given->not_needed ? "not needed" : "done"));
     return status;
 }
 

@@ -135,6 +135,7 @@ static const struct {
     {"MODEL", "MODELL"},
     {"NEXT", "RANG"},
     {"NEXT CLOCK", "NÄCHSTE FRIST"},
+    {"NEXT STEP", "NÄCHSTER"},
     {"OBSERVED", "BERICHT"},
     {"ORDERS", "BESTELL."},
     {"PER REPORT", "JE BERICHT"},
@@ -229,6 +230,7 @@ static const struct {
     {"cap_near", "Grenze nahe"},
     {"cap_reached", "Grenze erreicht"},
     {"case %.*s:", "Fall %.*s:"},
+    {"case %s is not contained yet: ampel incident contain %s", "Fall %s ist noch nicht eingedämmt: ampel incident contain %s"},
     {"case %s/%s: %u stores, taken over since %s\n", "Fall %s/%s: %u Shops, übernommen seit %s\n"},
     {"case_clock", "Frist eines Falls"},
     {"changes next", "ändert sich als Nächstes"},
@@ -287,6 +289,7 @@ static const struct {
     {"incident_clock", "Frist des Falls"},
     {"infringement", "Schutzrechte"},
     {"ip_removal", "Lagerräumung (Schutzrecht)"},
+    {"it is written down, but the worker does not know yet: run the same again", "es ist aufgeschrieben, aber der Worker weiß es noch nicht: denselben Befehl noch einmal"},
     {"journal: %llu segments, %llu records, positions %llu to %llu\n", "Journal: %llu Dateien, %llu Einträge, Stellen %llu bis %llu\n"},
     {"journal: the last group is not whole; a start would cut it, nobody was told of it",
      "Journal: die letzte Gruppe ist nicht ganz; ein Start würde sie abschneiden, niemand weiß von ihr"},
@@ -317,6 +320,7 @@ static const struct {
     {"normal", "normal"},
     {"not above", "nicht über"},
     {"not below", "nicht unter"},
+    {"not needed", "nicht nötig"},
     {"not yet", "noch nicht"},
     {"not_needed", "nicht nötig"},
     {"note", "Notiz"},
@@ -347,6 +351,7 @@ static const struct {
     {"product_safety", "Produktsicherheit"},
     {"profile", "Profil"},
     {"protection is lost without an answer", "ohne Antwort geht der Schutz verloren"},
+    {"put in", "hineingenommen"},
     {"quoted by a law firm", "von einer Kanzlei zitiert"},
     {"reading", "lese"},
     {"received_ip_complaint", "Beschwerde geistiges Eigentum"},
@@ -376,19 +381,28 @@ static const struct {
     {"set by yourselves", "selbst gesetzt"},
     {"settled", "erledigt"},
     {"signal", "Anzeichen"},
+    {"signs of a takeover, but all of one group: weight %d, another group would do", "Anzeichen einer Übernahme, aber alle aus einer Gruppe: Gewicht %d, eine zweite Gruppe genügte"},
+    {"signs of a takeover, not enough: weight %d of %d", "Anzeichen einer Übernahme, nicht genug: Gewicht %d von %d"},
     {"start", "Anfang"},
     {"started", "läuft"},
     {"status_flip", "Sperre ohne Anlass"},
+    {"step %lld (%s) is always needed", "Schritt %lld (%s) ist immer nötig"},
+    {"step %lld is a warning (%s); nobody can have done it", "Schritt %lld ist eine Warnung (%s); niemand kann ihn getan haben"},
+    {"step %lld is open", "Schritt %lld ist offen"},
+    {"step %lld is settled already, by %s; --undo reopens it", "Schritt %lld ist schon erledigt, von %s; --undo öffnet ihn wieder"},
     {"step_done", "Schritt erledigt"},
     {"step_not_needed", "Schritt nicht nötig"},
     {"step_reopened", "Schritt wieder offen"},
+    {"steps %s were done because this one was: reopen them first", "die Schritte %s folgten auf diesen: erst diese wieder öffnen"},
     {"stored stock is disposed of", "gelagerte Ware wird entsorgt"},
     {"storefront_text", "Kontakt im Angebotstext"},
     {"suspected since %s, weight %d:", "Verdacht seit %s, Gewicht %d:"},
     {"suspected_ip", "Verdacht geistiges Eigentum"},
     {"suspended", "ausgesperrt"},
     {"tagged", "nur benannt"},
+    {"taken out", "herausgenommen"},
     {"taken over since %s", "übernommen seit %s"},
+    {"taken over?", "übernommen?"},
     {"takeover?", "Übernahme?"},
     {"takeover_cleared", "Übernahmeverdacht vorbei"},
     {"takeover_suspected", "Übernahme vermutet"},
@@ -406,11 +420,13 @@ static const struct {
     {"the present rules", "die jetzigen Regeln"},
     {"the report less the model: %+d; at the report before: %+d", "Bericht minus Modell: %+d; beim Bericht davor: %+d"},
     {"the worker learns of it with the next command that reaches it (--endpoint, --keys)\n", "der Worker erfährt es mit dem nächsten Befehl, der ihn erreicht (--endpoint, --keys)\n"},
+    {"there is no step %lld; they are 1 to %u", "Schritt %lld gibt es nicht; es sind 1 bis %u"},
     {"time of the case", "Zeit des Falls"},
     {"turns green", "wird grün"},
     {"turns red", "wird rot"},
     {"turns yellow", "wird gelb"},
     {"violation", "Verstoß"},
+    {"violation moved", "Verstoß zugeordnet"},
     {"violation_state", "Stand eines Verstoßes"},
     {"violations", "Verstöße"},
     {"violations_missing", "Verstöße fehlen"},
@@ -467,6 +483,13 @@ const char *ampel_label(const char *english) {
 const char *ampel_label_name(enum ampel_registry registry, uint32_t code) {
     const char *name = ampel_registry_name(registry, code);
     return name == NULL ? NULL : ampel_label(name);
+}
+
+const char *ampel_label_words(const char *name, char out[AMPEL_LABEL_WORDS_SIZE]) {
+    snprintf(out, AMPEL_LABEL_WORDS_SIZE, "%s", ampel_label(name));
+    for (char *at = out; *at != 0; at++)
+        if (*at == '_') *at = ' ';
+    return out;
 }
 
 int ampel_label_width(const char *text, int columns) {

@@ -15,6 +15,9 @@ const char *ampel_label(const char *english) __attribute__((format_arg(1)));
 const char *ampel_label_name(enum ampel_registry registry, uint32_t code);
 
 /* The width to give to %-*s so that the text takes so many columns: printf counts bytes. */
+#define AMPEL_LABEL_WORDS_SIZE 64
+/* A name of a table (step_done, ip_removal) for people: its label, in English without underscores. Cut to the size. */
+const char *ampel_label_words(const char *name, char out[AMPEL_LABEL_WORDS_SIZE]);
 int ampel_label_width(const char *text, int columns);
 
 #define AMPEL_LABEL_TIME_SIZE 64

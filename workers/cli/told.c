@@ -6,6 +6,7 @@
 
 #include "proto/hash.h"
 #include "proto/text.h"
+#include "workers/cli/explained_takeover.h"
 #include "workers/cli/flow.h"
 #include "workers/cli/labels.h"
 
@@ -45,16 +46,8 @@ static void signals_put(struct ampel_flow *flow, const struct ampel_message_chan
     ampel_flow_start(flow, 4);
     ampel_flow_words(flow, 2, AMPEL_PLAIN, ampel_label("suspected since %s, weight %d:"), at, change->amount);
     ampel_flow_end(flow);
-    for (uint32_t i = 0; i < change->signals_count; i++) {
-        const struct ampel_signal *signal = &told->signals[i];
-        ampel_label_time(signal->first_ms, at);
-        ampel_flow_start(flow, 6);
-        ampel_flow_put(flow, 4, AMPEL_PLAIN, "%s", at);
-        ampel_flow_put(flow, 2, AMPEL_PLAIN, "%3u", (unsigned)signal->weight);
-        ampel_flow_put(flow, 2, AMPEL_PAINT_RED, "%s", ampel_label_name(AMPEL_REGISTRY_KIND, signal->kind));
-        if (signal->derived) ampel_flow_put(flow, 0, AMPEL_PLAIN, "%s", ampel_label(", found by Ampel"));
-        ampel_flow_end(flow);
-    }
+    for (uint32_t i = 0; i < change->signals_count; i++)
+        ampel_explained_signal_put(flow, 6, &told->signals[i]);
 }
 
 /* What an alert counts, in words. */
