@@ -166,10 +166,10 @@ def of_version(content, at, form, number):
 
 
 def page_changed(system, change):
-    """The one page of the sample, changed while it is unpacked, and while it is packed."""
-    packed = bytes.fromhex(system.sql("select encode(bytes, 'hex') from ampel.page"))
+    """The first page of the sample, changed while it is unpacked, and while it is packed."""
+    packed = bytes.fromhex(system.sql("select encode(bytes, 'hex') from ampel.page where page = 0"))
     made = change(packed).hex()
-    system.sql(f"update ampel.page set bytes = decode('{made}', 'hex')")
+    system.sql(f"update ampel.page set bytes = decode('{made}', 'hex') where page = 0")
 
 
 def test_a_page_in_a_newer_wrapping_is_refused_by_name(newest):
