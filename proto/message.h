@@ -147,10 +147,13 @@ uint32_t ampel_message_encode(const struct ampel_message *message, uint8_t *byte
 #define AMPEL_MESSAGE_BYTES_MAX (16 * 1024)
 
 /* A change as one JSON object without newline, the fields of the wire under the same names, times RFC 3339: what
-   `ampel watch --format jsonl` and `ampel replay` print and what the outbox stores. 0: capacity. */
+   `ampel watch --format jsonl` and `ampel replay` print. 0: capacity. */
 /* event, expiry, midnight, backfill, rules, clock. */
 const char *ampel_cause_name(uint8_t kind);
 uint32_t ampel_change_json(const struct ampel_message_change *change, char *bytes, uint32_t capacity);
+/* What a row in a database keeps as JSON, beside its columns: "cause", and of a suspected takeover "amount", "since" and "signals", as
+   ampel_change_json writes them. Reading JSON is most of what storing an alert costs. */
+uint32_t ampel_change_row_json(const struct ampel_message_change *change, char *bytes, uint32_t capacity);
 
 #ifdef __cplusplus
 }

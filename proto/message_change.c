@@ -301,6 +301,19 @@ uint32_t ampel_change_json(const struct ampel_message_change *change, char *byte
     return ampel_print_size(&print);
 }
 
+uint32_t ampel_change_row_json(const struct ampel_message_change *change, char *bytes, uint32_t capacity) {
+    struct ampel_print print = {.bytes = bytes, .capacity = capacity};
+    struct sink sink = {.print = &print};
+    open_map(&sink);
+    put_cause(&sink, &change->change.cause);
+    if (of_takeover(change->change.kind)) {
+        put_amounts(&sink, &change->change);
+        put_signals(&sink, change);
+    }
+    close_map(&sink);
+    return ampel_print_size(&print);
+}
+
 /* ---- keys in -------------------------------------------------------------------------------- */
 
 static bool take_text(const struct ampel_pack *map, const char *key, struct ampel_text *out) {

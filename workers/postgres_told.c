@@ -70,7 +70,7 @@ static void alert_row(struct ampel_postgres *postgres, uint64_t stream_epoch,
     struct ampel_copy *copy = &postgres->copy;
     const struct ampel_change *change = &told->change;
     const struct ampel_message_change message = message_of(stream_epoch, rules, told);
-    uint32_t json_size = ampel_change_json(&message, postgres->json, sizeof(postgres->json));
+    uint32_t json_size = ampel_change_row_json(&message, postgres->json, sizeof(postgres->json));
     AMPEL_ASSERT(json_size > 0);
     ampel_copy_row(copy);
     ampel_copy_text(copy, told->tenant);

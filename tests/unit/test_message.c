@@ -368,6 +368,36 @@ static void json_of_a_change_reads_as_documented(void **state) {
     assert_non_null(strstr(text, "\"new\":true"));
 }
 
+/* A row has columns for the rest, and a database reads JSON slowly. */
+static void the_json_of_a_row_is_its_cause_and_for_a_takeover_its_signals(void **state) {
+    (void)state;
+    struct ampel_message_change change;
+    char whole[4096], row[4096], expected[4096];
+    fill_change(&change);
+    for (uint32_t takeover = 0; takeover < 2; takeover++) {
+        if (takeover == 1) {
+            change.change.kind = AMPEL_CHANGE_TAKEOVER_SUSPECTED;
+            change.change.amount = 120;
+            change.change.since_ms = change.change.at_ms;
+            change.change.signals_count = 1;
+            memset(&change.signals[0], 0, sizeof(change.signals[0]));
+            change.signals[0].weight = 70;
+        }
+        whole[ampel_change_json(&change, whole, sizeof whole - 1)] = 0;
+        uint32_t size = ampel_change_row_json(&change, row, sizeof row - 1);
+        row[size] = 0;
+        const char *cause = strstr(whole, "\"cause\":"), *signals = strstr(whole, "\"amount\":120,\"since\":");
+        int cause_size = (int)(strstr(cause, "}") + 1 - cause);
+        if (takeover == 1)
+            snprintf(expected, sizeof expected, "{%.*s,%.*s}", cause_size, cause,
+                     (int)(strstr(signals, "]") + 1 - signals), signals);
+        else
+            snprintf(expected, sizeof expected, "{%.*s}", cause_size, cause);
+        assert_string_equal(row, expected);
+        assert_int_equal(ampel_change_row_json(&change, row, size - 1), 0);
+    }
+}
+
 static void the_id_of_a_change_follows_its_cause_and_nothing_else(void **state) {
     (void)state;
     struct ampel_message_change change;
@@ -556,6 +586,7 @@ int main(void) {
         cmocka_unit_test(every_kind_of_change_and_cause_comes_back),
         cmocka_unit_test(signals_that_no_engine_names_are_refused),
         cmocka_unit_test(json_of_a_change_reads_as_documented),
+        cmocka_unit_test(the_json_of_a_row_is_its_cause_and_for_a_takeover_its_signals),
         cmocka_unit_test(the_id_of_a_change_follows_its_cause_and_nothing_else),
         cmocka_unit_test(a_batch_is_told_from_a_message_by_its_keys),
         cmocka_unit_test(newer_versions_and_unknown_messages_are_refused_by_name),
