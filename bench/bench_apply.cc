@@ -102,9 +102,12 @@ void apply(benchmark::State &state, const Load &load) {
     run.loader().seconds_forget();
     (void)limit.measure(lines);
     double limit_seconds = 0;
+    Turn turn;
     for (auto _ : state) {
         for (uint32_t i = 0; i < chunks; i++) {
+            turn.wait();
             run.chunk(frames);
+            turn.pass();
             if (i % 4 == 0) limit_seconds += static_cast<double>(lines) / limit.measure(lines);
         }
         state.SetIterationTime(run.loader().seconds());

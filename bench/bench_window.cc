@@ -23,14 +23,14 @@ void *take(void *, size_t size, size_t alignment) {
 }
 void give(void *, void *block, size_t) { std::free(block); }
 
-// A ring whose cells have this many bytes from the beginning.
+// A ring whose cells have this many bits from the beginning.
 class Ring {
 public:
-    explicit Ring(int64_t width) {
+    explicit Ring(int64_t bits) {
         ampel_memory memory = {nullptr, take, give};
         ampel_pool_init(&pool_, &memory);
-        put(0, width == 1 ? 1 : width == 2 ? 200 : 40000);
-        if (width_ != width) std::abort();
+        put(0, bits == 4 ? 1 : bits == 8 ? 20 : bits == 16 ? 200 : 40000);
+        if (!ampel_window_bring(&pool_, &window_, 1) || window_.bits != bits) std::abort();
     }
     ~Ring() { ampel_pool_reset(&pool_); }
     Ring(const Ring &) = delete;
@@ -38,21 +38,21 @@ public:
 
     // One order more, or the day begins anew where its cell is full: a ring keeps its width.
     void more(uint32_t cell) {
-        uint32_t before = ampel_window_get(ring_, width_, cell), after = ampel_day_increment(before, 1);
-        put(cell, ampel_window_width(after) > width_ ? 0 : after);
+        uint32_t before = ampel_window_get(&window_, cell), after = ampel_day_increment(before, 1);
+        put(cell, ampel_cells_bits(after) > window_.bits ? 0 : after);
     }
     uint32_t kept() const { return sum_; }
-    uint32_t counted() const { return ampel_window_sum(ring_, width_, 17, AMPEL_WINDOW_CELLS); }
+    uint32_t counted() const { return ampel_window_sum(&window_, 17, AMPEL_WINDOW_CELLS); }
 
 private:
     void put(uint32_t cell, uint32_t packed) {
-        uint32_t before = ring_ != nullptr ? ampel_day_total(ampel_window_get(ring_, width_, cell)) : 0;
-        if (!ampel_window_put(&pool_, &ring_, &width_, cell, packed)) std::abort();
+        uint32_t before = ampel_day_total(ampel_window_get(&window_, cell));
+        if (!ampel_window_put(&pool_, &window_, cell, packed)) std::abort();
         sum_ += ampel_day_total(packed) - before;
     }
 
     ampel_pool pool_;
-    uint8_t *ring_ = nullptr, width_ = 0;
+    ampel_window window_ = {};
     uint32_t sum_ = 0;
 };
 
@@ -63,7 +63,7 @@ void more(benchmark::State &state) {
     if (ring.kept() != ring.counted()) std::abort();
     state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(more)->Arg(1)->Arg(2)->Arg(4);
+BENCHMARK(more)->Arg(4)->Arg(8)->Arg(16)->Arg(32);
 
 void sum(benchmark::State &state) {
     Ring ring(state.range(0));
@@ -75,7 +75,7 @@ void sum(benchmark::State &state) {
     state.SetLabel("digest " + std::to_string(total));
     state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(sum)->Arg(1)->Arg(2)->Arg(4);
+BENCHMARK(sum)->Arg(4)->Arg(8)->Arg(16)->Arg(32);
 
 } // namespace
 

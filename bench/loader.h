@@ -3,6 +3,9 @@
 #ifndef AMPEL_BENCH_LOADER_H
 #define AMPEL_BENCH_LOADER_H
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "bench/machine.h"
 #include "bench/memory.h"
 #include "bench/traffic.h"
@@ -13,6 +16,27 @@ inline uint32_t setting(const char *name, uint32_t fallback) {
     const char *given = std::getenv(name);
     return given != nullptr ? static_cast<uint32_t>(std::strtoul(given, nullptr, 10)) : fallback;
 }
+
+// Two programs that take turns, each a piece of its work at a time, are measured beside each other although the machine is not
+// quiet: AMPEL_BENCH_TURN_IN and _OUT name pipes, one for each way; whoever has no _IN of its own begins.
+class Turn {
+public:
+    Turn() : in_(open_given("AMPEL_BENCH_TURN_IN")), out_(open_given("AMPEL_BENCH_TURN_OUT")) {}
+    void wait() const {
+        char byte;
+        if (in_ >= 0 && read(in_, &byte, 1) < 0) std::abort();
+    }
+    void pass() const {
+        if (out_ >= 0 && write(out_, "", 1) < 0) return; // the other one has ended
+    }
+
+private:
+    static int open_given(const char *name) {
+        const char *path = std::getenv(name);
+        return path != nullptr ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    }
+    int in_, out_;
+};
 
 class Loader {
 public:

@@ -61,24 +61,27 @@ uint32_t ampel_tenant_claim(struct ampel_accounts *accounts, struct ampel_pool *
     return count;
 }
 
-/* ---- identities ----------------------------------------------------------------------------- */
+/* ---- who is it ----------------------------------------------------------------------------- */
 
-static const char *identity_texts(const struct ampel_identity *identity) {
-    uint32_t size = (uint32_t)identity->seller_size + identity->marketplace_size;
-    return size <= AMPEL_IDENTITY_PLACE ? identity->texts.place : identity->texts.elsewhere;
+static const char *account_texts(const struct ampel_account *account) {
+    uint32_t size = (uint32_t)account->seller_size + account->marketplace_size;
+    if (size <= AMPEL_ACCOUNT_PLACE) return account->texts;
+    const char *elsewhere;
+    memcpy(&elsewhere, account->texts, sizeof(elsewhere));
+    return elsewhere;
 }
 
-struct ampel_text ampel_identity_seller(const struct ampel_identity *identity) {
-    return (struct ampel_text){identity_texts(identity), identity->seller_size};
+struct ampel_text ampel_account_seller(const struct ampel_account *account) {
+    return (struct ampel_text){account_texts(account), account->seller_size};
 }
 
-struct ampel_text ampel_identity_marketplace(const struct ampel_identity *identity) {
-    return (struct ampel_text){identity_texts(identity) + identity->seller_size,
-                               identity->marketplace_size};
+struct ampel_text ampel_account_marketplace(const struct ampel_account *account) {
+    return (struct ampel_text){account_texts(account) + account->seller_size,
+                               account->marketplace_size};
 }
 
 /* Short texts of one size; a call of memcmp would cost more than the comparison. */
-static bool texts_same(const char *a, const char *b, uint32_t size) {
+static inline bool texts_same(const char *a, const char *b, uint32_t size) {
     uint32_t offset = 0;
     uint64_t differ = 0;
     if (size < 8) {
@@ -86,20 +89,20 @@ static bool texts_same(const char *a, const char *b, uint32_t size) {
             differ |= (uint64_t)(uint8_t)(a[offset] ^ b[offset]);
         return differ == 0;
     }
-    for (; offset + 8 < size; offset += 8)
-        differ |= ampel_load_u64(a + offset) ^ ampel_load_u64(b + offset);
-    /* The last eight bytes, some of them for a second time. */
+    /* The first eight bytes and the last eight, some of them twice; what lies between in long ones. */
+    differ = ampel_load_u64(a) ^ ampel_load_u64(b);
     differ |= ampel_load_u64(a + size - 8) ^ ampel_load_u64(b + size - 8);
+    for (offset = 8; offset + 8 < size; offset += 8)
+        differ |= ampel_load_u64(a + offset) ^ ampel_load_u64(b + offset);
     return differ == 0;
 }
 
-static inline bool identity_is(const struct ampel_identity *identity, uint64_t hash,
-                               uint32_t tenant, struct ampel_text seller,
-                               struct ampel_text marketplace) {
-    if (identity->hash != hash || identity->tenant != tenant) return false;
-    if (identity->seller_size != seller.size) return false;
-    if (identity->marketplace_size != marketplace.size) return false;
-    const char *texts = identity_texts(identity);
+/* The texts say it, whatever the hash: it follows from them, and stands in another line. */
+static inline bool account_is(const struct ampel_account *account, uint32_t tenant,
+                              struct ampel_text seller, struct ampel_text marketplace) {
+    if (account->tenant != tenant || account->seller_size != seller.size) return false;
+    if (account->marketplace_size != marketplace.size) return false;
+    const char *texts = account_texts(account);
     return texts_same(texts, seller.bytes, seller.size) &&
            texts_same(texts + seller.size, marketplace.bytes, marketplace.size);
 }
@@ -110,44 +113,70 @@ uint32_t ampel_accounts_find(const struct ampel_accounts *accounts,
     for (;;) {
         uint32_t slot = ampel_table_next(&accounts->table, tag, &step);
         if (slot == UINT32_MAX) return AMPEL_SLOT_NONE;
-        if (identity_is(ampel_identity_at(accounts, slot), key->hash, key->tenant, key->seller,
-                        key->marketplace)) {
+        if (account_is(ampel_account_at(accounts, slot), key->tenant, key->seller,
+                       key->marketplace)) {
             return slot;
         }
     }
 }
 
-/* How many keys lie between the steps of a search: long enough for a line to arrive, few enough that
-   it is still near when it is looked at. */
-#define AHEAD 24
+/* So many keys are searched together, step by step: enough for lines to arrive between two steps, few
+   enough that they are still near. */
+#define GROUP 32
 
-AMPEL_INLINE void seat_prefetch(const struct ampel_accounts *accounts, uint32_t slot) {
-    __builtin_prefetch(ampel_account_at(accounts, slot), 1);
-    __builtin_prefetch(ampel_identity_at(accounts, slot));
+struct search {
+    const struct ampel_accounts *accounts;
+    const struct ampel_frame_account *keys;
+    uint32_t *slots;
+    struct ampel_account **found;
+    uint32_t tenant;
+};
+
+AMPEL_INLINE void buckets_fetch(const struct search *search, uint32_t first, uint32_t end) {
+    for (uint32_t i = first; i < end; i++)
+        ampel_table_prefetch(&search->accounts->table, ampel_table_tag(search->keys[i].hash));
+}
+
+AMPEL_INLINE void accounts_fetch(const struct search *search, uint32_t first, uint32_t end) {
+    for (uint32_t i = first; i < end; i++) {
+        uint32_t slot =
+            ampel_table_first(&search->accounts->table, ampel_table_tag(search->keys[i].hash));
+        search->slots[i] = slot;
+        search->found[i] = NULL;
+        if (slot == AMPEL_SLOT_NONE) continue;
+        search->found[i] = ampel_account_at(search->accounts, slot);
+        __builtin_prefetch(search->found[i], 1);
+    }
+}
+
+AMPEL_INLINE void accounts_judge(const struct search *search, uint32_t first, uint32_t end) {
+    for (uint32_t i = first; i < end; i++) {
+        const struct ampel_frame_account *key = &search->keys[i];
+        if (search->found[i] == NULL) continue;
+        if (account_is(search->found[i], search->tenant, key->seller, key->marketplace)) continue;
+        /* Another account has the same tag: all of them one by one. */
+        struct ampel_account_key whole = {key->hash, search->tenant, key->seller, key->marketplace};
+        search->slots[i] = ampel_accounts_find(search->accounts, &whole);
+        search->found[i] = search->slots[i] != AMPEL_SLOT_NONE
+                               ? ampel_account_at(search->accounts, search->slots[i])
+                               : NULL;
+    }
 }
 
 void ampel_accounts_find_all(const struct ampel_accounts *accounts, uint32_t tenant,
                              const struct ampel_frame_account *keys, uint32_t count,
-                             uint32_t *slots) {
-    for (uint64_t i = 0; i < (uint64_t)count + 2 * AHEAD; i++) {
-        if (i < count) ampel_table_prefetch(&accounts->table, ampel_table_tag(keys[i].hash));
-        if (i >= AHEAD && i - AHEAD < count) {
-            uint64_t seat = i - AHEAD;
-            slots[seat] =
-                ampel_table_first(&accounts->table, ampel_table_tag(keys[seat].hash));
-            if (slots[seat] != AMPEL_SLOT_NONE) seat_prefetch(accounts, slots[seat]);
-        }
-        if (i < 2 * AHEAD) continue;
-        const struct ampel_frame_account *key = &keys[i - 2 * AHEAD];
-        uint32_t slot = slots[i - 2 * AHEAD];
-        if (slot == AMPEL_SLOT_NONE) continue;
-        if (identity_is(ampel_identity_at(accounts, slot), key->hash, tenant, key->seller,
-                        key->marketplace)) {
-            continue;
-        }
-        /* Another account has the same tag: all of them one by one. */
-        struct ampel_account_key whole = {key->hash, tenant, key->seller, key->marketplace};
-        slots[i - 2 * AHEAD] = ampel_accounts_find(accounts, &whole);
+                             uint32_t *slots, struct ampel_account **found) {
+    const struct search search = {accounts, keys, slots, found, tenant};
+    uint32_t fetched = 0, known = 0, judged = 0;
+    while (judged < count) {
+        uint32_t known_end = fetched, judged_end = known;
+        uint32_t fetched_end = count - fetched < GROUP ? count : fetched + GROUP;
+        buckets_fetch(&search, fetched, fetched_end);
+        accounts_fetch(&search, known, known_end);
+        accounts_judge(&search, judged, judged_end);
+        fetched = fetched_end;
+        known = known_end;
+        judged = judged_end;
     }
 }
 
@@ -174,21 +203,23 @@ static bool chunk_add(struct ampel_accounts *accounts, struct ampel_pool *pool) 
     return true;
 }
 
-static bool identity_init(struct ampel_identity *identity, struct ampel_pool *pool,
-                          const struct ampel_account_key *key) {
-    identity->hash = key->hash;
-    identity->tenant = key->tenant;
-    identity->seller_size = (uint8_t)key->seller.size;
-    identity->marketplace_size = (uint8_t)key->marketplace.size;
+static bool account_init(struct ampel_account *account, struct ampel_pool *pool,
+                         const struct ampel_account_key *key) {
+    account->hash = key->hash;
+    account->tenant = key->tenant;
+    account->seller_size = (uint8_t)key->seller.size;
+    account->marketplace_size = (uint8_t)key->marketplace.size;
     uint32_t size = key->seller.size + key->marketplace.size;
-    char *texts = identity->texts.place;
-    if (size > AMPEL_IDENTITY_PLACE) {
+    char *texts = account->texts;
+    if (size > AMPEL_ACCOUNT_PLACE) {
         texts = ampel_pool_take(pool, size);
         if (texts == NULL) return false;
-        identity->texts.elsewhere = texts;
+        memcpy(account->texts, &texts, sizeof(texts));
     }
     memcpy(texts, key->seller.bytes, key->seller.size);
     memcpy(texts + key->seller.size, key->marketplace.bytes, key->marketplace.size);
+    account->due_ms = INT64_MAX;
+    account->wheel_place = AMPEL_WHEEL_NOWHERE;
     return true;
 }
 
@@ -200,13 +231,11 @@ uint32_t ampel_accounts_claim(struct ampel_accounts *accounts, struct ampel_pool
     if (slot / AMPEL_CHUNK_ACCOUNTS == accounts->chunks_count && !chunk_add(accounts, pool)) {
         return AMPEL_SLOT_NONE;
     }
-    if (!identity_init(ampel_identity_at(accounts, slot), pool, key)) return AMPEL_SLOT_NONE;
+    struct ampel_account *account = ampel_account_at(accounts, slot);
+    if (!account_init(account, pool, key)) return AMPEL_SLOT_NONE;
     if (!ampel_table_push(&accounts->table, pool, ampel_table_tag(key->hash), slot)) {
         return AMPEL_SLOT_NONE;
     }
-    struct ampel_account *account = ampel_account_at(accounts, slot);
-    account->due_ms = INT64_MAX;
-    account->wheel_place = AMPEL_WHEEL_NOWHERE;
     accounts->tenants[key->tenant].accounts_count++;
     accounts->count++;
     return slot;
@@ -215,7 +244,9 @@ uint32_t ampel_accounts_claim(struct ampel_accounts *accounts, struct ampel_pool
 struct ampel_rare *ampel_account_rare(struct ampel_account *account, struct ampel_pool *pool) {
     if (account->rare == NULL) {
         account->rare = ampel_pool_take(pool, sizeof(*account->rare));
-        if (account->rare != NULL) memset(account->rare, 0, sizeof(*account->rare));
+        if (account->rare == NULL) return NULL;
+        memset(account->rare, 0, sizeof(*account->rare));
+        account->has_rare = 1;
     }
     return account->rare;
 }

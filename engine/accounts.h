@@ -1,9 +1,13 @@
 /* All accounts of a partition, in slot order, in chunks that never move.
 
-       chunk      seats[512], each a header (64 bytes, what an event touches) beside its identity (64 bytes)
-       header     ──▶ ring (window.h), violations (violations.h), rare (facts, a running backfill, days below)
-       identity   hash, tenant number, seller and marketplace (in place up to 48 bytes)
+       chunk      accounts[512] of two lines each
+       line 1     what an order needs: who it is (tenant number, seller and marketplace, in place up to 28
+                  bytes), today's orders, the window's sum, what keeps it from being merged in passing
+       line 2     the rest ──▶ violations (violations.h), rare (facts, a running backfill, days below),
+                  its place in the wheel
        tenants    texts by number; sorted[] are numbers in the order of the texts
+
+   So an order of today touches two lines that are far away: its bucket of the table and line 1.
 
    Accounts are never removed. */
 #ifndef AMPEL_ENGINE_ACCOUNTS_H
@@ -16,6 +20,7 @@
 #include "engine/pool.h"
 #include "engine/table.h"
 #include "engine/violations.h"
+#include "engine/window.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -49,46 +54,36 @@ struct ampel_rare {
  * belongs. */
 enum { AMPEL_ACCOUNT_DUE_STALE = 8 };
 
+/* Marketplaces' own ids are no longer; longer texts stand elsewhere. */
+#define AMPEL_ACCOUNT_PLACE 28
+
 struct ampel_account {
-    uint8_t *ring;
-    uint32_t orders;  /* the sum of the window's days */
-    uint32_t touch;   /* where it would stand among the touches of this step (state.h) */
+    struct ampel_window window;
+    uint32_t orders;   /* the sum of the window's days */
+    uint32_t touch;    /* where it would stand among the touches of this step (state.h) */
+    uint32_t tenant;
+    uint16_t look_day; /* leaving.h */
+    uint8_t seller_size, marketplace_size;
+    uint8_t flags;
+    uint8_t assured;     /* AMPEL_ASSURED_* */
+    uint8_t watched;     /* takeover.h */
+    uint8_t has_rare;    /* rare is not NULL: asked at midnight, when line 2 is far away */
+    char texts[AMPEL_ACCOUNT_PLACE]; /* seller, then marketplace; or a pointer to both */
+    /* ---- line 2 ---- */
     struct ampel_violations *violations;
     struct ampel_rare *rare;
+    uint64_t hash;
     int64_t due_ms; /* next instant at which time alone changes it, INT64_MAX if none */
     uint32_t wheel_previous, wheel_next;
-    uint16_t wheel_place;
-    uint8_t ring_width;
-    uint8_t flags;
     uint32_t first_day, settled_day; /* assurance.h */
-    uint8_t assured;                 /* AMPEL_ASSURED_* */
-    uint8_t watched;                 /* takeover.h */
-    uint16_t look_day;               /* leaving.h */
+    uint16_t wheel_place;
+    uint16_t reserved[7];
 };
-static_assert(sizeof(struct ampel_account) == 64, "one line a header");
-
-#define AMPEL_IDENTITY_PLACE 48
-struct ampel_identity {
-    uint64_t hash;
-    uint32_t tenant;
-    uint8_t seller_size, marketplace_size;
-    uint16_t reserved;
-    union {
-        char place[AMPEL_IDENTITY_PLACE];
-        char *elsewhere;
-    } texts; /* seller, then marketplace */
-};
-static_assert(sizeof(struct ampel_identity) == 64, "one line an identity");
-
-/* An event needs both, the identity to know that it is the one: neighbouring lines come together. */
-struct ampel_seat {
-    struct ampel_account header;
-    struct ampel_identity identity;
-};
-static_assert(sizeof(struct ampel_seat) == 128, "a pair of lines a seat");
+static_assert(sizeof(struct ampel_account) == 128, "a pair of lines an account");
+static_assert(offsetof(struct ampel_account, violations) == 64, "what an order needs is one line");
 
 struct ampel_chunk {
-    struct ampel_seat seats[AMPEL_CHUNK_ACCOUNTS];
+    struct ampel_account accounts[AMPEL_CHUNK_ACCOUNTS];
 };
 
 struct ampel_tenant {
@@ -120,13 +115,7 @@ AMPEL_MUST_CHECK bool ampel_accounts_init(struct ampel_accounts *accounts, struc
 
 static inline struct ampel_account *ampel_account_at(const struct ampel_accounts *accounts,
                                                      uint32_t slot) {
-    return &accounts->chunks[slot / AMPEL_CHUNK_ACCOUNTS]->seats[slot % AMPEL_CHUNK_ACCOUNTS].header;
-}
-static inline struct ampel_identity *ampel_identity_at(const struct ampel_accounts *accounts,
-                                                       uint32_t slot) {
-    return &accounts->chunks[slot / AMPEL_CHUNK_ACCOUNTS]
-                ->seats[slot % AMPEL_CHUNK_ACCOUNTS]
-                .identity;
+    return &accounts->chunks[slot / AMPEL_CHUNK_ACCOUNTS]->accounts[slot % AMPEL_CHUNK_ACCOUNTS];
 }
 
 /* The number of a tenant, UINT32_MAX if unknown. */
@@ -138,19 +127,20 @@ AMPEL_MUST_CHECK uint32_t ampel_tenant_claim(struct ampel_accounts *accounts,
 /* AMPEL_SLOT_NONE if unknown. */
 uint32_t ampel_accounts_find(const struct ampel_accounts *accounts,
                              const struct ampel_account_key *key);
-/* Many keys of one tenant; slots get AMPEL_SLOT_NONE where unknown. While one is judged, the seats of
-   those behind it and the buckets of those still further behind are on their way. */
+/* Many keys of one tenant; slots get AMPEL_SLOT_NONE and found NULL where unknown. While one is judged,
+   the first lines of those behind it and the buckets of those still further behind are on their way. */
 void ampel_accounts_find_all(const struct ampel_accounts *accounts, uint32_t tenant,
                              const struct ampel_frame_account *keys, uint32_t count,
-                             uint32_t *slots);
+                             uint32_t *slots, struct ampel_account **found);
 /* A new account with the next slot; the key must be unknown and its tenant known. AMPEL_SLOT_NONE:
  * no memory. */
 AMPEL_MUST_CHECK uint32_t ampel_accounts_claim(struct ampel_accounts *accounts,
                                                struct ampel_pool *pool,
                                                const struct ampel_account_key *key);
 
-struct ampel_text ampel_identity_seller(const struct ampel_identity *identity);
-struct ampel_text ampel_identity_marketplace(const struct ampel_identity *identity);
+/* Borrowed from the account, which never moves. */
+struct ampel_text ampel_account_seller(const struct ampel_account *account);
+struct ampel_text ampel_account_marketplace(const struct ampel_account *account);
 
 /* The account differs from what was last exported; row are bits of what its row shows. */
 static inline void ampel_account_dirty(struct ampel_accounts *accounts, uint32_t slot,

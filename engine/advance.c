@@ -132,7 +132,7 @@ static bool turn_warn(struct ampel_engine *engine, uint32_t slot, struct ampel_a
         ampel_cause_time(instant->at_ms, AMPEL_CAUSE_BACKFILL, &cause);
     else if (look)
         turn_cause(engine, touched, &now, &cause);
-    if (!ampel_account_warn(engine, slot, account, !silent, look, &cause, engine->position)) {
+    if (!ampel_account_warn(engine, slot, account, &now, !silent, look, &cause, engine->position)) {
         return false;
     }
     if ((account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0) {
@@ -275,9 +275,8 @@ AMPEL_INLINE void sweep_prefetch(const struct ampel_engine *engine, uint32_t slo
     }
     if (slot + SWEEP_AHEAD_RING < accounts->count) {
         const struct ampel_account *account = ampel_account_at(accounts, slot + SWEEP_AHEAD_RING);
-        if (account->ring != NULL) {
-            __builtin_prefetch(account->ring + (size_t)engine->now_cell * account->ring_width);
-        }
+        const uint8_t *place = ampel_window_place(&account->window, engine->now_cell);
+        if (place != NULL) __builtin_prefetch(place);
     }
 }
 

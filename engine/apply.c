@@ -24,8 +24,13 @@ static bool slots_find(struct ampel_engine *engine, const struct ampel_frame *fr
                         frame->accounts_count, sizeof(*slots));
     if (slots == NULL && frame->accounts_count > 0) return false;
     engine->frame_slots = slots;
+    struct ampel_account **found =
+        ampel_pool_grow(&engine->pool, engine->frame_accounts, &engine->frame_accounts_capacity,
+                        frame->accounts_count, sizeof(struct ampel_account *));
+    if (found == NULL && frame->accounts_count > 0) return false;
+    engine->frame_accounts = found;
     ampel_accounts_find_all(&engine->accounts, ampel_tenant_find(&engine->accounts, frame->tenant),
-                            frame->accounts, frame->accounts_count, slots);
+                            frame->accounts, frame->accounts_count, slots, found);
     return true;
 }
 
@@ -65,6 +70,7 @@ static enum claim account_claim(struct ampel_engine *engine, const struct ampel_
         if (ampel_step_touch(engine, *slot, made, true) == NULL) return NO_MEMORY;
     }
     engine->frame_slots[index] = *slot;
+    engine->frame_accounts[index] = ampel_account_at(&engine->accounts, *slot);
     return CLAIMED;
 }
 
@@ -82,9 +88,15 @@ struct frame_work {
     struct ampel_source source;
     struct ampel_apply_counts *counts;
     struct column account, type, at, count, extras_offset; /* what orders need */
-    const uint32_t *slots; /* by account of the frame */
+    /* By account of the frame; those that an event makes join them. */
+    const uint32_t *slots;
+    struct ampel_account *const *accounts;
+    struct ampel_touch *touches;
     uint32_t accounts_count;
-    int64_t day_ms; /* when the engine's day began */
+    uint32_t now_cell, window_days;
+    uint32_t block;          /* so many orders earn points; 0 where each one may */
+    int64_t now_ms, day_ms;  /* day_ms: when the engine's day began */
+    bool full;               /* no column that orders need is missing */
 };
 
 static struct column column_of(const uint8_t *bytes, size_t step, const void *fallback) {
@@ -99,12 +111,30 @@ static void columns_init(struct frame_work *work) {
     work->at = column_of(frame->at, sizeof(int64_t), &zero);
     work->count = column_of(frame->count, sizeof(uint32_t), &one);
     work->extras_offset = column_of(frame->extras_offset, sizeof(uint32_t), &zero);
-    work->accounts_count = frame->accounts_count;
-    work->day_ms = work->engine->now_day * AMPEL_DAY_MS;
+    work->full = work->account.step != 0 && work->type.step != 0 && work->at.step != 0 &&
+                 work->count.step != 0 && work->extras_offset.step != 0;
 }
 
-static inline const uint8_t *cell(struct column column, size_t index) {
-    return column.bytes + column.step * index;
+static void work_init(struct frame_work *work) {
+    const struct ampel_engine *engine = work->engine;
+    bool linear = engine->rules.orders_rounding == AMPEL_ROUNDING_LINEAR;
+    columns_init(work);
+    work->slots = engine->frame_slots;
+    work->accounts = engine->frame_accounts;
+    work->touches = engine->touches;
+    work->accounts_count = work->frame->accounts_count;
+    work->now_cell = engine->now_cell;
+    work->window_days = (uint32_t)engine->rules.window_days;
+    work->block = linear ? 0 : (uint32_t)engine->rules.orders_block;
+    work->now_ms = engine->now_ms;
+    work->day_ms = engine->now_day * AMPEL_DAY_MS;
+}
+
+/* One entry. full is known where this is compiled: then the width is, too. */
+AMPEL_INLINE uint64_t read(struct column column, uint32_t index, size_t width, bool full) {
+    const uint8_t *from = column.bytes + (full ? width : column.step) * (size_t)index;
+    if (width == sizeof(uint8_t)) return *from;
+    return width == sizeof(uint32_t) ? ampel_load_u32(from) : ampel_load_u64(from);
 }
 
 static bool refuse(const struct frame_work *work, uint32_t slot, const struct ampel_event *event,
@@ -166,99 +196,146 @@ static bool event_apply(const struct frame_work *work, uint32_t index) {
 
 /* ---- orders in passing ---------------------------------------------------------------------- */
 
-/* The event's account, AMPEL_SLOT_NONE where it is none yet. */
-static inline uint32_t event_slot(const struct frame_work *work, uint32_t index) {
-    uint32_t account = ampel_load_u32(cell(work->account, index));
-    return account < work->accounts_count ? work->slots[account] : AMPEL_SLOT_NONE;
+AMPEL_INLINE uint8_t event_type(const struct frame_work *work, uint32_t index, bool full) {
+    return (uint8_t)read(work->type, index, sizeof(uint8_t), full);
 }
 
-/* The ring's cell of a time that is not after now; AMPEL_WINDOW_CELLS where it has none. */
-static inline uint32_t ring_cell(const struct frame_work *work, int64_t at_ms, uint32_t days) {
-    const struct ampel_engine *engine = work->engine;
-    if (at_ms >= work->day_ms) return engine->now_cell;
-    uint64_t age_days = (uint64_t)(engine->now_day - at_ms / AMPEL_DAY_MS);
+AMPEL_INLINE int64_t event_at(const struct frame_work *work, uint32_t index, bool full) {
+    return (int64_t)read(work->at, index, sizeof(int64_t), full);
+}
+
+/* The event's account by its number in the frame, UINT32_MAX where it names none. */
+AMPEL_INLINE uint32_t event_account(const struct frame_work *work, uint32_t index, bool full) {
+    uint32_t number = (uint32_t)read(work->account, index, sizeof(uint32_t), full);
+    return number < work->accounts_count ? number : UINT32_MAX;
+}
+
+/* The window's cell of a time that is not after now; AMPEL_WINDOW_CELLS where it has none. */
+AMPEL_INLINE uint32_t window_cell(const struct frame_work *work, int64_t at_ms, uint32_t days) {
+    if (at_ms >= work->day_ms) return work->now_cell;
+    uint64_t age_days = (uint64_t)(work->engine->now_day - at_ms / AMPEL_DAY_MS);
     if (age_days >= days) return AMPEL_WINDOW_CELLS;
-    uint32_t cell_index = engine->now_cell + AMPEL_WINDOW_CELLS - (uint32_t)age_days;
-    return cell_index < AMPEL_WINDOW_CELLS ? cell_index : cell_index - AMPEL_WINDOW_CELLS;
+    uint32_t cell = work->now_cell + AMPEL_WINDOW_CELLS - (uint32_t)age_days;
+    return cell < AMPEL_WINDOW_CELLS ? cell : cell - AMPEL_WINDOW_CELLS;
 }
 
-/* An order that finds its day's cell wide enough, earns no point and makes no suspicion surer: nearly every event. False:
-   nothing was done, the event wants the whole care. */
-AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index) {
+/* The order of a day that is not near, or of one that just began. False as below. */
+static bool order_far(const struct frame_work *work, struct ampel_window *window, uint32_t day,
+                      uint32_t count) {
+    if (day == AMPEL_WINDOW_CELLS) return false;
+    if (day == work->now_cell && !ampel_window_bring(&work->engine->pool, window, day)) return false;
+    uint32_t total = ampel_window_get(window, day) + count;
+    if (total > AMPEL_ORDERS_MAX) return false;
+    if (day == window->near_cell) {
+        window->near = total;
+        return true;
+    }
+    if (window->ring == NULL || ampel_cells_bits(total) > window->bits) return false;
+    ampel_cells_set(window->ring, window->bits, day, total);
+    return true;
+}
+
+/* An order that finds its day's cell wide enough, earns no point and makes no suspicion surer: nearly
+   every event. False: nothing that counts was done, the event wants the whole care. */
+AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool full) {
     struct ampel_engine *engine = work->engine;
-    int64_t at_ms = ampel_load_i64(cell(work->at, index));
-    uint32_t slot = event_slot(work, index), count = ampel_load_u32(cell(work->count, index));
-    const uint8_t *extras = cell(work->extras_offset, index);
-    if (*cell(work->type, index) != AMPEL_EVENT_ORDER || slot == AMPEL_SLOT_NONE) return false;
-    if (ampel_load_u32(extras) != ampel_load_u32(extras + work->extras_offset.step)) return false;
-    if (at_ms < 0 || at_ms > engine->now_ms || count - 1 >= AMPEL_ORDERS_MAX) return false;
-    struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
-    uint32_t day = ring_cell(work, at_ms, (uint32_t)engine->rules.window_days);
-    if (day == AMPEL_WINDOW_CELLS || account->ring == NULL) return false;
+    uint32_t number = event_account(work, index, full);
+    if (event_type(work, index, full) != AMPEL_EVENT_ORDER || number == UINT32_MAX) return false;
+    struct ampel_account *account = work->accounts[number];
+    if (account == NULL) return false;
+    uint64_t extras = read(work->extras_offset, index, sizeof(uint32_t), full);
+    if (extras != read(work->extras_offset, index + 1, sizeof(uint32_t), full)) return false;
+    uint32_t count = (uint32_t)read(work->count, index, sizeof(uint32_t), full);
+    int64_t at_ms = event_at(work, index, full);
+    if (at_ms < 0 || at_ms > work->now_ms || count - 1 >= AMPEL_ORDERS_MAX) return false;
     if ((account->assured & AMPEL_ASSURED_BEGUN) == 0 || account->watched != 0) return false;
-    if (!ampel_rating_orders_quiet(&engine->rules, account->orders, count)) return false;
-    uint32_t total = ampel_window_get(account->ring, account->ring_width, day);
-    if (ampel_day_authoritative(total)) return false;
-    total += count;
-    if (total > AMPEL_ORDERS_MAX || ampel_window_width(total) > account->ring_width) return false;
-    struct ampel_touch *touch = ampel_step_glance(engine, slot, account);
-    ampel_window_set(account->ring, account->ring_width, day, total);
+    bool quiet = work->block > 0
+                     ? count < work->block - account->orders % work->block
+                     : ampel_rating_orders_quiet(&engine->rules, account->orders, count);
+    if (!quiet) return false;
+    uint32_t day = window_cell(work, at_ms, work->window_days);
+    /* What was told as a total is more than any count. */
+    if (day == account->window.near_cell && account->window.near + count <= AMPEL_ORDERS_MAX) {
+        account->window.near += count;
+    } else if (!order_far(work, &account->window, day, count)) {
+        return false;
+    }
+    uint32_t slot = work->slots[number], place = account->touch;
+    if (place >= engine->touches_count || work->touches[place].slot != slot) {
+        AMPEL_ASSERT(engine->touches_count < engine->touches_capacity);
+        account->touch = place = engine->touches_count++;
+        work->touches[place] = (struct ampel_touch){slot, account->orders, 0, 0};
+    }
+    work->touches[place].mover = AMPEL_MOVER_EVENT + index;
     account->orders += count;
-    touch->mover = AMPEL_MOVER_EVENT + index;
     ampel_account_dirty(&engine->accounts, slot, account, AMPEL_ROW_ORDERS);
-    work->counts->applied++;
     return true;
 }
 
 /* ---- all events ----------------------------------------------------------------------------- */
 
-/* How many events lie between the fetching of a header, of what hangs below it, and the work. */
-#define AHEAD 24
-/* The headers of so many accounts are still near when they were found. */
+/* So many events go together, step by step: fetching of what they need, and the work. */
+#define GROUP 32
+/* The first lines of so many accounts are still near when they were found. */
 #define ACCOUNTS_NEAR 8192
 /* Violations of an account with a few of them fill so many lines. */
 #define VIOLATIONS_LINES 6
 
-AMPEL_INLINE void header_prefetch(const struct frame_work *work, uint32_t index) {
-    uint32_t slot = event_slot(work, index);
-    if (slot != AMPEL_SLOT_NONE) {
-        __builtin_prefetch(ampel_account_at(&work->engine->accounts, slot), 1);
-    }
+/* The lines of an account itself: the first one where finding it was long ago, the second one for what
+   is no order. */
+AMPEL_INLINE void account_fetch(const struct frame_work *work, uint32_t index, bool full) {
+    bool far = work->accounts_count > ACCOUNTS_NEAR;
+    bool order = event_type(work, index, full) <= AMPEL_EVENT_ORDERS_DAY;
+    if (order && !far) return;
+    uint32_t number = event_account(work, index, full);
+    if (number == UINT32_MAX || work->accounts[number] == NULL) return;
+    __builtin_prefetch(work->accounts[number], 1);
+    if (!order) __builtin_prefetch(&work->accounts[number]->violations, 1);
 }
 
-/* What hangs below a header that was fetched before. */
-AMPEL_INLINE void contents_prefetch(const struct frame_work *work, uint32_t index) {
-    const struct ampel_engine *engine = work->engine;
-    uint32_t slot = event_slot(work, index);
-    if (slot == AMPEL_SLOT_NONE) return;
-    const struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
-    if (*cell(work->type, index) <= AMPEL_EVENT_ORDERS_DAY) {
-        int64_t at_ms = ampel_load_i64(cell(work->at, index));
-        uint32_t day = ring_cell(work, at_ms, AMPEL_WINDOW_CELLS);
-        if (account->ring != NULL)
-            __builtin_prefetch(account->ring + (size_t)day * account->ring_width, 1);
+/* What hangs below an account that was fetched before. */
+AMPEL_INLINE void contents_fetch(const struct frame_work *work, uint32_t index, bool full) {
+    uint32_t number = event_account(work, index, full);
+    if (number == UINT32_MAX || work->accounts[number] == NULL) return;
+    const struct ampel_account *account = work->accounts[number];
+    if (event_type(work, index, full) <= AMPEL_EVENT_ORDERS_DAY) {
+        const struct ampel_window *window = &account->window;
+        uint32_t day = window_cell(work, event_at(work, index, full), AMPEL_WINDOW_CELLS);
+        if (day == window->near_cell || window->ring == NULL) return;
+        __builtin_prefetch(ampel_window_place(window, day), 1);
+        if (day == work->now_cell)
+            __builtin_prefetch(ampel_window_place(window, window->near_cell), 1);
     } else if (account->violations != NULL) {
         for (uint32_t line = 0; line < VIOLATIONS_LINES; line++)
             __builtin_prefetch((const uint8_t *)account->violations + 64 * (size_t)line, 1);
     }
 }
 
-static bool events_apply(const struct frame_work *given) {
-    /* A copy that nobody else knows: its members stay in registers although rings are written. */
-    struct frame_work copy = *given;
-    copy.slots = given->engine->frame_slots;
-    const struct frame_work *work = &copy;
-    uint32_t total = work->frame->events_count;
-    bool pass = !work->source.backfill, far = work->frame->accounts_count > ACCOUNTS_NEAR;
-    for (uint32_t i = 0; i < AHEAD && i < total; i++)
-        contents_prefetch(work, i);
-    for (uint32_t i = 0; i < total; i++) {
-        if (far && total - i > 2 * AHEAD) header_prefetch(work, i + 2 * AHEAD);
-        if (total - i > AHEAD) contents_prefetch(work, i + AHEAD);
-        if (pass && order_pass(work, i)) continue;
-        if (!event_apply(given, i)) return false;
+AMPEL_INLINE bool events_walk(const struct frame_work *given, bool full) {
+    /* A copy that nobody else knows: its members stay in registers although accounts are written. */
+    const struct frame_work copy = *given, *work = &copy;
+    uint32_t total = work->frame->events_count, begun = 0, ready = 0, done = 0, passed = 0;
+    bool pass = !work->source.backfill;
+    while (done < total) {
+        uint32_t ready_end = begun, done_end = ready;
+        uint32_t begun_end = total - begun < GROUP ? total : begun + GROUP;
+        for (; begun < begun_end; begun++)
+            account_fetch(work, begun, full);
+        for (; ready < ready_end; ready++)
+            contents_fetch(work, ready, full);
+        for (; done < done_end; done++) {
+            if (pass && order_pass(work, done, full))
+                passed++;
+            else if (!event_apply(given, done))
+                return false;
+        }
     }
+    work->counts->applied += passed;
     return true;
+}
+
+static bool events_apply(const struct frame_work *work) {
+    return work->full ? events_walk(work, true) : events_walk(work, false);
 }
 
 /* ---- the end of the step -------------------------------------------------------------------- */
@@ -272,14 +349,27 @@ static void account_cause(const struct frame_work *work, const struct ampel_touc
     ampel_cause_event(work->engine, touched->slot, &event, &work->source, out);
 }
 
+/* What moved an account, as far as it was asked for. */
+struct asked {
+    bool known;
+    struct ampel_cause cause;
+};
+
+static const struct ampel_cause *cause_ask(const struct frame_work *work,
+                                           const struct ampel_touched *touched,
+                                           const struct ampel_numbers *after,
+                                           struct asked *asked) {
+    if (!asked->known) account_cause(work, touched, after, &asked->cause);
+    asked->known = true;
+    return &asked->cause;
+}
+
 static bool account_tell(const struct frame_work *work, const struct ampel_touched *touched,
-                         const struct ampel_numbers *after) {
+                         const struct ampel_numbers *after, struct asked *asked) {
     struct ampel_engine *engine = work->engine;
     if (!ampel_changes_due(engine, &touched->before, after, touched->is_new)) return true;
-    struct ampel_cause cause;
-    account_cause(work, touched, after, &cause);
     return ampel_changes_name(engine, touched->slot, &touched->before, after, touched->is_new,
-                              &cause, work->source.position);
+                              cause_ask(work, touched, after, asked), work->source.position);
 }
 
 /* What stands beside the score: assurance, and drift from a report. */
@@ -304,15 +394,14 @@ static bool account_beside(const struct frame_work *work, struct ampel_account *
 
 /* What is told ahead of time. */
 static bool account_warn(const struct frame_work *work, struct ampel_account *account,
-                         const struct ampel_touched *touched, const struct ampel_numbers *after) {
+                         const struct ampel_touched *touched, const struct ampel_numbers *after,
+                         struct asked *asked) {
     bool look = touched->nearer || touched->is_new || touched->before.colour != after->colour;
-    struct ampel_cause cause;
-    if (look && touched->any_mover != AMPEL_MOVER_NONE)
-        account_cause(work, touched, after, &cause);
-    else
-        look = false;
-    return ampel_account_warn(work->engine, touched->slot, account, !work->source.backfill, look,
-                              &cause, work->source.position);
+    if (touched->any_mover == AMPEL_MOVER_NONE) look = false;
+    /* Only what is green is foreseen to leave it, and asks why. */
+    if (look && after->colour == AMPEL_GREEN) (void)cause_ask(work, touched, after, asked);
+    return ampel_account_warn(work->engine, touched->slot, account, after, !work->source.backfill,
+                              look, &asked->cause, work->source.position);
 }
 
 /* Whether somebody else works in the account. */
@@ -351,6 +440,8 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
     struct ampel_engine *engine = work->engine;
     struct ampel_account *account = ampel_account_at(&engine->accounts, touched->slot);
     struct ampel_numbers after;
+    struct asked asked;
+    asked.known = false;
     bool stale = (account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0;
     if (!work->source.backfill && !stale && ampel_touched_settle(engine, account, touched)) {
         return account_settled(work, account, touched);
@@ -368,11 +459,11 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
             !ampel_backfill_note(engine, account, touched)) {
             return false;
         }
-    } else if (!account_tell(work, touched, &after)) {
+    } else if (!account_tell(work, touched, &after, &asked)) {
         return false;
     }
     if (!account_beside(work, account, touched)) return false;
-    if (!account_warn(work, account, touched, &after)) return false;
+    if (!account_warn(work, account, touched, &after, &asked)) return false;
     if (!account_suspect(work, account, touched)) return false;
     if ((account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0) {
         ampel_account_due_renew(engine, touched->slot, account);
@@ -383,8 +474,8 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
 /* Orders that came in passing are movers like others; where they are all, nothing is to be told. */
 static bool touches_finish(const struct frame_work *work) {
     struct ampel_engine *engine = work->engine;
-    for (uint32_t i = 0; i < engine->touches_count; i++) {
-        const struct ampel_touch *touch = &engine->touches[i];
+    const struct ampel_touch *end = work->touches + engine->touches_count;
+    for (const struct ampel_touch *touch = work->touches; touch < end; touch++) {
         if (touch->whole == 0) continue;
         struct ampel_touched *touched = &engine->touched[touch->whole - 1];
         if (touch->mover != AMPEL_MOVER_NONE) touched->shows = true;
@@ -395,10 +486,11 @@ static bool touches_finish(const struct frame_work *work) {
     return true;
 }
 
-static bool frame_apply(const struct frame_work *work) {
+static bool frame_apply(struct frame_work *work) {
     struct ampel_engine *engine = work->engine;
     if (!slots_find(engine, work->frame) || !slots_copy(engine, work->frame)) return false;
     if (!ampel_step_reserve(engine, work->frame->events_count)) return false;
+    work_init(work);
     if (!events_apply(work) || !touches_finish(work)) return false;
     ampel_step_end(engine);
     return true;
@@ -427,7 +519,6 @@ enum ampel_engine_status ampel_engine_apply(struct ampel_engine *engine,
         .source = {frame->producer, frame->sequence, frame->position, frame->backfill},
         .counts = counts,
     };
-    columns_init(&work);
     if (!frame_apply(&work)) {
         engine->poisoned = true;
         return AMPEL_ENGINE_NO_MEMORY;

@@ -157,10 +157,8 @@ static bool warnings_tell(struct ampel_engine *engine, uint32_t slot, struct amp
 }
 
 bool ampel_clocks_step(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
-                       bool told, uint64_t position) {
-    struct ampel_numbers numbers;
-    ampel_account_numbers(engine, account, &numbers);
-    uint32_t want = wanted(engine, account, &numbers), run = running(clocks_of(account));
+                       const struct ampel_numbers *numbers, bool told, uint64_t position) {
+    uint32_t want = wanted(engine, account, numbers), run = running(clocks_of(account));
     uint32_t starting = told ? want & ~run : 0, stopping = run & ~want;
     bool done = true;
     if ((starting | stopping) != 0) done = clocks_set(engine, slot, account, starting, stopping);

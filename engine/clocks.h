@@ -44,10 +44,11 @@ struct ampel_clocks {
 
 /* The next instant at which a clock warns, INT64_MAX where none does. */
 int64_t ampel_clocks_due(const struct ampel_account *account);
-/* The end of a step: clocks start and stop, and warn where it is time. told is false for frames of a
+/* The end of a step: clocks start and stop, and warn where it is time; numbers are the account's. told is false for frames of a
    backfill. Marks the account where its place in the wheel is stale. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_clocks_step(struct ampel_engine *engine, uint32_t slot,
-                                        struct ampel_account *account, bool told,
+                                        struct ampel_account *account,
+                                        const struct ampel_numbers *numbers, bool told,
                                         uint64_t position);
 
 #ifdef __cplusplus

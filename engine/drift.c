@@ -12,14 +12,13 @@
 
 static uint32_t orders_at(const struct ampel_engine *engine, const struct ampel_account *account,
                           int64_t at_ms) {
-    if (account->ring == NULL) return 0;
     int64_t age_days = engine->now_day - at_ms / AMPEL_DAY_MS;
     int64_t days = engine->rules.window_days;
     if (age_days + days > AMPEL_WINDOW_CELLS) days = AMPEL_WINDOW_CELLS - age_days;
     if (days <= 0) return 0;
     uint32_t last =
         (engine->now_cell + AMPEL_WINDOW_CELLS - (uint32_t)age_days) % AMPEL_WINDOW_CELLS;
-    return ampel_window_sum(account->ring, account->ring_width, last, (uint32_t)days);
+    return ampel_window_sum(&account->window, last, (uint32_t)days);
 }
 
 static bool in_window_at(const struct ampel_engine *engine, const struct ampel_violation_hot *hot,

@@ -82,8 +82,7 @@ static bool account_recompute(struct ampel_engine *engine, uint32_t slot,
     touched->whole = true;
     numbers_under(old, account, &touched->before);
     if (engine->rules.window_days != old->window_days) {
-        account->orders = ampel_window_sum(account->ring, account->ring_width, engine->now_cell,
-                                           (uint32_t)engine->rules.window_days);
+        account->orders = ampel_window_sum(&account->window, engine->now_cell, (uint32_t)engine->rules.window_days);
     }
     ampel_violations_recompute(account->violations, &context, true);
     ampel_account_numbers(engine, account, &after);
@@ -98,7 +97,7 @@ static bool account_recompute(struct ampel_engine *engine, uint32_t slot,
                             engine->position)) {
         return false;
     }
-    if (!ampel_account_warn(engine, slot, account, true, true, cause, engine->position)) {
+    if (!ampel_account_warn(engine, slot, account, &after, true, true, cause, engine->position)) {
         return false;
     }
     ampel_account_due_renew(engine, slot, account);
@@ -148,11 +147,11 @@ void ampel_engine_account_identity(const struct ampel_engine *engine, uint32_t s
                                    struct ampel_text *tenant, struct ampel_text *seller,
                                    struct ampel_text *marketplace) {
     AMPEL_ASSERT(slot < engine->accounts.count);
-    const struct ampel_identity *identity = ampel_identity_at(&engine->accounts, slot);
-    const struct ampel_tenant *of = &engine->accounts.tenants[identity->tenant];
+    const struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
+    const struct ampel_tenant *of = &engine->accounts.tenants[account->tenant];
     *tenant = (struct ampel_text){of->bytes, of->size};
-    *seller = ampel_identity_seller(identity);
-    *marketplace = ampel_identity_marketplace(identity);
+    *seller = ampel_account_seller(account);
+    *marketplace = ampel_account_marketplace(account);
 }
 
 bool ampel_engine_account_backfilling(const struct ampel_engine *engine, uint32_t slot) {
@@ -208,10 +207,10 @@ uint32_t ampel_engine_orders_of(const struct ampel_engine *engine, uint32_t slot
     const struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
     *authoritative = false;
     int64_t age_days = engine->now_day - day;
-    if (account->ring == NULL || age_days < 0 || age_days >= AMPEL_WINDOW_CELLS) return 0;
+    if (age_days < 0 || age_days >= AMPEL_WINDOW_CELLS) return 0;
     uint32_t cell =
         (engine->now_cell + AMPEL_WINDOW_CELLS - (uint32_t)age_days) % AMPEL_WINDOW_CELLS;
-    uint32_t packed = ampel_window_get(account->ring, account->ring_width, cell);
+    uint32_t packed = ampel_window_get(&account->window, cell);
     *authoritative = ampel_day_authoritative(packed);
     return ampel_day_total(packed);
 }

@@ -24,13 +24,13 @@ void ampel_image_get_numbers(struct ampel_image_reader *reader, struct ampel_num
 
 /* The canonical form: edges that are not 0, and no narrower width would do. */
 static bool cells_canonical(const uint8_t *cells, uint8_t width, uint32_t days) {
-    uint8_t needed = 0;
+    uint8_t needed = 1, bits = (uint8_t)(8 * width);
     for (uint32_t i = 0; i < days; i++) {
-        uint8_t one = ampel_window_width(ampel_window_get(cells, width, i));
+        uint8_t one = ampel_cells_bits(ampel_cells_get(cells, bits, i)) / 8;
         if (one > needed) needed = one;
     }
-    return needed == width && ampel_window_get(cells, width, 0) != 0 &&
-           ampel_window_get(cells, width, days - 1) != 0;
+    return needed == width && ampel_cells_get(cells, bits, 0) != 0 &&
+           ampel_cells_get(cells, bits, days - 1) != 0;
 }
 
 static enum ampel_engine_status orders_read(struct ampel_engine *engine,
@@ -48,18 +48,17 @@ static enum ampel_engine_status orders_read(struct ampel_engine *engine,
     if (cells == NULL || !cells_canonical(cells, width, days)) return AMPEL_ENGINE_BAD_BYTES;
     if ((int64_t)first_day + days - 1 > engine->now_day) return AMPEL_ENGINE_BAD_BYTES;
     for (uint32_t i = 0; i < days; i++) {
-        uint32_t packed = ampel_window_get(cells, width, i);
+        uint32_t packed = ampel_cells_get(cells, (uint8_t)(8 * width), i);
         int64_t age_days = engine->now_day - first_day - i;
         /* A day may have left since the page was written: then nothing else was left to write. */
         if (packed == 0 || age_days >= AMPEL_WINDOW_CELLS) continue;
         uint32_t cell =
             (engine->now_cell + AMPEL_WINDOW_CELLS - (uint32_t)age_days) % AMPEL_WINDOW_CELLS;
-        if (!ampel_window_put(&engine->pool, &account->ring, &account->ring_width, cell, packed)) {
+        if (!ampel_window_put(&engine->pool, &account->window, cell, packed)) {
             return AMPEL_ENGINE_NO_MEMORY;
         }
     }
-    account->orders = ampel_window_sum(account->ring, account->ring_width, engine->now_cell,
-                                       (uint32_t)engine->rules.window_days);
+    account->orders = ampel_window_sum(&account->window, engine->now_cell, (uint32_t)engine->rules.window_days);
     return AMPEL_ENGINE_OK;
 }
 

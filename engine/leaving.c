@@ -39,13 +39,12 @@ static int64_t day_least(const struct ampel_engine *engine, const struct ampel_a
     if (ampel_rating_raw(&engine->rules, 0, deducted_of(account)) >= engine->rules.band_green) {
         return INT64_MAX;
     }
-    if (account->ring == NULL) return INT64_MAX;
     uint32_t needed = orders_needed(engine, account), orders = account->orders;
     uint32_t days = (uint32_t)engine->rules.window_days;
     uint32_t ahead = days < LOOK_DAYS ? days : LOOK_DAYS;
     uint32_t cell = (engine->now_cell + AMPEL_WINDOW_CELLS - (days - 1)) % AMPEL_WINDOW_CELLS;
     for (uint32_t day = 1; day <= ahead; day++) {
-        orders -= ampel_day_total(ampel_window_get(account->ring, account->ring_width, cell));
+        orders -= ampel_day_total(ampel_window_get(&account->window, cell));
         if (orders < needed) return engine->now_day + day;
         cell = cell + 1 < AMPEL_WINDOW_CELLS ? cell + 1 : 0;
     }
@@ -85,12 +84,13 @@ static void told_set(struct ampel_engine *engine, uint32_t slot, struct ampel_ac
 }
 
 bool ampel_leaving_judge(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
-                         bool told, const struct ampel_cause *cause, uint64_t position) {
+                         const struct ampel_numbers *numbers, bool told,
+                         const struct ampel_cause *cause, uint64_t position) {
     bool was = (account->assured & AMPEL_ASSURED_LEAVING) != 0;
     int64_t today = engine->now_day;
     account->look_day = NEVER;
     /* A return to green is judged when it comes. */
-    if (!told || !is_green(engine, account)) return true;
+    if (!told || numbers->colour != AMPEL_GREEN) return true;
     bool midnight = engine->instant.active && engine->instant.midnight;
     if (was && !midnight) {
         account->look_day = ampel_leaving_look(today + 1);

@@ -35,10 +35,11 @@ static inline bool ampel_leaving_due(const struct ampel_engine *engine,
     return account->look_day == ampel_leaving_look(engine->now_day);
 }
 
-/* Looks ahead, and tells. told is false for frames of a backfill: its summary is judged. False: no
+/* Looks ahead, and tells; numbers are the account's. told is false for frames of a backfill: its summary is judged. False: no
    memory. */
 AMPEL_MUST_CHECK bool ampel_leaving_judge(struct ampel_engine *engine, uint32_t slot,
-                                          struct ampel_account *account, bool told,
+                                          struct ampel_account *account,
+                                          const struct ampel_numbers *numbers, bool told,
                                           const struct ampel_cause *cause, uint64_t position);
 /* After an import: when to look next, by the bound alone. */
 void ampel_leaving_renew(struct ampel_engine *engine, struct ampel_account *account);

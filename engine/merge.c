@@ -47,8 +47,7 @@ static enum ampel_outcome orders_merge(struct ampel_engine *engine, uint32_t slo
     if (age_days >= AMPEL_WINDOW_CELLS) return AMPEL_OUTCOME_SAME;
     uint32_t cell = engine->now_cell + AMPEL_WINDOW_CELLS - (uint32_t)age_days;
     if (cell >= AMPEL_WINDOW_CELLS) cell -= AMPEL_WINDOW_CELLS;
-    uint32_t before =
-        account->ring != NULL ? ampel_window_get(account->ring, account->ring_width, cell) : 0;
+    uint32_t before = ampel_window_get(&account->window, cell);
     uint32_t after;
     if (event->type == AMPEL_EVENT_ORDER) {
         after = ampel_day_increment(before, event->count);
@@ -57,7 +56,10 @@ static enum ampel_outcome orders_merge(struct ampel_engine *engine, uint32_t slo
         if (after < before) after = before;
     }
     if (after == before) return AMPEL_OUTCOME_SAME;
-    if (!ampel_window_put(&engine->pool, &account->ring, &account->ring_width, cell, after)) {
+    if (age_days == 0 && !ampel_window_bring(&engine->pool, &account->window, cell)) {
+        return AMPEL_OUTCOME_NO_MEMORY;
+    }
+    if (!ampel_window_put(&engine->pool, &account->window, cell, after)) {
         return AMPEL_OUTCOME_NO_MEMORY;
     }
     ampel_account_dirty(&engine->accounts, slot, account, 0);

@@ -144,8 +144,7 @@ enum ampel_engine_status ampel_outlook_variants(struct ampel_engine *engine, uin
         const struct ampel_rules *rules = &outlook->variants[i].rules;
         uint32_t orders = account->orders;
         if (rules->window_days != engine->rules.window_days) {
-            orders = ampel_window_sum(account->ring, account->ring_width, engine->now_cell,
-                                      (uint32_t)rules->window_days);
+            orders = ampel_window_sum(&account->window, engine->now_cell, (uint32_t)rules->window_days);
         }
         if (any)
             ampel_rating_numbers(rules, orders, sums[i].deducted, sums[i].criticals, sums[i].caps,

@@ -46,9 +46,9 @@ static bool expiries_sort(struct ampel_engine *engine, struct ampel_outlook *out
 static uint32_t orders_of(const struct walk *walk, int64_t day) {
     const struct ampel_account *account = walk->outlook->view.account;
     int64_t age_days = walk->engine->now_day - day;
-    if (account->ring == NULL || age_days < 0 || age_days >= AMPEL_WINDOW_CELLS) return 0;
+    if (age_days < 0 || age_days >= AMPEL_WINDOW_CELLS) return 0;
     uint32_t cell = (uint32_t)((uint64_t)day % AMPEL_WINDOW_CELLS);
-    return ampel_day_total(ampel_window_get(account->ring, account->ring_width, cell));
+    return ampel_day_total(ampel_window_get(&account->window, cell));
 }
 
 static bool walk_init(struct walk *walk, struct ampel_engine *engine, uint32_t slot,

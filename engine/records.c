@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "engine/load.h"
+
 #define CAPACITY_LEAST    2
 #define CAPACITY_GREATEST 65536
 #define INDEX_FROM        32 /* below, a scan over the hashes of hot records is as fast */
@@ -14,17 +16,21 @@ int ampel_text_compare(struct ampel_text a, struct ampel_text b) {
     return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
-static uint32_t text_hash(struct ampel_text text) {
-    uint64_t hash = text.size * UINT64_C(0x9e3779b97f4a7c15);
-    uint32_t offset = 0;
-    for (; offset < text.size; offset += 8) {
-        uint64_t word = 0;
-        uint32_t left = text.size - offset;
-        memcpy(&word, text.bytes + offset, left < 8 ? left : 8);
-        hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
-        hash ^= hash >> 32;
+static uint64_t hash_word(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
+    return hash ^ hash >> 32;
+}
+
+uint32_t ampel_records_hash(struct ampel_text id) {
+    uint64_t hash = id.size * UINT64_C(0x9e3779b97f4a7c15), word = 0;
+    if (id.size < 8) {
+        for (uint32_t i = 0; i < id.size; i++)
+            word = word << 8 | (uint8_t)id.bytes[i];
+        return (uint32_t)hash_word(hash, word);
     }
-    return (uint32_t)hash;
+    for (uint32_t offset = 0; offset + 8 < id.size; offset += 8)
+        hash = hash_word(hash, ampel_load_u64(id.bytes + offset));
+    return (uint32_t)hash_word(hash, ampel_load_u64(id.bytes + id.size - 8));
 }
 
 struct ampel_text ampel_violations_text(const struct ampel_violations *block, uint16_t record,
@@ -112,8 +118,13 @@ static bool record_is(const struct ampel_violations *block, uint16_t record, uin
 }
 
 uint16_t ampel_violations_find(const struct ampel_violations *block, struct ampel_text id) {
+    return block != NULL ? ampel_records_find(block, id, ampel_records_hash(id))
+                         : AMPEL_VIOLATION_NONE;
+}
+
+uint16_t ampel_records_find(const struct ampel_violations *block, struct ampel_text id,
+                            uint32_t hash) {
     if (block == NULL) return AMPEL_VIOLATION_NONE;
-    uint32_t hash = text_hash(id);
     if (!indexed(block)) {
         for (uint32_t i = 0; i < block->count; i++) {
             if (record_is(block, (uint16_t)i, hash, id)) return (uint16_t)i;
@@ -331,8 +342,8 @@ bool ampel_records_texts_set(struct ampel_violations *block, struct ampel_pool *
 }
 
 uint16_t ampel_records_append(struct ampel_violations **block, struct ampel_pool *pool,
-                              const struct ampel_text texts[AMPEL_TEXTS_COUNT], int64_t at_ms,
-                              int64_t window_ms) {
+                              const struct ampel_text texts[AMPEL_TEXTS_COUNT], uint32_t id_hash,
+                              int64_t at_ms, int64_t window_ms) {
     if (!room_make(block, pool)) return AMPEL_VIOLATION_NONE;
     struct ampel_violations *records = *block;
     struct ampel_violation_cold *cold = cold_make(pool, texts);
@@ -345,7 +356,7 @@ uint16_t ampel_records_append(struct ampel_violations **block, struct ampel_pool
         .cleared_since_ms = AMPEL_CLEARED_NEVER_MS,
         .state_at_ms = AMPEL_STATE_NEVER_MS,
         .cold = cold,
-        .id_hash = text_hash(texts[AMPEL_TEXT_ID]),
+        .id_hash = id_hash,
         .points_given = -1,
         .policy = AMPEL_POLICY_WAITING,
         .severity_given = AMPEL_SEVERITY_NOT_GIVEN,
@@ -359,7 +370,8 @@ uint16_t ampel_records_append(struct ampel_violations **block, struct ampel_pool
 uint16_t ampel_records_claim(struct ampel_violations **block, struct ampel_pool *pool,
                              struct ampel_text id, int64_t at_ms, int64_t window_ms) {
     struct ampel_text texts[AMPEL_TEXTS_COUNT] = {[AMPEL_TEXT_ID] = id};
-    uint16_t record = ampel_records_append(block, pool, texts, at_ms, window_ms);
+    uint16_t record =
+        ampel_records_append(block, pool, texts, ampel_records_hash(id), at_ms, window_ms);
     if (record == AMPEL_VIOLATION_NONE) return record;
     ampel_records_order_insert(*block, record, (*block)->count - 1);
     ampel_records_due_renew(*block, record);

@@ -15,7 +15,12 @@ extern "C" {
 AMPEL_MUST_CHECK uint16_t ampel_records_append(struct ampel_violations **block,
                                                struct ampel_pool *pool,
                                                const struct ampel_text texts[AMPEL_TEXTS_COUNT],
-                                               int64_t at_ms, int64_t window_ms);
+                                               uint32_t id_hash, int64_t at_ms, int64_t window_ms);
+/* What index and search know an id by. */
+uint32_t ampel_records_hash(struct ampel_text id);
+/* ampel_violations_find for who has the hash already. */
+uint16_t ampel_records_find(const struct ampel_violations *block, struct ampel_text id,
+                            uint32_t hash);
 /* A new waiting record with this id (which must be unknown) at the end of count, in index, order
    and heap. AMPEL_VIOLATION_NONE: no memory. */
 AMPEL_MUST_CHECK uint16_t ampel_records_claim(struct ampel_violations **block,

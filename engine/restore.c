@@ -188,7 +188,7 @@ static enum ampel_engine_status account_settle(struct ampel_engine *engine, uint
     }
     /* Pages without clocks start them now. */
     bool told = account->rare == NULL || account->rare->backfill == NULL;
-    if (!ampel_account_warn(engine, slot, account, told, engine->other_rules, &cause,
+    if (!ampel_account_warn(engine, slot, account, &after, told, engine->other_rules, &cause,
                             engine->position)) {
         return AMPEL_ENGINE_NO_MEMORY;
     }

@@ -148,10 +148,10 @@ static uint32_t day_total(const struct look *look, int64_t day) {
     const struct ampel_engine *engine = look->engine;
     const struct ampel_account *account = look->account;
     int64_t age_days = engine->now_day - day;
-    if (account->ring == NULL || age_days < 0 || age_days >= AMPEL_WINDOW_CELLS) return 0;
+    if (age_days < 0 || age_days >= AMPEL_WINDOW_CELLS) return 0;
     uint32_t cell =
         (engine->now_cell + AMPEL_WINDOW_CELLS - (uint32_t)age_days) % AMPEL_WINDOW_CELLS;
-    return ampel_day_total(ampel_window_get(account->ring, account->ring_width, cell));
+    return ampel_day_total(ampel_window_get(&account->window, cell));
 }
 
 /* Of the days [first, end). */

@@ -23,21 +23,24 @@ void ampel_image_put_numbers(struct ampel_image_writer *writer,
 static uint32_t day_of_age(const struct ampel_engine *engine, const struct ampel_account *account,
                            uint32_t age_days) {
     uint32_t cell = (engine->now_cell + AMPEL_WINDOW_CELLS - age_days) % AMPEL_WINDOW_CELLS;
-    return ampel_window_get(account->ring, account->ring_width, cell);
+    return ampel_window_get(&account->window, cell);
 }
 
 static void orders_put(struct ampel_image_writer *writer, const struct ampel_engine *engine,
                        const struct ampel_account *account) {
     uint32_t oldest = 0, newest = AMPEL_WINDOW_CELLS;
-    uint8_t width = 0;
-    for (uint32_t age = 0; account->ring != NULL && age < AMPEL_WINDOW_CELLS; age++) {
+    uint8_t bits = 0;
+    for (uint32_t age = 0; age < AMPEL_WINDOW_CELLS; age++) {
         uint32_t packed = day_of_age(engine, account, age);
         if (packed == 0) continue;
         if (newest == AMPEL_WINDOW_CELLS) newest = age;
         oldest = age;
-        uint8_t needed = ampel_window_width(packed);
-        if (needed > width) width = needed;
+        uint8_t needed = ampel_cells_bits(packed);
+        if (needed > bits) bits = needed;
     }
+    /* A page knows no cells narrower than bytes. */
+    if (bits == 4) bits = 8;
+    uint8_t width = bits / 8;
     uint32_t days = width > 0 ? oldest - newest + 1 : 0;
     ampel_image_put_u8(writer, width);
     ampel_image_put_u8(writer, 0);
@@ -45,7 +48,7 @@ static void orders_put(struct ampel_image_writer *writer, const struct ampel_eng
     ampel_image_put_u32(writer, width > 0 ? (uint32_t)(engine->now_day - oldest) : 0);
     uint8_t cells[4 * AMPEL_WINDOW_CELLS];
     for (uint32_t i = 0; i < days; i++) {
-        ampel_window_set(cells, width, i, day_of_age(engine, account, oldest - i));
+        ampel_cells_set(cells, bits, i, day_of_age(engine, account, oldest - i));
     }
     ampel_image_put(writer, cells, days * width);
 }
@@ -142,7 +145,7 @@ uint32_t ampel_engine_page_export(const struct ampel_engine *engine, uint32_t pa
     ampel_image_put_u32(&writer, AMPEL_PAGE_MAGIC);
     ampel_image_put_u32(&writer, count);
     for (uint32_t slot = first; slot < first + count; slot++) {
-        ampel_image_put_u64(&writer, ampel_identity_at(&engine->accounts, slot)->hash);
+        ampel_image_put_u64(&writer, ampel_account_at(&engine->accounts, slot)->hash);
         backfill_put(&writer, ampel_account_at(&engine->accounts, slot)->rare);
         account_put(&writer, engine, slot);
         ampel_image_beside_put(&writer, ampel_account_at(&engine->accounts, slot));

@@ -98,8 +98,9 @@ struct ampel_engine {
     uint32_t touches_count, touches_capacity;
     struct ampel_touched *touched;
     uint32_t touched_count, touched_capacity;
-    uint32_t *frame_slots;
-    uint32_t frame_slots_capacity;
+    uint32_t *frame_slots; /* of the accounts that the present frame names */
+    struct ampel_account **frame_accounts; /* the same; NULL where the account is none yet */
+    uint32_t frame_slots_capacity, frame_accounts_capacity;
     struct ampel_change *changes;
     uint32_t changes_count, changes_capacity;
     struct ampel_signal *told_signals; /* of the changes, takeover.h */
@@ -165,10 +166,12 @@ void ampel_account_row_mark(struct ampel_engine *engine, uint32_t slot,
 AMPEL_MUST_CHECK bool ampel_account_show(struct ampel_engine *engine, struct ampel_account *account,
                                          const struct ampel_touched *touched,
                                          const struct ampel_numbers *after);
-/* What is told ahead of time: clocks that run out, and, where look is set, that it will leave green.
-   told is false for frames of a backfill. False: no memory. */
+/* What is told ahead of time: clocks that run out, and, where look is set, that it will leave green;
+   numbers are the account's, cause is read where look is set and it is green. told is false for frames of a
+   backfill. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_account_warn(struct ampel_engine *engine, uint32_t slot,
-                                         struct ampel_account *account, bool told, bool look,
+                                         struct ampel_account *account,
+                                         const struct ampel_numbers *numbers, bool told, bool look,
                                          const struct ampel_cause *cause, uint64_t position);
 /* Hangs the account where its violations, its backfill and its clocks say. */
 void ampel_account_due_renew(struct ampel_engine *engine, uint32_t slot,

@@ -131,7 +131,8 @@ void ampel_account_due_renew(struct ampel_engine *engine, uint32_t slot,
 }
 
 bool ampel_account_warn(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
-                        bool told, bool look, const struct ampel_cause *cause, uint64_t position) {
-    if (!ampel_clocks_step(engine, slot, account, told, position)) return false;
-    return !look || ampel_leaving_judge(engine, slot, account, told, cause, position);
+                        const struct ampel_numbers *numbers, bool told, bool look,
+                        const struct ampel_cause *cause, uint64_t position) {
+    if (!ampel_clocks_step(engine, slot, account, numbers, told, position)) return false;
+    return !look || ampel_leaving_judge(engine, slot, account, numbers, told, cause, position);
 }

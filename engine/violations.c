@@ -205,10 +205,10 @@ static void facts_set(struct ampel_violation_hot *hot, const struct ampel_violat
 /* Nothing was known of it: the usual violation. */
 static enum ampel_outcome record_new(struct ampel_violations **block,
                                      const struct ampel_violations_context *context,
-                                     const struct ampel_violation_facts *facts) {
+                                     const struct ampel_violation_facts *facts, uint32_t id_hash) {
     if (*block != NULL && (*block)->count >= context->records_max) return AMPEL_OUTCOME_FULL;
-    uint16_t record = ampel_records_append(block, context->pool, facts->texts, facts->at_ms,
-                                           context->scale->window_ms);
+    uint16_t record = ampel_records_append(block, context->pool, facts->texts, id_hash,
+                                           facts->at_ms, context->scale->window_ms);
     if (record == AMPEL_VIOLATION_NONE) return AMPEL_OUTCOME_NO_MEMORY;
     struct ampel_violations *records = *block;
     struct ampel_violation_sums before = records->sums;
@@ -221,8 +221,9 @@ static enum ampel_outcome record_new(struct ampel_violations **block,
 enum ampel_outcome ampel_violations_define(struct ampel_violations **block,
                                            const struct ampel_violations_context *context,
                                            const struct ampel_violation_facts *facts) {
-    uint16_t record = ampel_violations_find(*block, facts->texts[AMPEL_TEXT_ID]);
-    if (record == AMPEL_VIOLATION_NONE) return record_new(block, context, facts);
+    uint32_t id_hash = ampel_records_hash(facts->texts[AMPEL_TEXT_ID]);
+    uint16_t record = ampel_records_find(*block, facts->texts[AMPEL_TEXT_ID], id_hash);
+    if (record == AMPEL_VIOLATION_NONE) return record_new(block, context, facts, id_hash);
     enum ampel_outcome seen = record_see_again(*block, facts->at_ms, record);
     struct ampel_violations *records = *block;
     struct ampel_violation_hot *hot = &records->hot[record];

@@ -1,13 +1,14 @@
 /* The orders of the last 180 days of one account.
 
-       ring    180 cells, day d at d mod 180, each 8, 16 or 32 bits wide
-       cell    8 bits: rev << 7 | total     16 bits: rev << 15 | total     32 bits: rev << 24 |
-   total
+       near    one day, in the account's first line: mostly today
+       ring    180 cells, day d at d mod 180, each 4, 8, 16 or 32 bits wide; the near day's cell is 0
+       cell    the lowest bits are the total, what is left above it is rev: 3 and 1, 7 and 1, 15 and 1,
+               24 and 8 bits
 
-   Outside this file a day is always packed as rev << 24 | total; rev 0 are increments. A ring
-   starts with bytes and widens as a whole when a day no longer fits: most accounts sell fewer than
-   128 a day. Days that no cell stands for (older than 179 days) are not kept; later days wait
-   elsewhere. */
+   Outside this file a day is always packed as rev << 24 | total; rev 0 are increments. Which day is
+   near is a matter of speed alone: an order of today need not touch the ring. A ring comes with the
+   second day, starts with cells as narrow as that allows, and widens as a whole when a day no longer
+   fits. Days that no cell stands for (older than 179 days) are not kept; later days wait elsewhere. */
 #ifndef AMPEL_ENGINE_WINDOW_H
 #define AMPEL_ENGINE_WINDOW_H
 
@@ -20,6 +21,14 @@ extern "C" {
 #endif
 
 #define AMPEL_WINDOW_CELLS AMPEL_WINDOW_DAYS_MAX
+
+/* All zero: no orders. */
+struct ampel_window {
+    uint8_t *ring;
+    uint32_t near; /* packed */
+    uint8_t near_cell;
+    uint8_t bits; /* of a cell; 0 as long as there is no ring */
+};
 
 static inline uint32_t ampel_day_pack(uint32_t rev, uint32_t total) {
     return rev << 24 | total;
@@ -38,40 +47,66 @@ static inline uint32_t ampel_day_increment(uint32_t packed, uint32_t count) {
     return count > AMPEL_ORDERS_MAX - packed ? AMPEL_ORDERS_MAX : packed + count;
 }
 
-/* width: 1, 2 or 4 bytes a cell. */
-static inline uint32_t ampel_window_get(const uint8_t *ring, uint8_t width, uint32_t cell) {
-    if (width == 1) return (uint32_t)(ring[cell] >> 7) << 24 | (ring[cell] & 0x7fu);
-    if (width == 2) {
-        uint32_t value = ampel_load_u16(ring + 2 * (size_t)cell);
+/* ---- cells, of a ring or of a page ------------------------------------------------------------ */
+
+static inline uint32_t ampel_cells_get(const uint8_t *cells, uint8_t bits, uint32_t cell) {
+    if (bits == 8) return (uint32_t)(cells[cell] >> 7) << 24 | (cells[cell] & 0x7fu);
+    if (bits == 4) {
+        uint32_t value = (uint32_t)cells[cell / 2] >> (4 * (cell % 2));
+        return (value >> 3 & 1) << 24 | (value & 7);
+    }
+    if (bits == 16) {
+        uint32_t value = ampel_load_u16(cells + 2 * (size_t)cell);
         return (value >> 15) << 24 | (value & 0x7fffu);
     }
-    return ampel_load_u32(ring + 4 * (size_t)cell);
+    return ampel_load_u32(cells + 4 * (size_t)cell);
 }
 
-/* The narrowest width that holds a packed day. */
-static inline uint8_t ampel_window_width(uint32_t packed) {
-    if (packed >> 24 > 1 || ampel_day_total(packed) > 0x7fff) return 4;
-    return ampel_day_total(packed) > 0x7f ? 2 : 1;
+/* The fewest bits that hold a packed day. */
+static inline uint8_t ampel_cells_bits(uint32_t packed) {
+    if (packed >> 24 > 1 || ampel_day_total(packed) > 0x7fff) return 32;
+    if (ampel_day_total(packed) > 0x7f) return 16;
+    return ampel_day_total(packed) > 7 ? 8 : 4;
 }
 
-/* packed must fit the width. */
-static inline void ampel_window_set(uint8_t *ring, uint8_t width, uint32_t cell, uint32_t packed) {
+/* packed must fit. */
+static inline void ampel_cells_set(uint8_t *cells, uint8_t bits, uint32_t cell, uint32_t packed) {
     uint32_t rev = packed >> 24, total = ampel_day_total(packed);
-    if (width == 1)
-        ring[cell] = (uint8_t)(rev << 7 | total);
-    else if (width == 2)
-        ampel_store_u16(ring + 2 * (size_t)cell, (uint16_t)(rev << 15 | total));
-    else
-        ampel_store_u32(ring + 4 * (size_t)cell, packed);
+    if (bits == 8) {
+        cells[cell] = (uint8_t)(rev << 7 | total);
+    } else if (bits == 4) {
+        uint32_t shift = 4 * (cell % 2);
+        cells[cell / 2] = (uint8_t)((cells[cell / 2] & ~(15u << shift)) | (rev << 3 | total) << shift);
+    } else if (bits == 16) {
+        ampel_store_u16(cells + 2 * (size_t)cell, (uint16_t)(rev << 15 | total));
+    } else {
+        ampel_store_u32(cells + 4 * (size_t)cell, packed);
+    }
+}
+
+/* ---- the window ------------------------------------------------------------------------------- */
+
+static inline uint32_t ampel_window_get(const struct ampel_window *window, uint32_t cell) {
+    if (cell == window->near_cell) return window->near;
+    return window->ring != NULL ? ampel_cells_get(window->ring, window->bits, cell) : 0;
+}
+/* Where a cell of the ring lies, to be fetched; NULL where there is none. */
+static inline const uint8_t *ampel_window_place(const struct ampel_window *window, uint32_t cell) {
+    return window->ring != NULL ? window->ring + (size_t)cell * window->bits / 8 : NULL;
 }
 
 /* Sets a cell, making or widening the ring as needed. False: no memory. */
-AMPEL_MUST_CHECK bool ampel_window_put(struct ampel_pool *pool, uint8_t **ring, uint8_t *width,
+AMPEL_MUST_CHECK bool ampel_window_put(struct ampel_pool *pool, struct ampel_window *window,
                                        uint32_t cell, uint32_t packed);
+/* Makes a cell the near one. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_window_bring(struct ampel_pool *pool, struct ampel_window *window,
+                                         uint32_t cell);
+/* Empties a cell: its day has left. */
+void ampel_window_drop(struct ampel_window *window, uint32_t cell);
 /* Gives back a ring in which no day is left. */
-void ampel_window_trim(struct ampel_pool *pool, uint8_t **ring, uint8_t *width);
-/* The sum of days cells that end with the cell `last`. */
-uint32_t ampel_window_sum(const uint8_t *ring, uint8_t width, uint32_t last, uint32_t days);
+void ampel_window_trim(struct ampel_pool *pool, struct ampel_window *window);
+/* The sum of days cells that end with the cell `last`; days <= AMPEL_WINDOW_CELLS. */
+uint32_t ampel_window_sum(const struct ampel_window *window, uint32_t last, uint32_t days);
 
 #ifdef __cplusplus
 }

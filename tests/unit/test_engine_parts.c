@@ -110,27 +110,41 @@ static void names_chosen_to_collide_cost_steps_but_no_directory(void **state) {
 
 static void a_ring_of_any_width_keeps_every_day(void **state) {
     (void)state;
-    static const uint32_t most[] = {127, 128, 32767, 32768, AMPEL_ORDERS_MAX};
-    static const uint8_t widths[] = {1, 2, 2, 4, 4};
+    static const uint32_t most[] = {7, 8, 127, 128, 32767, 32768, AMPEL_ORDERS_MAX};
+    static const uint8_t bits[] = {4, 8, 8, 16, 16, 32, 32};
     for (size_t i = 0; i < AMPEL_ARRAY_COUNT(most); i++) {
         struct ampel_pool pool = pool_open();
-        uint8_t *ring = NULL, width = 0;
+        struct ampel_window window = {0};
         uint32_t naive[AMPEL_WINDOW_CELLS] = {0};
         for (int k = 0; k < 1000; k++) {
             uint32_t cell = draw(AMPEL_WINDOW_CELLS);
             naive[cell] = ampel_day_pack(draw(2), k == 0 ? most[i] : draw(most[i] + 1));
-            assert_true(ampel_window_put(&pool, &ring, &width, cell, naive[cell]));
+            assert_true(ampel_window_put(&pool, &window, cell, naive[cell]));
+            cell = draw(AMPEL_WINDOW_CELLS);
+            if (draw(8) == 0) assert_true(ampel_window_bring(&pool, &window, cell));
+            cell = draw(AMPEL_WINDOW_CELLS);
+            if (draw(8) == 0 && k > 0) naive[cell] = 0, ampel_window_drop(&window, cell);
         }
-        assert_int_equal(width, widths[i]);
+        uint32_t away = window.near_cell == 90 ? 91 : 90;
+        naive[away] = ampel_day_pack(0, most[i]);
+        assert_true(ampel_window_put(&pool, &window, away, naive[away]));
+        assert_true(ampel_window_bring(&pool, &window, away));
+        assert_true(ampel_window_bring(&pool, &window, 5));
+        assert_int_equal(window.bits, bits[i]);
         uint64_t sum = 0;
         for (uint32_t cell = 0; cell < AMPEL_WINDOW_CELLS; cell++) {
-            assert_int_equal(ampel_window_get(ring, width, cell), naive[cell]);
+            assert_int_equal(ampel_window_get(&window, cell), naive[cell]);
             if (cell >= 100 || cell <= 10) sum += ampel_day_total(naive[cell]);
         }
-        assert_int_equal(ampel_window_sum(ring, width, 10, 91), (uint32_t)sum);
-        assert_true(ampel_window_put(&pool, &ring, &width, 3, ampel_day_pack(2, 1)));
-        assert_int_equal(width, 4);
-        assert_int_equal(ampel_window_get(ring, width, 3), ampel_day_pack(2, 1));
+        assert_int_equal(ampel_window_sum(&window, 10, 91), (uint32_t)sum);
+        assert_true(ampel_window_put(&pool, &window, 3, ampel_day_pack(2, 1)));
+        assert_true(ampel_window_bring(&pool, &window, 2));
+        assert_int_equal(window.bits, 32);
+        assert_int_equal(ampel_window_get(&window, 3), ampel_day_pack(2, 1));
+        for (uint32_t cell = 0; cell < AMPEL_WINDOW_CELLS; cell++)
+            ampel_window_drop(&window, cell);
+        ampel_window_trim(&pool, &window);
+        assert_true(window.ring == NULL && ampel_window_sum(&window, 10, 180) == 0);
         ampel_pool_reset(&pool);
     }
 }
