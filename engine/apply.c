@@ -279,7 +279,7 @@ AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool
 /* The first lines of so many accounts are still near when they were found. */
 #define ACCOUNTS_NEAR 8192
 /* Violations of an account with a few of them fill so many lines. */
-#define VIOLATIONS_LINES 6
+#define VIOLATIONS_LINES 4
 
 /* The lines of an account itself: the first one where finding it was long ago, the second one for what
    is no order. */

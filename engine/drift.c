@@ -27,7 +27,7 @@ static bool in_window_at(const struct ampel_engine *engine, const struct ampel_v
 }
 
 static uint8_t state_at(const struct ampel_violation_hot *hot, int64_t at_ms) {
-    if (hot->state_at_ms <= at_ms) return hot->state;
+    if (hot->cold->state_at_ms <= at_ms) return hot->state;
     return hot->cleared_since_ms <= at_ms ? AMPEL_STATE_APPROVED : AMPEL_STATE_OPEN;
 }
 
@@ -39,7 +39,7 @@ static void numbers_at(const struct ampel_engine *engine, const struct ampel_acc
     int64_t deducted = 0;
     bool critical_points = engine->rules.critical_mode == AMPEL_CRITICAL_POINTS;
     for (uint32_t i = 0; block != NULL && i < block->known_count; i++) {
-        const struct ampel_violation_hot *hot = &block->hot[block->order[i]];
+        const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[i]];
         if (!in_window_at(engine, hot, at_ms)) continue;
         int8_t severity = ampel_scale_severity(scale, hot->policy, hot->severity_given);
         uint8_t state = state_at(hot, at_ms), group = scale->group[hot->policy];
@@ -88,9 +88,9 @@ static bool explained(const struct ampel_engine *engine, const struct ampel_acco
     if (before->orders != after->orders && change <= engine->rules.orders_points) return true;
     const struct ampel_violations *block = account->violations;
     for (uint32_t i = 0; block != NULL && i < block->known_count; i++) {
-        const struct ampel_violation_hot *hot = &block->hot[block->order[i]];
+        const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[i]];
         if (within(hot->at_ms, before->at_ms, after->at_ms) ||
-            within(hot->state_at_ms, before->at_ms, after->at_ms) ||
+            within(hot->cold->state_at_ms, before->at_ms, after->at_ms) ||
             within(hot->at_ms + engine->scale.window_ms, before->at_ms, after->at_ms)) {
             return true;
         }
@@ -187,7 +187,7 @@ static uint32_t count_known(const struct ampel_engine *engine, const struct ampe
     const struct ampel_violations *block = account->violations;
     uint32_t known = 0;
     for (uint32_t i = 0; block != NULL && i < block->known_count; i++) {
-        const struct ampel_violation_hot *hot = &block->hot[block->order[i]];
+        const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[i]];
         known += hot->policy == policy && in_window_at(engine, hot, at_ms);
     }
     return known;

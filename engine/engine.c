@@ -171,17 +171,17 @@ bool ampel_engine_violation_next(const struct ampel_engine *engine, uint32_t slo
     AMPEL_ASSERT(slot < engine->accounts.count);
     const struct ampel_violations *block = ampel_account_at(&engine->accounts, slot)->violations;
     if (block == NULL || *cursor >= block->known_count) return false;
-    uint16_t record = block->order[(*cursor)++];
+    uint16_t record = ampel_violations_order(block)[(*cursor)++];
     const struct ampel_violation_hot *hot = &block->hot[record];
     int8_t severity = ampel_scale_severity(&engine->scale, hot->policy, hot->severity_given);
     bool in_window = (hot->flags & AMPEL_VIOLATION_IN_WINDOW) != 0;
     *out = (struct ampel_violation){
         .at_ms = hot->at_ms,
         .expires_at_ms = hot->at_ms + engine->scale.window_ms,
-        .state_at_ms = hot->state_at_ms,
+        .state_at_ms = hot->cold->state_at_ms,
         .cleared_since_ms = hot->cleared_since_ms,
         .points = ampel_scale_points(&engine->scale, severity, hot->rank, hot->points_given),
-        .at_risk_sales_cents = hot->cold->at_risk_sales_cents,
+        .at_risk_sales_cents = ampel_violations_sales(block, record),
         .rank = hot->rank,
         .rev = hot->rev,
         .points_given = hot->points_given,

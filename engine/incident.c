@@ -140,7 +140,7 @@ static bool tagged_collect(struct ampel_engine *engine, struct ampel_outlook *ou
                            const struct ampel_violations *block) {
     uint32_t told = outlook->incidents_count;
     for (uint32_t i = 0; i < block->known_count; i++) {
-        uint16_t record = block->order[i];
+        uint16_t record = ampel_violations_order(block)[i];
         if (block->hot[record].cold->sizes[AMPEL_TEXT_INCIDENT] == 0) continue;
         struct ampel_text tag = ampel_violations_text(block, record, AMPEL_TEXT_INCIDENT);
         if (names_none(tag) || listed(outlook, told, tag)) continue;

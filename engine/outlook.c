@@ -85,7 +85,7 @@ static void sums_add(struct ampel_outlook_sums *sums, const struct ampel_scale *
 
 static bool any_cleared(const struct ampel_violations *block) {
     for (uint32_t i = 0; i < block->known_count; i++) {
-        if (ampel_state_cleared(block->hot[block->order[i]].state)) return true;
+        if (ampel_state_cleared(block->hot[ampel_violations_order(block)[i]].state)) return true;
     }
     return false;
 }
@@ -115,7 +115,7 @@ static void class_add(const struct ampel_engine *engine, const struct ampel_viol
             ? engine->scale.window_ms
             : outlook->variants[outlook->classes[class_number].variant].scale.window_ms;
     for (uint32_t i = 0; i < block->known_count; i++) {
-        const struct ampel_violation_hot *hot = &block->hot[block->order[i]];
+        const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[i]];
         if (hot->at_ms > engine->now_ms || engine->now_ms >= hot->at_ms + window_ms) continue;
         uint32_t rank = own ? hot->rank : outlook->ranks[i];
         for (uint32_t k = 0; k < outlook->variants_count; k++) {

@@ -29,7 +29,7 @@ static void fix_fill(const struct ampel_engine *engine, const struct ampel_outlo
         .at_ms = item->at_ms,
         .expires_at_ms = item->at_ms + engine->scale.window_ms,
         .points = item->points,
-        .at_risk_sales_cents = block->hot[item->record].cold->at_risk_sales_cents,
+        .at_risk_sales_cents = ampel_violations_sales(block, item->record),
         .now = *now,
         .rank = item->rank,
         .policy = item->policy,

@@ -75,7 +75,7 @@ bool ampel_outlook_view_fill(struct ampel_engine *engine, struct ampel_outlook *
     view->items = items;
     view->count = block->known_count; /* what waits for its violation sorts last */
     for (uint32_t i = 0; i < view->count; i++) {
-        item_fill(engine, block, block->order[i], &items[i]);
+        item_fill(engine, block, ampel_violations_order(block)[i], &items[i]);
         view->candidates += items[i].deducting;
     }
     for (uint32_t i = 0; i < view->count; i++)

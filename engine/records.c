@@ -42,6 +42,13 @@ struct ampel_text ampel_violations_text(const struct ampel_violations *block, ui
     return (struct ampel_text){(const char *)cold + offset, cold->sizes[which]};
 }
 
+int64_t ampel_violations_sales(const struct ampel_violations *block, uint16_t record) {
+    const struct ampel_violation_cold *cold = block->hot[record].cold;
+    if (!cold->has_sales) return -1;
+    struct ampel_text last = ampel_violations_text(block, record, AMPEL_TEXT_SKU);
+    return ampel_load_i64(last.bytes + last.size);
+}
+
 static struct ampel_text id_of(const struct ampel_violations *block, uint16_t record) {
     return ampel_violations_text(block, record, AMPEL_TEXT_ID);
 }
@@ -57,12 +64,12 @@ static bool indexed(const struct ampel_violations *block) {
 }
 
 static uint16_t *index_of(const struct ampel_violations *block) {
-    return block->order + 2 * (size_t)block->capacity;
+    return ampel_violations_order(block) + 2 * (size_t)block->capacity;
 }
 
 /* Where there is an index, its entries are a power of two. */
 static uint32_t index_mask(const struct ampel_violations *block) {
-    return 2 * block->capacity - 1;
+    return 2 * (uint32_t)block->capacity - 1;
 }
 
 static size_t block_bytes(uint32_t capacity) {
@@ -73,8 +80,7 @@ static size_t block_bytes(uint32_t capacity) {
 
 static void block_lay_out(struct ampel_violations *block, uint32_t capacity) {
     uint32_t entries = index_entries(capacity);
-    block->capacity = capacity;
-    block->order = (void *)(block->hot + capacity);
+    block->capacity = capacity & 0xffffff;
     if (entries > 0) memset(index_of(block), 0, entries * sizeof(uint16_t));
 }
 
@@ -154,7 +160,7 @@ static uint32_t order_place(const struct ampel_violations *block, uint16_t recor
     uint32_t low = 0, high = ordered_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (ampel_records_compare(block, block->order[middle], record) < 0)
+        if (ampel_records_compare(block, ampel_violations_order(block)[middle], record) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -164,7 +170,7 @@ static uint32_t order_place(const struct ampel_violations *block, uint16_t recor
 
 uint32_t ampel_records_position(const struct ampel_violations *block, uint16_t record) {
     uint32_t position = order_place(block, record, block->count);
-    AMPEL_ASSERT(position < block->count && block->order[position] == record);
+    AMPEL_ASSERT(position < block->count && ampel_violations_order(block)[position] == record);
     return position;
 }
 
@@ -173,7 +179,7 @@ uint32_t ampel_records_position_from(const struct ampel_violations *block, uint8
     uint32_t low = 0, high = block->count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        const struct ampel_violation_hot *hot = &block->hot[block->order[middle]];
+        const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[middle]];
         bool before = hot->policy != policy ? hot->policy < policy : hot->at_ms < at_ms;
         if (before)
             low = middle + 1;
@@ -185,16 +191,21 @@ uint32_t ampel_records_position_from(const struct ampel_violations *block, uint8
 
 void ampel_records_order_remove(struct ampel_violations *block, uint32_t position,
                                 uint32_t ordered_count) {
-    memmove(block->order + position, block->order + position + 1,
+    uint16_t *order = ampel_violations_order(block);
+    memmove(order + position, order + position + 1,
             (ordered_count - position - 1) * sizeof(uint16_t));
 }
 
 uint32_t ampel_records_order_insert(struct ampel_violations *block, uint16_t record,
                                     uint32_t ordered_count) {
     uint32_t position = order_place(block, record, ordered_count);
-    memmove(block->order + position + 1, block->order + position,
-            (ordered_count - position) * sizeof(uint16_t));
-    block->order[position] = record;
+    uint16_t *order = ampel_violations_order(block);
+    uint32_t behind = ordered_count - position;
+    if (behind > 16) memmove(order + position + 1, order + position, behind * sizeof(uint16_t));
+    /* Mostly a handful: a call would cost more. */
+    for (uint32_t i = ordered_count; behind <= 16 && i > position; i--)
+        order[i] = order[i - 1];
+    order[position] = record;
     return position;
 }
 
@@ -274,7 +285,7 @@ static struct ampel_violations *block_resize(struct ampel_violations *old, struc
     *block = *old;
     block_lay_out(block, capacity);
     memcpy(block->hot, old->hot, old->count * sizeof(*old->hot));
-    memcpy(block->order, old->order, old->count * sizeof(*old->order));
+    memcpy(ampel_violations_order(block), ampel_violations_order(old), old->count * sizeof(uint16_t));
     memcpy(ampel_violations_heap(block), ampel_violations_heap(old), old->count * sizeof(uint16_t));
     for (uint32_t i = 0; i < block->count; i++)
         index_put(block, (uint16_t)i);
@@ -304,7 +315,7 @@ static bool room_make(struct ampel_violations **block, struct ampel_pool *pool) 
 }
 
 static size_t cold_bytes(const struct ampel_violation_cold *cold) {
-    size_t size = AMPEL_VIOLATION_COLD_BYTES;
+    size_t size = AMPEL_VIOLATION_COLD_BYTES + (cold->has_sales ? sizeof(int64_t) : 0);
     for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++)
         size += cold->sizes[i];
     return size > sizeof(*cold) ? size : sizeof(*cold);
@@ -312,8 +323,10 @@ static size_t cold_bytes(const struct ampel_violation_cold *cold) {
 
 /* NULL: no memory. */
 static struct ampel_violation_cold *cold_make(struct ampel_pool *pool,
-                                              const struct ampel_text texts[AMPEL_TEXTS_COUNT]) {
-    struct ampel_violation_cold head = {.at_risk_sales_cents = -1};
+                                              const struct ampel_text texts[AMPEL_TEXTS_COUNT],
+                                              int64_t sales_cents) {
+    struct ampel_violation_cold head = {.state_at_ms = AMPEL_STATE_NEVER_MS,
+                                        .has_sales = sales_cents != -1};
     for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++) {
         AMPEL_ASSERT(texts[i].size <= AMPEL_ID_BYTES_MAX);
         head.sizes[i] = (uint8_t)texts[i].size;
@@ -326,15 +339,18 @@ static struct ampel_violation_cold *cold_make(struct ampel_pool *pool,
         if (texts[i].size > 0) memcpy(place, texts[i].bytes, texts[i].size);
         place += texts[i].size;
     }
+    if (head.has_sales) ampel_store_i64(place, sales_cents);
     return cold;
 }
 
 bool ampel_records_texts_set(struct ampel_violations *block, struct ampel_pool *pool,
-                             uint16_t record, const struct ampel_text texts[AMPEL_TEXTS_COUNT]) {
-    struct ampel_violation_cold *old = block->hot[record].cold, *cold = cold_make(pool, texts);
+                             uint16_t record, const struct ampel_text texts[AMPEL_TEXTS_COUNT],
+                             int64_t sales_cents) {
+    struct ampel_violation_cold *old = block->hot[record].cold;
+    struct ampel_violation_cold *cold = cold_make(pool, texts, sales_cents);
     if (cold == NULL) return false;
-    cold->at_risk_sales_cents = old->at_risk_sales_cents;
     cold->last_seen_ms = old->last_seen_ms;
+    cold->state_at_ms = old->state_at_ms;
     block->hot[record].cold = cold;
     /* The new texts may have been borrowed from the old ones: these go last. */
     ampel_pool_give(pool, old, cold_bytes(old));
@@ -342,19 +358,18 @@ bool ampel_records_texts_set(struct ampel_violations *block, struct ampel_pool *
 }
 
 uint16_t ampel_records_append(struct ampel_violations **block, struct ampel_pool *pool,
-                              const struct ampel_text texts[AMPEL_TEXTS_COUNT], uint32_t id_hash,
-                              int64_t at_ms, int64_t window_ms) {
+                              const struct ampel_text texts[AMPEL_TEXTS_COUNT], int64_t sales_cents,
+                              uint32_t id_hash, int64_t at_ms, int64_t window_ms) {
     if (!room_make(block, pool)) return AMPEL_VIOLATION_NONE;
     struct ampel_violations *records = *block;
-    struct ampel_violation_cold *cold = cold_make(pool, texts);
+    struct ampel_violation_cold *cold = cold_make(pool, texts, sales_cents);
     if (cold == NULL) return AMPEL_VIOLATION_NONE;
     cold->last_seen_ms = at_ms;
-    if (records->count == 0) records->window_days = (uint32_t)(window_ms / AMPEL_DAY_MS);
+    if (records->count == 0) records->window_days = (uint8_t)(window_ms / AMPEL_DAY_MS);
     AMPEL_ASSERT(records->window_days * AMPEL_DAY_MS == window_ms);
     uint16_t record = (uint16_t)records->count;
     records->hot[record] = (struct ampel_violation_hot){
         .cleared_since_ms = AMPEL_CLEARED_NEVER_MS,
-        .state_at_ms = AMPEL_STATE_NEVER_MS,
         .cold = cold,
         .id_hash = id_hash,
         .points_given = -1,
@@ -371,7 +386,7 @@ uint16_t ampel_records_claim(struct ampel_violations **block, struct ampel_pool 
                              struct ampel_text id, int64_t at_ms, int64_t window_ms) {
     struct ampel_text texts[AMPEL_TEXTS_COUNT] = {[AMPEL_TEXT_ID] = id};
     uint16_t record =
-        ampel_records_append(block, pool, texts, ampel_records_hash(id), at_ms, window_ms);
+        ampel_records_append(block, pool, texts, -1, ampel_records_hash(id), at_ms, window_ms);
     if (record == AMPEL_VIOLATION_NONE) return record;
     ampel_records_order_insert(*block, record, (*block)->count - 1);
     ampel_records_due_renew(*block, record);
@@ -383,8 +398,8 @@ uint16_t ampel_records_claim(struct ampel_violations **block, struct ampel_pool 
 static void record_renumber(struct ampel_violations *block, uint16_t from, uint16_t to,
                             uint32_t ordered_count) {
     uint32_t position = order_place(block, from, ordered_count);
-    AMPEL_ASSERT(block->order[position] == from);
-    block->order[position] = to;
+    AMPEL_ASSERT(ampel_violations_order(block)[position] == from);
+    ampel_violations_order(block)[position] = to;
     ampel_violations_heap(block)[block->hot[from].heap_place] = to;
     if (indexed(block)) index_of(block)[index_place(block, from)] = (uint16_t)(to + 1);
     block->hot[to] = block->hot[from];
@@ -412,9 +427,9 @@ void ampel_records_release(struct ampel_violations **block, struct ampel_pool *p
 bool ampel_records_sane(const struct ampel_violations *block) {
     uint32_t known = 0;
     for (uint32_t i = 0; i < block->count; i++) {
-        uint16_t record = block->order[i];
+        uint16_t record = ampel_violations_order(block)[i];
         if (record >= block->count) return false;
-        if (i > 0 && ampel_records_compare(block, block->order[i - 1], record) >= 0) return false;
+        if (i > 0 && ampel_records_compare(block, ampel_violations_order(block)[i - 1], record) >= 0) return false;
         if (ampel_violations_heap(block)[block->hot[i].heap_place] != i) return false;
         if (i > 0 && due_before(block, ampel_violations_heap(block)[i], ampel_violations_heap(block)[(i - 1) / 2])) return false;
         if (ampel_violations_find(block, id_of(block, (uint16_t)i)) != i) return false;

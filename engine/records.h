@@ -15,7 +15,8 @@ extern "C" {
 AMPEL_MUST_CHECK uint16_t ampel_records_append(struct ampel_violations **block,
                                                struct ampel_pool *pool,
                                                const struct ampel_text texts[AMPEL_TEXTS_COUNT],
-                                               uint32_t id_hash, int64_t at_ms, int64_t window_ms);
+                                               int64_t sales_cents, uint32_t id_hash,
+                                               int64_t at_ms, int64_t window_ms);
 /* What index and search know an id by. */
 uint32_t ampel_records_hash(struct ampel_text id);
 /* ampel_violations_find for who has the hash already. */
@@ -51,7 +52,8 @@ void ampel_records_heap_rebuild(struct ampel_violations *block);
 /* Replaces the texts behind the id (or all, for a new record). False: no memory. */
 AMPEL_MUST_CHECK bool ampel_records_texts_set(struct ampel_violations *block,
                                               struct ampel_pool *pool, uint16_t record,
-                                              const struct ampel_text texts[AMPEL_TEXTS_COUNT]);
+                                              const struct ampel_text texts[AMPEL_TEXTS_COUNT],
+                                              int64_t sales_cents);
 bool ampel_records_sane(const struct ampel_violations *block);
 
 /* Bytewise; of two texts that agree the shorter one is less, so a missing one is least. */

@@ -108,7 +108,7 @@ static void look_told(struct look *look) {
 static bool critical_deducting(const struct look *look) {
     const struct ampel_violations *block = look->account->violations;
     for (uint32_t i = 0; block != NULL && i < block->known_count; i++) {
-        const struct ampel_violation_hot *hot = &block->hot[block->order[i]];
+        const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[i]];
         bool deducting = (hot->flags & AMPEL_VIOLATION_IN_WINDOW) != 0 &&
                          ampel_state_deducting(hot->state);
         int8_t severity =

@@ -58,10 +58,10 @@ static void violation_put(struct ampel_image_writer *writer, const struct ampel_
     const struct ampel_violation_hot *hot = &block->hot[record];
     const struct ampel_violation_cold *cold = hot->cold;
     ampel_image_put_i64(writer, hot->at_ms);
-    ampel_image_put_i64(writer, hot->state_at_ms);
+    ampel_image_put_i64(writer, hot->cold->state_at_ms);
     ampel_image_put_i64(writer, hot->cleared_since_ms);
     ampel_image_put_i64(writer, cold->last_seen_ms);
-    ampel_image_put_i64(writer, cold->at_risk_sales_cents);
+    ampel_image_put_i64(writer, ampel_violations_sales(block, record));
     ampel_image_put_u16(writer, hot->rev);
     ampel_image_put_u16(writer, (uint16_t)hot->points_given);
     ampel_image_put_u8(writer, hot->policy);
@@ -110,7 +110,7 @@ static void account_put(struct ampel_image_writer *writer, const struct ampel_en
     uint32_t count = block != NULL ? block->count : 0;
     ampel_image_put_u32(writer, count);
     for (uint32_t i = 0; i < count; i++)
-        violation_put(writer, block, block->order[i]);
+        violation_put(writer, block, ampel_violations_order(block)[i]);
     facts_put(writer, account->rare != NULL ? account->rare->facts : NULL);
 }
 

@@ -71,14 +71,14 @@ static void limit_move(struct ampel_violations *block, const struct ampel_scale 
     if (from_ms == to_ms) return;
     int64_t low = from_ms < to_ms ? from_ms : to_ms, high = from_ms < to_ms ? to_ms : from_ms;
     int sign = from_ms < to_ms ? 1 : -1;
-    uint8_t policy = block->hot[block->order[position]].policy;
+    uint8_t policy = block->hot[ampel_violations_order(block)[position]].policy;
     uint32_t start = position + 1;
-    if (low > block->hot[block->order[position]].at_ms) {
+    if (low > block->hot[ampel_violations_order(block)[position]].at_ms) {
         uint32_t first = ampel_records_position_from(block, policy, low);
         if (first > start) start = first;
     }
     for (uint32_t i = start; i < block->count; i++) {
-        struct ampel_violation_hot *hot = &block->hot[block->order[i]];
+        struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[i]];
         if (hot->policy != policy || hot->at_ms >= high) break;
         rank_shift(block, scale, hot, sign);
     }
@@ -86,10 +86,10 @@ static void limit_move(struct ampel_violations *block, const struct ampel_scale 
 
 static uint16_t rank_count(const struct ampel_violations *block, const struct ampel_scale *scale,
                            uint32_t position) {
-    const struct ampel_violation_hot *hot = &block->hot[block->order[position]];
+    const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[position]];
     uint32_t rank = 0;
     for (uint32_t i = position; i > 0; i--) {
-        const struct ampel_violation_hot *other = &block->hot[block->order[i - 1]];
+        const struct ampel_violation_hot *other = &block->hot[ampel_violations_order(block)[i - 1]];
         if (other->policy != hot->policy || hot->at_ms - other->at_ms >= scale->window_ms) break;
         rank += hot->at_ms < repeat_limit(scale, other);
     }
@@ -191,7 +191,7 @@ static int texts_compare(const struct ampel_violation_facts *facts,
         int order = ampel_text_compare(facts->texts[i], held);
         if (order != 0) return order;
     }
-    return compare_i64(facts->at_risk_sales_cents, block->hot[record].cold->at_risk_sales_cents);
+    return compare_i64(facts->at_risk_sales_cents, ampel_violations_sales(block, record));
 }
 
 static void facts_set(struct ampel_violation_hot *hot, const struct ampel_violation_facts *facts) {
@@ -207,12 +207,11 @@ static enum ampel_outcome record_new(struct ampel_violations **block,
                                      const struct ampel_violations_context *context,
                                      const struct ampel_violation_facts *facts, uint32_t id_hash) {
     if (*block != NULL && (*block)->count >= context->records_max) return AMPEL_OUTCOME_FULL;
-    uint16_t record = ampel_records_append(block, context->pool, facts->texts, id_hash,
-                                           facts->at_ms, context->scale->window_ms);
+    uint16_t record = ampel_records_append(block, context->pool, facts->texts,
+                                           facts->at_risk_sales_cents, id_hash, facts->at_ms, context->scale->window_ms);
     if (record == AMPEL_VIOLATION_NONE) return AMPEL_OUTCOME_NO_MEMORY;
     struct ampel_violations *records = *block;
     struct ampel_violation_sums before = records->sums;
-    records->hot[record].cold->at_risk_sales_cents = facts->at_risk_sales_cents;
     facts_set(&records->hot[record], facts);
     record_attach(records, context, record);
     return moved_or_kept(records, &before);
@@ -236,8 +235,8 @@ enum ampel_outcome ampel_violations_define(struct ampel_violations **block,
         facts_set(hot, facts);
         record_attach(records, context, record);
     }
-    hot->cold->at_risk_sales_cents = facts->at_risk_sales_cents;
-    if (!ampel_records_texts_set(records, context->pool, record, facts->texts)) {
+    if (!ampel_records_texts_set(records, context->pool, record, facts->texts,
+                                 facts->at_risk_sales_cents)) {
         return AMPEL_OUTCOME_NO_MEMORY;
     }
     hot->flags |= AMPEL_VIOLATION_CHANGED;
@@ -252,7 +251,7 @@ enum ampel_outcome ampel_violations_state(struct ampel_violations **block,
     if (seen == AMPEL_OUTCOME_FULL || seen == AMPEL_OUTCOME_NO_MEMORY) return seen;
     struct ampel_violations *records = *block;
     struct ampel_violation_hot *hot = &records->hot[record];
-    bool later = at_ms != hot->state_at_ms ? at_ms > hot->state_at_ms : state > hot->state;
+    bool later = at_ms != hot->cold->state_at_ms ? at_ms > hot->cold->state_at_ms : state > hot->state;
     bool clears = ampel_state_cleared(state) && at_ms < hot->cleared_since_ms;
     if (!later && !clears) return seen;
     struct ampel_violation_sums before = records->sums;
@@ -260,7 +259,7 @@ enum ampel_outcome ampel_violations_state(struct ampel_violations **block,
     if (known(hot)) sums_shift(records, context->scale, hot, -1);
     if (later) {
         hot->state = state;
-        hot->state_at_ms = at_ms;
+        hot->cold->state_at_ms = at_ms;
     }
     if (clears) hot->cleared_since_ms = at_ms;
     hot->flags |= AMPEL_VIOLATION_CHANGED;
@@ -317,7 +316,7 @@ void ampel_violations_ranks(const struct ampel_violations *block, const struct a
                             uint16_t *ranks) {
     memset(ranks, 0, block->count * sizeof(*ranks));
     for (uint32_t i = 0; i < block->count; i++) {
-        const struct ampel_violation_hot *hot = &block->hot[block->order[i]];
+        const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[i]];
         int64_t limit = repeat_limit(scale, hot);
         uint32_t end =
             limit > hot->at_ms ? ampel_records_position_from(block, hot->policy, limit) : 0;
@@ -334,14 +333,14 @@ static void ranks_recompute(struct ampel_violations *block, const struct ampel_s
     uint16_t *ranks = ampel_violations_heap(block);
     ampel_violations_ranks(block, scale, ranks);
     for (uint32_t i = 0; i < block->count; i++)
-        block->hot[block->order[i]].rank = ranks[i];
+        block->hot[ampel_violations_order(block)[i]].rank = ranks[i];
 }
 
 void ampel_violations_recompute(struct ampel_violations *block,
                                 const struct ampel_violations_context *context, bool changed) {
     if (block == NULL) return;
     memset(&block->sums, 0, sizeof(block->sums));
-    block->window_days = (uint32_t)(context->scale->window_ms / AMPEL_DAY_MS);
+    block->window_days = (uint8_t)(context->scale->window_ms / AMPEL_DAY_MS);
     ranks_recompute(block, context->scale);
     for (uint32_t i = 0; i < block->count; i++) {
         struct ampel_violation_hot *hot = &block->hot[i];
@@ -371,15 +370,15 @@ enum ampel_outcome ampel_violations_import(struct ampel_violations **block,
     hot->severity_given = image->facts.severity_given;
     hot->points_given = image->facts.points_given;
     hot->state = image->state;
-    hot->state_at_ms = image->state_at_ms;
     hot->cleared_since_ms = image->cleared_since_ms;
-    hot->cold->at_risk_sales_cents = image->facts.at_risk_sales_cents;
-    records->known_count += known(hot);
-    if (!ampel_records_texts_set(records, context->pool, record, image->facts.texts)) {
+    records->known_count = (uint16_t)(records->known_count + known(hot));
+    if (!ampel_records_texts_set(records, context->pool, record, image->facts.texts,
+                                 image->facts.at_risk_sales_cents)) {
         return AMPEL_OUTCOME_NO_MEMORY;
     }
+    hot->cold->state_at_ms = image->state_at_ms;
     uint32_t position = ampel_records_order_insert(records, record, records->count - 1);
-    return position == records->count - 1 ? AMPEL_OUTCOME_KEPT : AMPEL_OUTCOME_SAME;
+    return position + 1 == records->count ? AMPEL_OUTCOME_KEPT : AMPEL_OUTCOME_SAME;
 }
 
 /* ---- the drawing, asserted ------------------------------------------------------------------ */
@@ -390,7 +389,7 @@ bool ampel_violations_sane(const struct ampel_violations *block,
     if (block->count == 0 || !ampel_records_sane(block)) return false;
     struct ampel_violations naive = {.sums = {0}};
     for (uint32_t i = 0; i < block->count; i++) {
-        const struct ampel_violation_hot *hot = &block->hot[block->order[i]];
+        const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[i]];
         if (!known(hot)) continue;
         if (rank_count(block, context->scale, i) != hot->rank) return false;
         sums_shift(&naive, context->scale, hot, 1);

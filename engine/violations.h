@@ -1,7 +1,8 @@
 /* The violations of one account: what numbers need apart from what only people read.
 
        one block   sums, counts | hot[capacity] | order u16[] | heap u16[] | index u16[2 x capacity]
-       record i    hot[i], 48 bytes ──▶ cold: what only people read, and its texts; 0..count-1, dense
+       record i    hot[i], 40 bytes ──▶ cold: what only people and state events read, and its texts;
+                   0..count-1, dense
        order       record numbers sorted by (policy, at, id); what waits for its violation sorts last,
                    by id
        heap        record numbers, least (due, policy, id) first: the next to expire or to be forgotten
@@ -44,22 +45,22 @@ enum ampel_violation_text {
     AMPEL_TEXTS_COUNT
 };
 
-/* What only people read, and when it may be forgotten. */
+/* What only people and state events read, and when it may be forgotten. */
 struct ampel_violation_cold {
-    int64_t at_risk_sales_cents; /* -1 */
-    int64_t last_seen_ms;        /* greatest at of all events of this id */
+    int64_t state_at_ms;  /* AMPEL_STATE_NEVER_MS */
+    int64_t last_seen_ms; /* greatest at of all events of this id */
     uint8_t sizes[AMPEL_TEXTS_COUNT];
-    /* The texts follow, in the order of the enum. */
+    bool has_sales;
+    /* The texts follow, in the order of the enum; then, where given, the sales at risk, i64 cents. */
 };
-#define AMPEL_VIOLATION_COLD_BYTES 20 /* before the texts */
-static_assert(offsetof(struct ampel_violation_cold, sizes) + AMPEL_TEXTS_COUNT ==
+#define AMPEL_VIOLATION_COLD_BYTES 21 /* before the texts */
+static_assert(offsetof(struct ampel_violation_cold, has_sales) + 1 ==
                   AMPEL_VIOLATION_COLD_BYTES,
-              "texts start behind their sizes");
+              "texts start behind what tells their sizes");
 
 struct ampel_violation_hot {
     int64_t at_ms;
     int64_t cleared_since_ms; /* AMPEL_CLEARED_NEVER_MS */
-    int64_t state_at_ms;      /* AMPEL_STATE_NEVER_MS */
     struct ampel_violation_cold *cold;
     uint32_t id_hash;
     uint16_t rank;
@@ -71,7 +72,7 @@ struct ampel_violation_hot {
     uint8_t state;
     uint8_t flags;
 };
-static_assert(sizeof(struct ampel_violation_hot) == 48, "three hot records fill 144 bytes");
+static_assert(sizeof(struct ampel_violation_hot) == 40, "two violations fill two lines");
 
 struct ampel_violation_sums {
     int64_t deducted;
@@ -82,15 +83,20 @@ struct ampel_violation_sums {
 
 struct ampel_violations {
     struct ampel_violation_sums sums;
-    uint32_t count, known_count, capacity;
-    uint32_t window_days; /* the rule, as the heap was made by it */
-    uint16_t *order;
+    uint32_t capacity : 24;
+    uint32_t window_days : 8; /* the rule, as the heap was made by it */
+    uint16_t count, known_count;
     struct ampel_violation_hot hot[];
 };
-static_assert(sizeof(struct ampel_violations) == 56, "ten violations fill 576 bytes");
+static_assert(sizeof(struct ampel_violations) == 40, "a block of two is 128 bytes");
+static_assert(AMPEL_WINDOW_DAYS_MAX < 256, "the rule is a byte");
+
+static inline uint16_t *ampel_violations_order(const struct ampel_violations *block) {
+    return (void *)(uintptr_t)(block->hot + block->capacity);
+}
 
 static inline uint16_t *ampel_violations_heap(const struct ampel_violations *block) {
-    return block->order + block->capacity;
+    return ampel_violations_order(block) + block->capacity;
 }
 
 /* What an event did to the numbers and to the facts. */
@@ -161,6 +167,8 @@ void ampel_violations_forget(struct ampel_violations **block,
 uint16_t ampel_violations_find(const struct ampel_violations *block, struct ampel_text id);
 struct ampel_text ampel_violations_text(const struct ampel_violations *block, uint16_t record,
                                         enum ampel_violation_text which);
+/* In cents, -1 where not given. */
+int64_t ampel_violations_sales(const struct ampel_violations *block, uint16_t record);
 
 /* Sums, ranks, dues and the heap anew from the facts: after other rules, or an import. With changed
    set, every record is marked. Cost: O(n log n). */
