@@ -224,8 +224,9 @@ static bool order_far(const struct frame_work *work, struct ampel_window *window
                       uint32_t count) {
     if (day == AMPEL_WINDOW_CELLS) return false;
     if (day == work->now_cell && !ampel_window_bring(&work->engine->pool, window, day)) return false;
-    uint32_t total = ampel_window_get(window, day) + count;
-    if (total > AMPEL_ORDERS_MAX) return false;
+    uint32_t total = ampel_window_get(window, day);
+    if (total > AMPEL_ORDERS_MAX - count) return false;
+    total += count;
     if (day == window->near_cell) {
         window->near = total;
         return true;
@@ -255,7 +256,7 @@ AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool
     if (!quiet) return false;
     uint32_t day = window_cell(work, at_ms, work->window_days);
     /* What was told as a total is more than any count. */
-    if (day == account->window.near_cell && account->window.near + count <= AMPEL_ORDERS_MAX) {
+    if (day == account->window.near_cell && account->window.near <= AMPEL_ORDERS_MAX - count) {
         account->window.near += count;
     } else if (!order_far(work, &account->window, day, count)) {
         return false;
