@@ -75,9 +75,10 @@ struct ampel_account {
     uint64_t hash;
     int64_t due_ms; /* next instant at which time alone changes it, INT64_MAX if none */
     uint32_t wheel_previous, wheel_next;
+    uint32_t wheel_ahead[3]; /* those behind wheel_next when it was hung: to be fetched, no more */
     uint32_t first_day, settled_day; /* assurance.h */
     uint16_t wheel_place;
-    uint16_t reserved[7];
+    uint16_t reserved;
 };
 static_assert(sizeof(struct ampel_account) == 128, "a pair of lines an account");
 static_assert(offsetof(struct ampel_account, violations) == 64, "what an order needs is one line");

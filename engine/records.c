@@ -419,7 +419,7 @@ void ampel_records_release(struct ampel_violations **block, struct ampel_pool *p
         ampel_pool_give(pool, records, block_bytes(records->capacity));
         *block = NULL;
     } else if (records->capacity > 8 && records->count <= records->capacity / 4) {
-        struct ampel_violations *resized = block_resize(records, pool, records->capacity / 2);
+        struct ampel_violations *resized = block_resize(records, pool, (uint32_t)records->capacity / 2);
         if (resized != NULL) *block = resized;
     }
 }

@@ -2,10 +2,16 @@
 
 #include <string.h>
 
-#define DIGIT_BITS 6
+#define DIGIT_BITS 11
+/* So many lists of level 1 behind the present one have their first accounts fetched. */
+#define HEADS_AHEAD 8
 
 static_assert(AMPEL_WHEEL_LISTS == 1 << DIGIT_BITS, "a digit names a list");
 static_assert(AMPEL_WHEEL_LEVELS * AMPEL_WHEEL_LISTS < AMPEL_WHEEL_NOWHERE, "a place is a u16");
+static_assert(AMPEL_WHEEL_WORDS <= 64, "a bit for each word");
+static_assert(AMPEL_TIME_MAX_MS + 3 * AMPEL_WINDOW_MS <
+                  INT64_C(1) << (DIGIT_BITS * AMPEL_WHEEL_LEVELS),
+              "every due has a level");
 
 static uint32_t digit(int64_t time_ms, uint32_t level) {
     return (uint32_t)((uint64_t)time_ms >> (DIGIT_BITS * level)) % AMPEL_WHEEL_LISTS;
@@ -21,6 +27,27 @@ void ampel_wheel_init(struct ampel_wheel *wheel, int64_t now_ms) {
     }
 }
 
+static void occupied_set(struct ampel_wheel *wheel, uint32_t level, uint32_t list, bool occupied) {
+    uint64_t *word = &wheel->occupied[level][list / 64];
+    uint64_t bit = UINT64_C(1) << (list % 64), word_bit = UINT64_C(1) << (list / 64);
+    *word = occupied ? *word | bit : *word & ~bit;
+    wheel->words[level] = *word != 0 ? wheel->words[level] | word_bit : wheel->words[level] & ~word_bit;
+}
+
+/* The first list that is not empty from this one on, AMPEL_WHEEL_LISTS if there is none. */
+static uint32_t occupied_from(const struct ampel_wheel *wheel, uint32_t level, uint32_t list) {
+    if (list >= AMPEL_WHEEL_LISTS) return AMPEL_WHEEL_LISTS;
+    uint32_t word = list / 64;
+    uint64_t bits = wheel->occupied[level][word] & ~UINT64_C(0) << (list % 64);
+    if (bits == 0) {
+        uint64_t words = wheel->words[level] & (~UINT64_C(1) << word);
+        if (words == 0) return AMPEL_WHEEL_LISTS;
+        word = (uint32_t)__builtin_ctzll(words);
+        bits = wheel->occupied[level][word];
+    }
+    return word * 64 + (uint32_t)__builtin_ctzll(bits);
+}
+
 static void unhang(struct ampel_wheel *wheel, const struct ampel_accounts *accounts,
                    struct ampel_account *account) {
     if (account->wheel_place == AMPEL_WHEEL_NOWHERE) return;
@@ -33,9 +60,7 @@ static void unhang(struct ampel_wheel *wheel, const struct ampel_accounts *accou
         ampel_account_at(accounts, account->wheel_previous)->wheel_next = account->wheel_next;
     } else {
         wheel->first[level][list] = account->wheel_next;
-        if (account->wheel_next == AMPEL_SLOT_NONE) {
-            wheel->occupied[level] &= ~(UINT64_C(1) << list);
-        }
+        if (account->wheel_next == AMPEL_SLOT_NONE) occupied_set(wheel, level, list, false);
     }
     account->wheel_place = AMPEL_WHEEL_NOWHERE;
 }
@@ -49,9 +74,18 @@ static void hang(struct ampel_wheel *wheel, const struct ampel_accounts *account
     account->wheel_previous = AMPEL_SLOT_NONE;
     account->wheel_next = next;
     account->wheel_place = (uint16_t)(level * AMPEL_WHEEL_LISTS + list);
-    if (next != AMPEL_SLOT_NONE) ampel_account_at(accounts, next)->wheel_previous = slot;
+    if (next != AMPEL_SLOT_NONE) {
+        struct ampel_account *behind = ampel_account_at(accounts, next);
+        behind->wheel_previous = slot;
+        account->wheel_ahead[0] = behind->wheel_next;
+        account->wheel_ahead[1] = behind->wheel_ahead[0];
+        account->wheel_ahead[2] = behind->wheel_ahead[1];
+    } else {
+        for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(account->wheel_ahead); i++)
+            account->wheel_ahead[i] = AMPEL_SLOT_NONE;
+    }
     wheel->first[level][list] = slot;
-    wheel->occupied[level] |= UINT64_C(1) << list;
+    if (next == AMPEL_SLOT_NONE) occupied_set(wheel, level, list, true);
 }
 
 void ampel_wheel_set(struct ampel_wheel *wheel, const struct ampel_accounts *accounts,
@@ -67,9 +101,8 @@ void ampel_wheel_set(struct ampel_wheel *wheel, const struct ampel_accounts *acc
 /* The start of the earliest list that is not empty; its level in *level, 0 meaning an exact due. */
 static int64_t earliest_list(const struct ampel_wheel *wheel, uint32_t *level) {
     for (uint32_t i = 0; i < AMPEL_WHEEL_LEVELS; i++) {
-        uint64_t ahead = wheel->occupied[i] & (~UINT64_C(0) << digit(wheel->now_ms, i));
-        if (ahead == 0) continue;
-        uint32_t list = (uint32_t)__builtin_ctzll(ahead);
+        uint32_t list = occupied_from(wheel, i, digit(wheel->now_ms, i));
+        if (list == AMPEL_WHEEL_LISTS) continue;
         uint64_t span = UINT64_C(1) << (DIGIT_BITS * (i + 1));
         uint64_t start = ((uint64_t)wheel->now_ms & ~(span - 1)) | (uint64_t)list
                                                                        << (DIGIT_BITS * i);
@@ -77,6 +110,32 @@ static int64_t earliest_list(const struct ampel_wheel *wheel, uint32_t *level) {
         return (int64_t)start;
     }
     return INT64_MAX;
+}
+
+/* What is due soon: the first accounts of the next lists of level 1. Few hang behind them. */
+static void heads_prefetch(const struct ampel_wheel *wheel, const struct ampel_accounts *accounts) {
+    uint32_t list = digit(wheel->now_ms, 1);
+    for (uint32_t i = 0; i < HEADS_AHEAD; i++) {
+        list = occupied_from(wheel, 1, list + 1);
+        if (list == AMPEL_WHEEL_LISTS) return;
+        __builtin_prefetch(&ampel_account_at(accounts, wheel->first[1][list])->violations, 1);
+    }
+}
+
+/* A list reached by time is spread; who hung four places behind is fetched meanwhile. What comes down to the last level turns next: the rest of it is
+   fetched. */
+static void spread(struct ampel_wheel *wheel, const struct ampel_accounts *accounts, uint32_t level,
+                   uint32_t slot) {
+    struct ampel_account *account = ampel_account_at(accounts, slot);
+    if (account->wheel_ahead[2] != AMPEL_SLOT_NONE)
+        __builtin_prefetch(&ampel_account_at(accounts, account->wheel_ahead[2])->violations, 1);
+    if (level == 1) {
+        __builtin_prefetch(account, 1);
+        for (uint32_t line = 0; account->violations != NULL && line < 3; line++)
+            __builtin_prefetch((const uint8_t *)account->violations + 64 * (size_t)line, 1);
+    }
+    unhang(wheel, accounts, account);
+    hang(wheel, accounts, slot);
 }
 
 bool ampel_wheel_next(struct ampel_wheel *wheel, const struct ampel_accounts *accounts,
@@ -89,9 +148,7 @@ bool ampel_wheel_next(struct ampel_wheel *wheel, const struct ampel_accounts *ac
             while (wheel->first[level][list] != AMPEL_SLOT_NONE) {
                 if (*steps == 0) return false;
                 (*steps)--;
-                uint32_t slot = wheel->first[level][list];
-                unhang(wheel, accounts, ampel_account_at(accounts, slot));
-                hang(wheel, accounts, slot);
+                spread(wheel, accounts, level, wheel->first[level][list]);
             }
         }
         uint32_t level = 0;
@@ -102,6 +159,7 @@ bool ampel_wheel_next(struct ampel_wheel *wheel, const struct ampel_accounts *ac
             return true;
         }
         wheel->now_ms = start_ms;
+        if (level == 1) heads_prefetch(wheel, accounts);
     }
 }
 
@@ -123,7 +181,7 @@ bool ampel_wheel_sane(const struct ampel_wheel *wheel, const struct ampel_accoun
     for (uint32_t level = 0; level < AMPEL_WHEEL_LEVELS; level++) {
         for (uint32_t list = 0; list < AMPEL_WHEEL_LISTS; list++) {
             uint32_t slot = wheel->first[level][list], previous = AMPEL_SLOT_NONE;
-            if ((slot != AMPEL_SLOT_NONE) != (wheel->occupied[level] >> list & 1)) return false;
+            if ((slot != AMPEL_SLOT_NONE) != (wheel->occupied[level][list / 64] >> (list % 64) & 1)) return false;
             while (slot != AMPEL_SLOT_NONE) {
                 const struct ampel_account *account = ampel_account_at(accounts, slot);
                 if (account->wheel_place != level * AMPEL_WHEEL_LISTS + list) return false;

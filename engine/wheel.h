@@ -1,13 +1,16 @@
 /* When accounts turn: a hierarchical timing wheel of milliseconds, threaded through the account
    headers.
 
-       level L   64 lists; an account whose due differs from now first in the 6-bit digit L (counted
-   from the least) hangs in list digit(due, L) of that level level 0   the exact millisecond
-       occupied  a bit for each list that is not empty
+       level L   2 048 lists; an account whose due differs from now first in the 11-bit digit L (counted
+                 from the least) hangs in list digit(due, L) of that level
+       level 0   the exact millisecond
+       occupied  a bit for each list that is not empty, and one for each word of them that is not 0
 
-   Time reaching a list of level L > 0 spreads its accounts over the lower levels. Eight levels
-   reach 8 900 years. Cost: an account moves at most once a level; the next instant is found by one
-   bit scan a level. */
+   Time reaching a list of level L > 0 spreads its accounts over the lower levels. Levels span two
+   seconds, 70 minutes, 99 days and 557 years. Cost: an account moves at most once a level, each time a
+   line far away that only the one before it names, so levels are few and wide; the next instant is
+   found by two bit scans a level. An account also knows who hung two to four places behind it when it
+   came: these are hints, which a removal may make stale. A wheel is 33 KiB. */
 #ifndef AMPEL_ENGINE_WHEEL_H
 #define AMPEL_ENGINE_WHEEL_H
 
@@ -17,12 +20,14 @@
 extern "C" {
 #endif
 
-#define AMPEL_WHEEL_LEVELS 8
-#define AMPEL_WHEEL_LISTS  64
+#define AMPEL_WHEEL_LEVELS 4
+#define AMPEL_WHEEL_LISTS  2048
+#define AMPEL_WHEEL_WORDS  (AMPEL_WHEEL_LISTS / 64)
 
 struct ampel_wheel {
     int64_t now_ms;
-    uint64_t occupied[AMPEL_WHEEL_LEVELS];
+    uint64_t words[AMPEL_WHEEL_LEVELS]; /* which of occupied are not 0 */
+    uint64_t occupied[AMPEL_WHEEL_LEVELS][AMPEL_WHEEL_WORDS];
     uint32_t first[AMPEL_WHEEL_LEVELS][AMPEL_WHEEL_LISTS];
 };
 
