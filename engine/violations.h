@@ -92,7 +92,7 @@ static_assert(sizeof(struct ampel_violations) == 40, "a block of two is 128 byte
 static_assert(AMPEL_WINDOW_DAYS_MAX < 256, "the rule is a byte");
 
 static inline uint16_t *ampel_violations_order(const struct ampel_violations *block) {
-    return (void *)(uintptr_t)(block->hot + block->capacity);
+    return (uint16_t *)(uintptr_t)(block->hot + block->capacity);
 }
 
 static inline uint16_t *ampel_violations_heap(const struct ampel_violations *block) {
