@@ -360,10 +360,14 @@ bool ampel_records_texts_set(struct ampel_violations *block, struct ampel_pool *
 uint16_t ampel_records_append(struct ampel_violations **block, struct ampel_pool *pool,
                               const struct ampel_text texts[AMPEL_TEXTS_COUNT], int64_t sales_cents,
                               uint32_t id_hash, int64_t at_ms, int64_t window_ms) {
-    if (!room_make(block, pool)) return AMPEL_VIOLATION_NONE;
-    struct ampel_violations *records = *block;
     struct ampel_violation_cold *cold = cold_make(pool, texts, sales_cents);
     if (cold == NULL) return AMPEL_VIOLATION_NONE;
+    /* The room comes last, so that no block without records is left where there is none. */
+    if (!room_make(block, pool)) {
+        ampel_pool_give(pool, cold, cold_bytes(cold));
+        return AMPEL_VIOLATION_NONE;
+    }
+    struct ampel_violations *records = *block;
     cold->last_seen_ms = at_ms;
     if (records->count == 0) records->window_days = (uint8_t)(window_ms / AMPEL_DAY_MS);
     AMPEL_ASSERT(records->window_days * AMPEL_DAY_MS == window_ms);
