@@ -106,6 +106,12 @@ static void commit(struct ampel_journal *journal) {
     if (ampel_journal_commit(journal, &error) != AMPEL_JOURNAL_OK) load_fail(error.reason, error.field);
 }
 
+static void release(struct ampel_journal *journal) {
+    for (bool more = true; more;)
+        if (ampel_journal_release(journal, ampel_journal_end(journal), &more) != AMPEL_JOURNAL_OK)
+            load_fail("the journal releases nothing", "");
+}
+
 static void records_append(struct ampel_journal *journal, const struct records *records) {
     for (uint64_t i = 0; i < records->count; i++) {
         enum ampel_journal_status status =
@@ -116,9 +122,7 @@ static void records_append(struct ampel_journal *journal, const struct records *
         }
         if (status != AMPEL_JOURNAL_OK) load_fail("the journal takes no more", "");
         /* As if each segment were checkpointed at once, so that the next is a recycled one. */
-        if (i % 1024 == 1023 &&
-            ampel_journal_release(journal, ampel_journal_end(journal)) != AMPEL_JOURNAL_OK)
-            load_fail("the journal releases nothing", "");
+        if (i % 1024 == 1023) release(journal);
     }
     commit(journal);
 }
@@ -128,8 +132,7 @@ static void journal(const struct records *records, const char *path, uint64_t ev
     struct ampel_journal_options options = {0};
     struct ampel_journal *journal = journal_open(path, &options);
     records_append(journal, records);
-    if (ampel_journal_release(journal, ampel_journal_end(journal)) != AMPEL_JOURNAL_OK)
-        load_fail("the journal releases nothing", "");
+    release(journal);
     uint64_t before = ampel_journal_end(journal);
     struct watch watch = watch_start();
     records_append(journal, records);

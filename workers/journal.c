@@ -207,14 +207,18 @@ enum ampel_journal_status ampel_journal_commit(struct ampel_journal *journal,
     return status;
 }
 
-enum ampel_journal_status ampel_journal_release(struct ampel_journal *journal, uint64_t position) {
+static bool recyclable(const struct ampel_journal *journal) {
+    return journal->segments_count > 1 && journal->segments[1].start <= journal->released;
+}
+
+enum ampel_journal_status ampel_journal_release(struct ampel_journal *journal, uint64_t position,
+                                                bool *more) {
+    *more = false;
     if (journal->failed) return AMPEL_JOURNAL_FAILED;
     if (position > journal->released) journal->released = position;
     enum ampel_journal_status status = AMPEL_JOURNAL_OK;
-    while (status == AMPEL_JOURNAL_OK && journal->segments_count > 1 &&
-           journal->segments[1].start <= position) {
-        status = ampel_journal_recycle(journal);
-    }
+    if (recyclable(journal)) status = ampel_journal_recycle(journal);
+    *more = status == AMPEL_JOURNAL_OK && recyclable(journal);
     ampel_journal_tell_metrics(journal);
     /* A directory too full to rename in will be tried again at the next release. */
     return status == AMPEL_JOURNAL_FULL ? AMPEL_JOURNAL_OK : status;

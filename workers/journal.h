@@ -75,8 +75,9 @@ uint32_t ampel_journal_group_bytes(const struct ampel_journal *journal);
 AMPEL_MUST_CHECK enum ampel_journal_status ampel_journal_commit(struct ampel_journal *journal,
                                                                 struct ampel_error *error);
 
-/* Everything before position is stored elsewhere: its segments may be recycled. */
+/* Everything before position is stored elsewhere: its segments may be recycled, one by a call, as each takes a sync of the
+   directory and batches wait meanwhile. *more: there are others, to be recycled by further calls. */
 AMPEL_MUST_CHECK enum ampel_journal_status ampel_journal_release(struct ampel_journal *journal,
-                                                                 uint64_t position);
+                                                                 uint64_t position, bool *more);
 
 #endif

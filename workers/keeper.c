@@ -41,6 +41,7 @@ struct ampel_keeper {
     uint64_t *positions; /* by partition; UINT64_MAX: not loaded yet */
     uint32_t loaded_count;
     bool release_due; /* a position moved */
+    bool releasing;   /* segments before `released` are left */
     uint64_t released;
     uint64_t replay_position, replayed_count;
     uint64_t rules_number;                    /* of those that the log holds, or the partitions */
@@ -192,17 +193,27 @@ static bool take_in(struct ampel_keeper *keeper, bool *more) {
     return true;
 }
 
-/* The journal before the least position of all partitions may be used again. */
-static bool release(struct ampel_keeper *keeper) {
-    if (!keeper->release_due) return true;
+static void released_renew(struct ampel_keeper *keeper) {
+    if (!keeper->release_due) return;
     keeper->release_due = false;
     uint64_t least = UINT64_MAX;
     for (uint32_t i = 0; i < keeper->options.partitions; i++) {
         if (keeper->positions[i] < least) least = keeper->positions[i];
     }
-    if (least <= keeper->released || least == UINT64_MAX) return true;
+    if (least <= keeper->released || least == UINT64_MAX) return;
     keeper->released = least;
-    if (ampel_journal_release(keeper->options.journal, least) == AMPEL_JOURNAL_OK) return true;
+    keeper->releasing = true;
+}
+
+/* The journal before the least position of all partitions may be used again. Behind a long outage that is much of it: a segment in
+   a turn, so that batches go on between. */
+static bool release(struct ampel_keeper *keeper, bool *more) {
+    released_renew(keeper);
+    if (!keeper->releasing) return true;
+    enum ampel_journal_status status =
+        ampel_journal_release(keeper->options.journal, keeper->released, &keeper->releasing);
+    if (keeper->releasing) *more = true;
+    if (status == AMPEL_JOURNAL_OK) return true;
     ampel_log(AMPEL_LOG_ERROR, "keeper", "the journal cannot recycle its segments", NULL);
     return false;
 }
@@ -388,7 +399,7 @@ static bool replay(struct ampel_keeper *keeper, bool *more) {
         if (status != AMPEL_JOURNAL_OK) return journal_fatal(&error, "the journal cannot be read");
         if (!replay_record(keeper, bytes, &header)) return false;
     }
-    *more = shards_room(keeper) > 0;
+    *more = *more || shards_room(keeper) > 0;
     return true;
 }
 
@@ -565,7 +576,7 @@ static bool live(struct ampel_keeper *keeper, int64_t *wake_ns, bool *more) {
         return false;
     *wake_ns = keeper->tick_ns;
     /* Rules that found no room behind a tick have the next group, and not that of the next tick. */
-    *more = keeper->waiting.count > 0 ||
+    *more = *more || keeper->waiting.count > 0 ||
             (keeper->rules != NULL && monotonic_ns(keeper) >= keeper->rules_ns);
     return true;
 }
@@ -601,7 +612,7 @@ static bool stop(struct ampel_keeper *keeper, bool *more) {
 static bool work(struct ampel_keeper *keeper, int64_t *wake_ns, bool *more) {
     if (!take_in(keeper, more)) return false;
     bool flushed = flush(keeper);
-    if (!release(keeper)) return false;
+    if (!release(keeper, more)) return false;
     switch (keeper->phase) {
     case PHASE_LOADING:
         if (keeper->stop_asked) break;

@@ -27,9 +27,9 @@ enum ampel_journal_status __real_ampel_journal_append(struct ampel_journal *jour
 enum ampel_journal_status __wrap_ampel_journal_append(struct ampel_journal *journal, uint8_t *bytes,
                                                       uint32_t size, int64_t stamp_ms);
 enum ampel_journal_status __real_ampel_journal_release(struct ampel_journal *journal,
-                                                       uint64_t position);
+                                                       uint64_t position, bool *more);
 enum ampel_journal_status __wrap_ampel_journal_release(struct ampel_journal *journal,
-                                                       uint64_t position);
+                                                       uint64_t position, bool *more);
 void __real_ampel_gateway_window_release(struct ampel_gateway_window *window, uint64_t sequence,
                                          bool durable);
 void __wrap_ampel_gateway_window_release(struct ampel_gateway_window *window, uint64_t sequence,
@@ -143,9 +143,10 @@ static bool canary(enum sim_canary which) {
 }
 
 enum ampel_journal_status __wrap_ampel_journal_release(struct ampel_journal *journal,
-                                                       uint64_t position) {
+                                                       uint64_t position, bool *more) {
+    *more = false;
     if (canary(SIM_CANARY_NO_RELEASE)) return AMPEL_JOURNAL_OK;
-    return __real_ampel_journal_release(journal, position);
+    return __real_ampel_journal_release(journal, position, more);
 }
 
 void __wrap_ampel_gateway_window_release(struct ampel_gateway_window *window, uint64_t sequence,

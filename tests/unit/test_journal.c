@@ -23,6 +23,16 @@
 #define SEGMENT     16384
 #define RECORDS_MAX 512
 
+/* All segments before the position, one by a call. */
+static enum ampel_journal_status release_all(struct ampel_journal *journal, uint64_t position) {
+    bool more;
+    enum ampel_journal_status status;
+    do {
+        status = ampel_journal_release(journal, position, &more);
+    } while (more);
+    return status;
+}
+
 struct world {
     struct memory_disk *disk;
     struct ampel_journal_options options;
@@ -233,7 +243,7 @@ static void a_record_larger_than_a_segment_gets_one_of_its_own(void **state) {
     append_and_commit(&world, 1, 100);
     world_restart(&world);
     check_all(&world);
-    assert_int_equal(ampel_journal_release(world.journal, ampel_journal_end(world.journal)),
+    assert_int_equal(release_all(world.journal, ampel_journal_end(world.journal)),
                      AMPEL_JOURNAL_OK);
     check_all(&world);
     append_and_commit(&world, 1, 16000);
@@ -273,7 +283,7 @@ static void held_beyond_its_bound_it_is_full_until_something_is_released(void **
     assert_int_equal(status, AMPEL_JOURNAL_FULL);
     /* Ticks, which these are, have a sixteenth more. */
     assert_in_range(ampel_journal_held_bytes(world.journal), 40000, 42500);
-    assert_int_equal(ampel_journal_release(world.journal, world.ends[10]), AMPEL_JOURNAL_OK);
+    assert_int_equal(release_all(world.journal, world.ends[10]), AMPEL_JOURNAL_OK);
     append_and_commit(&world, 1, 2000);
     check_all(&world);
     world_reset(&world);
@@ -288,7 +298,7 @@ static void released_segments_live_again_and_their_past_is_never_read(void **sta
         append_and_commit(&world, 1 + random_below(&world, 3), 500);
         if (i % 10 == 9) {
             assert_int_equal(
-                ampel_journal_release(world.journal, world.ends[world.acked_count - 2]),
+                release_all(world.journal, world.ends[world.acked_count - 2]),
                 AMPEL_JOURNAL_OK);
             world_restart(&world);
             check_all(&world);
@@ -340,7 +350,7 @@ static void live(struct world *world, int groups) {
         }
         if (commit(world) == AMPEL_JOURNAL_FAILED) return;
         if (i % 4 == 3 && world->acked_count > 2 &&
-            ampel_journal_release(world->journal, world->ends[world->acked_count - 2]) !=
+            release_all(world->journal, world->ends[world->acked_count - 2]) !=
                 AMPEL_JOURNAL_OK) {
             return;
         }
@@ -414,7 +424,7 @@ static void after_a_failed_sync_nothing_is_taken_any_more(void **state) {
     assert_string_equal(world.error.field, "0000000000000000.log");
     assert_int_equal(append(&world, 100), AMPEL_JOURNAL_FAILED);
     assert_int_equal(commit(&world), AMPEL_JOURNAL_FAILED);
-    assert_int_equal(ampel_journal_release(world.journal, 0), AMPEL_JOURNAL_FAILED);
+    assert_int_equal(release_all(world.journal, 0), AMPEL_JOURNAL_FAILED);
     world_reset(&world);
 }
 
@@ -667,7 +677,7 @@ static void the_real_disk_keeps_a_journal_over_restarts(void **state) {
         check_all(&world);
         for (int i = 0; i < 20; i++)
             append_and_commit(&world, 2, 1500);
-        assert_int_equal(ampel_journal_release(world.journal, world.ends[world.acked_count - 20]),
+        assert_int_equal(release_all(world.journal, world.ends[world.acked_count - 20]),
                          AMPEL_JOURNAL_OK);
         check_all(&world);
         world_leave(&world);

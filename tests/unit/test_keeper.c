@@ -539,6 +539,35 @@ static void committed_gets_through_though_a_shard_takes_nothing(void **state) {
     world_reset(&world);
 }
 
+/* Segments of 16 KiB: a long journal that is stored at once, as after an outage. */
+static void batches_go_on_while_a_long_journal_is_released(void **state) {
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_live(&world);
+    uint64_t sent = 0;
+    while (ampel_journal_end(world.journal) < 8 * 16384) {
+        for (int i = 0; i < 50; i++)
+            send_to(&world, sent++, 0);
+        (void)turn_once(&world);
+        while (ampel_queue_count(world.gateway) > 0)
+            ampel_parcel_record_release(ampel_queue_pop(world.gateway));
+        drain(world.shards[0]);
+    }
+    uint64_t end = ampel_journal_end(world.journal), first = ampel_journal_first(world.journal);
+    for (uint32_t i = 0; i < PARTITIONS; i++)
+        committed(&world, i, end);
+    send_to(&world, sent, 0);
+    int64_t wake_ns;
+    assert_int_equal(world.stage.turn(world.stage.context, &wake_ns), AMPEL_TURN_AGAIN);
+    assert_back(&world, sent, false);
+    uint64_t once = ampel_journal_first(world.journal);
+    assert_true(once > first && once < first + 2 * 16384);
+    assert_int_equal(turn_once(&world), AMPEL_TURN_IDLE);
+    assert_true(ampel_journal_first(world.journal) + 16384 > end - 16384);
+    world_reset(&world);
+}
+
 /* ---- trouble ----------------------------------------------------------------------------------
  */
 
@@ -721,6 +750,7 @@ int main(void) {
         cmocka_unit_test(full_queues_hold_back_and_lose_nothing),
         cmocka_unit_test(where_a_shard_wishes_few_records_no_more_are_taken_and_each_producer_has_its_turn),
         cmocka_unit_test(committed_gets_through_though_a_shard_takes_nothing),
+        cmocka_unit_test(batches_go_on_while_a_long_journal_is_released),
         cmocka_unit_test(a_full_disk_sends_records_back_and_goes_on_when_there_is_room),
         cmocka_unit_test(rules_that_find_the_disk_full_do_not_keep_batches_from_going_back),
         cmocka_unit_test(a_failed_sync_is_fatal_and_acks_nothing),
