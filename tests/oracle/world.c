@@ -236,16 +236,25 @@ bool ampel_world_wake_scribe(struct ampel_world *world, uint32_t turns) {
     return true;
 }
 
-bool ampel_world_stop(struct ampel_world *world) {
+bool ampel_world_end(struct ampel_world *world) {
     AMPEL_ASSERT(world->wiring != NULL);
     if (!ampel_wiring_stop(world->wiring)) return false;
     ampel_world_settle(world);
     for (uint32_t i = 0; i < ampel_wiring_stages_count(world->wiring); i++) {
         if (!world->ended[i]) return false;
     }
+    return true;
+}
+
+bool ampel_world_stop(struct ampel_world *world) {
+    if (!ampel_world_end(world)) return false;
+    ampel_world_bury(world);
+    return true;
+}
+
+void ampel_world_bury(struct ampel_world *world) {
     memory_disk_restart(world->disk);
     bury(world);
-    return true;
 }
 
 /* ---- time ----------------------------------------------------------------------------------- */

@@ -67,7 +67,12 @@ void ampel_world_pause(struct ampel_world *world);
 /* The one that sleeps wakes, and its scribe goes on with what it had in hand, at most so many turns. False: none sleeps.
    It dies afterwards. */
 bool ampel_world_wake_scribe(struct ampel_world *world, uint32_t turns);
-/* STOP, and turns until all stages have ended. False: they do not, or one fails. */
+/* STOP, and turns until all stages have ended; what they sent can be heard until they are buried. False: they do not
+   end, or one fails. */
+bool ampel_world_end(struct ampel_world *world);
+/* After ampel_world_end. */
+void ampel_world_bury(struct ampel_world *world);
+/* Both. */
 bool ampel_world_stop(struct ampel_world *world);
 bool ampel_world_lives(const struct ampel_world *world);
 /* NULL: no worker lives. */

@@ -176,9 +176,12 @@ static void finish(struct life *life) {
         sim_life_bury(life);
         if (ampel_world_lives(life->world)) break;
     }
-    if (!wrong(life) && !ampel_world_stop(life->world))
+    if (!wrong(life) && !ampel_world_end(life->world))
         sim_model_fail(&life->model, "the worker does not stop: %s", sim_hooks.named);
     if (wrong(life)) return;
+    /* Its last tick may tell something. */
+    sim_watchers_pump(life->watchers, ampel_world_monotonic_ms(life->world));
+    ampel_world_bury(life->world);
     fired(life, SIM_STOPPED);
     sim_model_check_drained(&life->model);
     sim_model_check_told(&life->model);
