@@ -475,8 +475,8 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
 /* Orders that came in passing are movers like others; where they are all, nothing is to be told. */
 static bool touches_finish(const struct frame_work *work) {
     struct ampel_engine *engine = work->engine;
-    const struct ampel_touch *end = work->touches + engine->touches_count;
-    for (const struct ampel_touch *touch = work->touches; touch < end; touch++) {
+    for (uint32_t i = 0; i < engine->touches_count; i++) {
+        const struct ampel_touch *touch = &work->touches[i];
         if (touch->whole == 0) continue;
         struct ampel_touched *touched = &engine->touched[touch->whole - 1];
         if (touch->mover != AMPEL_MOVER_NONE) touched->shows = true;
