@@ -49,6 +49,7 @@ struct partition {
     uint64_t stored;   /* where the database stands */
     int64_t built_ns, orders_rows_ns;
     uint64_t open_bytes, under_way_bytes; /* told and not stored */
+    uint64_t copied_bytes;                /* rows and pages of its checkpoint under way */
     struct ampel_engine_counts counts;    /* as metrics know them */
     struct ampel_gathered gathered;
 };
@@ -79,7 +80,7 @@ struct ampel_shard {
     bool rules_open; /* the record brings the rules of `set` */
     struct ampel_frame frame;
     bool stopping, stop_sent;
-    uint64_t open_bytes, under_way_bytes; /* sums over the partitions */
+    uint64_t open_bytes, under_way_bytes, copied_bytes; /* sums over the partitions */
     uint32_t under_way_count;
     int64_t scan_ns;                      /* when to look for partitions to store */
     struct partition *copying;            /* whose checkpoint is being built; NULL: none */
@@ -168,6 +169,7 @@ bool ampel_shard_open(const struct ampel_shard_options *options, struct ampel_sh
     return true;
 }
 
+/* Without what checkpoints copied: that leaves as they do, and would slow what is told just when they go. */
 static uint64_t unstored_bytes(const struct ampel_shard *shard) {
     return shard->open_bytes + shard->under_way_bytes;
 }
@@ -190,6 +192,7 @@ void ampel_shard_close(struct ampel_shard *shard) {
     }
     ampel_metric_add(AMPEL_METRIC_PARTITIONS, -(uint64_t)shard->partitions_count);
     ampel_metric_add(AMPEL_METRIC_UNSTORED_BYTES, -unstored_bytes(shard));
+    ampel_metric_add(AMPEL_METRIC_CHECKPOINT_BYTES, -shard->copied_bytes);
     if (shard->crowded) ampel_metric_add(AMPEL_METRIC_SHARDS_SLOWED, UINT64_MAX);
     if (shard->held != NULL) ampel_parcel_free(shard->held);
     if (shard->windows != NULL) ampel_parcel_free(&shard->windows->parcel);
@@ -213,10 +216,10 @@ static bool pressed(const struct ampel_shard *shard) {
     return ampel_pace_crowded(unstored_bytes(shard), shard->options.unstored_bytes_max);
 }
 
-/* Half of the bound is kept for telling while the database is away. */
+/* Copies may take half as much again as what is told, but for the last one. */
 static bool enough_under_way(const struct ampel_shard *shard) {
     return shard->under_way_count >= UNDER_WAY_MAX ||
-           shard->under_way_bytes >= shard->options.unstored_bytes_max / 2;
+           shard->copied_bytes >= shard->options.unstored_bytes_max / 2;
 }
 
 /* Partitions are looked at again at this time. */
@@ -450,6 +453,9 @@ static bool take_committed(struct ampel_shard *shard,
     shard->under_way_bytes -= partition->under_way_bytes;
     ampel_metric_add(AMPEL_METRIC_UNSTORED_BYTES, -partition->under_way_bytes);
     partition->under_way_bytes = 0;
+    shard->copied_bytes -= partition->copied_bytes;
+    ampel_metric_add(AMPEL_METRIC_CHECKPOINT_BYTES, -partition->copied_bytes);
+    partition->copied_bytes = 0;
     scan_by(shard, pressed(shard) ? 0 : changed_due_ns(shard, partition));
     return true;
 }
@@ -566,9 +572,9 @@ static bool copy_on(struct ampel_shard *shard) {
     ampel_checkpoint_end(shard->builder, &checkpoint, &size_bytes);
     /* The changes told go along; what was gathered is counted in the size already. */
     size_bytes -= shard->copying_gathered_bytes;
-    ampel_metric_add(AMPEL_METRIC_UNSTORED_BYTES, size_bytes);
-    partition->under_way_bytes += size_bytes;
-    shard->under_way_bytes += size_bytes;
+    ampel_metric_add(AMPEL_METRIC_CHECKPOINT_BYTES, size_bytes);
+    partition->copied_bytes = size_bytes;
+    shard->copied_bytes += size_bytes;
     shard->copying = NULL;
     shard->copy_ns = shard->copy_begun_ns + (1 + COPY_PAUSE_SHARE) * NS_PER_US *
                                                 (int64_t)ampel_checkpoint_spent(shard->builder);

@@ -36,6 +36,9 @@ static void check_bounds(struct life *life) {
                        (UNSTORED_SLACK + STEP_PARCELS * sim_hooks.told_bytes_most));
     if (unstored < 0 || (uint64_t)unstored > bound)
         sim_model_fail(&life->model, "%lld bytes are told and not stored", (long long)unstored);
+    int64_t copied = ampel_metric_get(AMPEL_METRIC_CHECKPOINT_BYTES);
+    if (copied < 0)
+        sim_model_fail(&life->model, "checkpoints under way take %lld bytes", (long long)copied);
     int64_t messages = ampel_metric_get(AMPEL_METRIC_UNSTORED_MESSAGE_BYTES);
     if (messages < 0 || (uint64_t)messages > bound)
         sim_model_fail(&life->model, "messages of %lld bytes are not stored", (long long)messages);

@@ -649,6 +649,33 @@ static void a_pause_ends_as_soon_as_what_was_told_is_stored(void **state) {
     bench_close(&bench);
 }
 
+static void what_checkpoints_under_way_copied_slows_nobody(void **state) {
+    (void)state;
+    struct bench bench;
+    bench_start(&bench);
+    ampel_shard_close(bench.shard);
+    bench.options.unstored_bytes_max = 3000;
+    start_fresh(&bench);
+    order(&bench, "A", 1);
+    push_batch(&bench);
+    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    pass(&bench, 5000);
+    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    struct ampel_checkpoint *checkpoint = checkpoint_wanted(&bench);
+    assert_true(ampel_metric_get(AMPEL_METRIC_CHECKPOINT_BYTES) > 1500);
+    assert_true(ampel_metric_get(AMPEL_METRIC_UNSTORED_BYTES) < 1500);
+    order(&bench, "A", 100);
+    push_batch(&bench);
+    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    assert_int_equal(ampel_queue_count(bench.records), 0);
+    assert_int_equal(ampel_metric_get(AMPEL_METRIC_SHARDS_SLOWED), 0);
+    push_committed(&bench, checkpoint, false);
+    ampel_checkpoint_free(checkpoint);
+    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    assert_int_equal(ampel_metric_get(AMPEL_METRIC_CHECKPOINT_BYTES), 0);
+    bench_close(&bench);
+}
+
 static void rows_for_order_counts_alone_wait_for_their_time(void **state) {
     (void)state;
     struct bench bench;
@@ -852,6 +879,7 @@ int main(void) {
         cmocka_unit_test(records_wait_while_too_much_is_told_and_not_stored),
         cmocka_unit_test(for_ten_minutes_without_a_database_records_go_on_ever_more_slowly_and_do_not_stop),
         cmocka_unit_test(a_pause_ends_as_soon_as_what_was_told_is_stored),
+        cmocka_unit_test(what_checkpoints_under_way_copied_slows_nobody),
         cmocka_unit_test(rows_for_order_counts_alone_wait_for_their_time),
         cmocka_unit_test(refused_events_become_rows_once),
         cmocka_unit_test(what_only_the_shard_can_refuse_becomes_a_row_too),
