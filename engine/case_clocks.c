@@ -24,25 +24,12 @@ static struct ampel_text id_of(const struct ampel_fact *fact) {
     return ampel_extra_text(&event, AMPEL_EXTRA_ID);
 }
 
-/* The first fact of a type or behind, whatever its key begins with. */
-static uint32_t type_first(const struct ampel_facts *facts, uint8_t type) {
-    uint32_t low = 0, high = facts->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (facts->sorted[middle]->type < type)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static bool is_of(const struct ampel_facts *facts, uint32_t index, uint8_t type) {
     return index < facts->count && facts->sorted[index]->type == type;
 }
 
 static int64_t deactivated_of(const struct ampel_facts *facts) {
-    uint32_t first = type_first(facts, AMPEL_EVENT_ACCOUNT_STATUS);
+    uint32_t first = ampel_facts_first(facts, AMPEL_EVENT_ACCOUNT_STATUS, INT64_MIN);
     bool deactivated = is_of(facts, first, AMPEL_EVENT_ACCOUNT_STATUS) &&
                        facts->sorted[first]->code == DEACTIVATED;
     return deactivated ? facts->sorted[first]->at_ms : INT64_MIN;
@@ -127,9 +114,9 @@ static bool clock_run(const struct known *known, uint8_t clock, struct ampel_cas
 }
 
 void ampel_case_clocks_walk(const struct ampel_facts *facts, ampel_case_take *take, void *context) {
-    uint32_t phase = type_first(facts, AMPEL_EVENT_INCIDENT);
+    uint32_t phase = ampel_facts_first(facts, AMPEL_EVENT_INCIDENT, INT64_MIN);
     if (!is_of(facts, phase, AMPEL_EVENT_INCIDENT)) return;
-    uint32_t clock = type_first(facts, AMPEL_EVENT_CASE_CLOCK);
+    uint32_t clock = ampel_facts_first(facts, AMPEL_EVENT_CASE_CLOCK, INT64_MIN);
     int64_t deactivated_ms = deactivated_of(facts);
     while (is_of(facts, phase, AMPEL_EVENT_INCIDENT)) {
         struct known known = {

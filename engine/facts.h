@@ -46,7 +46,7 @@ AMPEL_MUST_CHECK enum ampel_outcome ampel_facts_apply(struct ampel_facts **facts
                                                       const struct ampel_event *event,
                                                       int64_t now_day);
 /* The first fact of a type whose at is not below at_ms, or behind all such; for types whose key
-   begins with at. For profile any fact of the type with at_ms 0. */
+   begins with at. For profile any fact of the type with at_ms 0; for any type its first fact with INT64_MIN. */
 uint32_t ampel_facts_first(const struct ampel_facts *facts, uint8_t type, int64_t at_ms);
 /* Drops what is older than two windows on that day; returns how many. *facts may become NULL. */
 uint32_t ampel_facts_forget(struct ampel_facts **facts, struct ampel_pool *pool, int64_t now_day);

@@ -12,19 +12,6 @@ static const struct ampel_facts *facts_of(const struct ampel_engine *engine, uin
     return rare != NULL ? rare->facts : NULL;
 }
 
-/* The first fact of type incident or behind. */
-static uint32_t facts_begin(const struct ampel_facts *facts) {
-    uint32_t low = 0, high = facts->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (facts->sorted[middle]->type < AMPEL_EVENT_INCIDENT)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static bool text_equal(struct ampel_text a, struct ampel_text b) {
     return ampel_text_compare(a, b) == 0;
 }
@@ -75,7 +62,7 @@ static bool told_collect(struct ampel_engine *engine, struct ampel_outlook *outl
                          const struct ampel_facts *facts) {
     struct ampel_incident *incident = NULL;
     int64_t told_ms = INT64_MIN;
-    for (uint32_t i = facts_begin(facts); i < facts->count; i++) {
+    for (uint32_t i = ampel_facts_first(facts, AMPEL_EVENT_INCIDENT, INT64_MIN); i < facts->count; i++) {
         if (facts->sorted[i]->type != AMPEL_EVENT_INCIDENT) break;
         struct ampel_event event;
         ampel_fact_event(facts->sorted[i], &event);
@@ -319,7 +306,7 @@ int64_t ampel_incident_aftercare(const struct ampel_facts *facts, int64_t at_ms)
     const int64_t span_ms = AMPEL_AFTERCARE_DAYS * AMPEL_DAY_MS;
     int64_t end_ms = INT64_MIN;
     if (facts == NULL) return end_ms;
-    for (uint32_t i = facts_begin(facts); i < facts->count; i++) {
+    for (uint32_t i = ampel_facts_first(facts, AMPEL_EVENT_INCIDENT, INT64_MIN); i < facts->count; i++) {
         const struct ampel_fact *fact = facts->sorted[i];
         if (fact->type != AMPEL_EVENT_INCIDENT) break;
         bool holds = fact->code == AMPEL_INCIDENT_CLOSED && fact->at_ms <= at_ms &&
