@@ -11,25 +11,10 @@
 #include "engine/registry.h"
 #include "proto/audit.h"
 #include "proto/text.h"
+#include "tests/unit/list_fixture.h"
 
-static char told[8192], wrong[8192];
 static struct ampel_list_counts counts;
 static struct ampel_error failure;
-
-static void event_take(void *context, const struct ampel_jsonl_event *event) {
-    (void)context;
-    size_t used = strlen(told);
-    uint32_t size = ampel_jsonl_encode(event->tenant, event->seller, event->marketplace, &event->event, told + used,
-                                       (uint32_t)(sizeof told - used - 1));
-    assert_true(size > 0);
-    told[used + size] = 0;
-}
-
-static void broken_take(void *context, const struct ampel_error *error) {
-    (void)context;
-    size_t used = strlen(wrong);
-    snprintf(wrong + used, sizeof wrong - used, "%u %s: %s\n", error->line, error->field, error->reason);
-}
 
 static bool audit(const char *csv, bool account) {
     const struct ampel_list_sink sink = {.event = event_take, .broken = broken_take};

@@ -12,28 +12,14 @@
 #include "engine/registry.h"
 #include "proto/text.h"
 #include "proto/violation_list.h"
+#include "tests/unit/list_fixture.h"
 
 #define OPENED_MS INT64_C(1790812800000) /* 2026-10-01 */
 
-static char told[1 << 16], wrong[8192], passed[1024];
+static char passed[1024];
 static struct ampel_list_counts counts;
 static struct ampel_error failure;
 static struct ampel_list_options options;
-
-static void event_take(void *context, const struct ampel_jsonl_event *event) {
-    (void)context;
-    size_t used = strlen(told);
-    uint32_t size = ampel_jsonl_encode(event->tenant, event->seller, event->marketplace, &event->event, told + used,
-                                       (uint32_t)(sizeof told - used - 1));
-    assert_true(size > 0);
-    told[used + size] = 0;
-}
-
-static void broken_take(void *context, const struct ampel_error *error) {
-    (void)context;
-    size_t used = strlen(wrong);
-    snprintf(wrong + used, sizeof wrong - used, "%u %s: %s\n", error->line, error->field, error->reason);
-}
 
 static void ignored_take(void *context, struct ampel_text header) {
     (void)context;
