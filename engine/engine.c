@@ -154,6 +154,34 @@ void ampel_engine_account_identity(const struct ampel_engine *engine, uint32_t s
     *marketplace = ampel_account_marketplace(account);
 }
 
+uint32_t ampel_engine_account_tenant(const struct ampel_engine *engine, uint32_t slot) {
+    AMPEL_ASSERT(slot < engine->accounts.count);
+    return ampel_account_at(&engine->accounts, slot)->tenant;
+}
+
+/* So many violations of an account are fetched; few accounts have more. */
+#define FETCH_VIOLATIONS 8
+
+void ampel_engine_account_fetch(const struct ampel_engine *engine, uint32_t slot,
+                                enum ampel_fetch step) {
+    AMPEL_ASSERT(slot < engine->accounts.count);
+    const struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
+    if (step == AMPEL_FETCH_ACCOUNT) {
+        __builtin_prefetch(account);
+        __builtin_prefetch(&account->violations);
+        return;
+    }
+    const struct ampel_violations *block = account->violations;
+    if (block == NULL) return;
+    if (step == AMPEL_FETCH_VIOLATIONS) {
+        for (uint32_t i = 0; i <= FETCH_VIOLATIONS / 2; i++)
+            __builtin_prefetch((const uint8_t *)block + 64 * (size_t)i);
+        return;
+    }
+    for (uint32_t i = 0; i < block->count && i < FETCH_VIOLATIONS; i++)
+        __builtin_prefetch(block->hot[i].cold);
+}
+
 bool ampel_engine_account_backfilling(const struct ampel_engine *engine, uint32_t slot) {
     AMPEL_ASSERT(slot < engine->accounts.count);
     const struct ampel_rare *rare = ampel_account_at(&engine->accounts, slot)->rare;

@@ -113,6 +113,13 @@ uint32_t ampel_engine_account_find(const struct ampel_engine *engine, uint64_t h
 void ampel_engine_account_identity(const struct ampel_engine *engine, uint32_t slot,
                                    struct ampel_text *tenant, struct ampel_text *seller,
                                    struct ampel_text *marketplace);
+/* The number of its tenant: from 0, in the order in which tenants came. */
+uint32_t ampel_engine_account_tenant(const struct ampel_engine *engine, uint32_t slot);
+/* Brings memory of an account near, for who walks accounts in an order of its own: ask for a step some accounts ahead of
+   the next one. Changes nothing. */
+enum ampel_fetch { AMPEL_FETCH_ACCOUNT, AMPEL_FETCH_VIOLATIONS, AMPEL_FETCH_TEXTS };
+void ampel_engine_account_fetch(const struct ampel_engine *engine, uint32_t slot,
+                                enum ampel_fetch step);
 /* Whether its summary of backfilled events is still to come: history does not tell its numbers yet. */
 AMPEL_MUST_CHECK bool ampel_engine_account_backfilling(const struct ampel_engine *engine,
                                                        uint32_t slot);

@@ -200,66 +200,6 @@ static bool batch_take(void *context, struct ampel_text tenant, const struct amp
     return !loading->failed;
 }
 
-static int text_compare(struct ampel_text left, struct ampel_text right) {
-    uint32_t common = left.size < right.size ? left.size : right.size;
-    int order = memcmp(left.bytes, right.bytes, common);
-    return order != 0 ? order : (left.size > right.size) - (left.size < right.size);
-}
-
-static int slot_compare(const void *left, const void *right, void *context) {
-    const struct ampel_engine *engine = context;
-    struct ampel_text a[3], b[3];
-    ampel_engine_account_identity(engine, *(const uint32_t *)left, &a[0], &a[1], &a[2]);
-    ampel_engine_account_identity(engine, *(const uint32_t *)right, &b[0], &b[1], &b[2]);
-    for (int i = 0; i < 3; i++) {
-        int order = text_compare(a[i], b[i]);
-        if (order != 0) return order;
-    }
-    return 0;
-}
-
-/* The beginnings of an account's name as numbers that stand in the order of the names: they decide nearly always, and the
-   names themselves lie all over the memory. */
-struct beginning {
-    uint64_t tenant, seller;
-    uint32_t slot;
-    bool tenant_whole; /* all of its name stands in the number */
-};
-
-static uint64_t beginning_of(struct ampel_text text) {
-    uint64_t number = 0;
-    for (uint32_t i = 0; i < 8; i++) number = number << 8 | (i < text.size ? (uint8_t)text.bytes[i] : 0);
-    return number;
-}
-
-static int beginning_compare(const void *left, const void *right, void *context) {
-    const struct beginning *a = left, *b = right;
-    if (a->tenant != b->tenant) return a->tenant < b->tenant ? -1 : 1;
-    if (a->tenant_whole && b->tenant_whole && a->seller != b->seller) return a->seller < b->seller ? -1 : 1;
-    return slot_compare(&a->slot, &b->slot, context);
-}
-
-bool ampel_portfolio_sort(struct ampel_portfolio *portfolio) {
-    uint32_t count = ampel_engine_accounts_count(portfolio->engine);
-    struct beginning *beginnings = malloc(((size_t)count + 1) * sizeof *beginnings);
-    portfolio->slots = malloc(((size_t)count + 1) * sizeof *portfolio->slots);
-    if (portfolio->slots == NULL || beginnings == NULL) {
-        free(beginnings);
-        fprintf(stderr, "ampel: out of memory\n");
-        return false;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        struct ampel_text name[3];
-        ampel_engine_account_identity(portfolio->engine, i, &name[0], &name[1], &name[2]);
-        beginnings[i] = (struct beginning){beginning_of(name[0]), beginning_of(name[1]), i, name[0].size <= 8};
-    }
-    qsort_r(beginnings, count, sizeof *beginnings, beginning_compare, portfolio->engine);
-    for (uint32_t i = 0; i < count; i++) portfolio->slots[i] = beginnings[i].slot;
-    portfolio->accounts_count = count;
-    free(beginnings);
-    return true;
-}
-
 static bool files_load(struct loading *loading, struct ampel_portfolio *out, char *const *files,
                        int files_count) {
     const struct ampel_source_options options = {.sent_at_ms = INT64_MIN, .progress = "reading"};

@@ -1,22 +1,15 @@
 /* ampel score: the ratings of all accounts in files at one time, without a server. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "proto/print.h"
-#include "proto/text.h"
-#include "proto/time.h"
 #include "workers/cli/command.h"
-#include "workers/cli/explained_incidents.h"
 #include "workers/cli/format.h"
-#include "workers/cli/members.h"
 #include "workers/cli/labels.h"
 #include "workers/cli/outlook_json.h"
 #include "workers/cli/portfolio.h"
+#include "workers/cli/score_lines.h"
 #include "workers/cli/table.h"
 
-/* One piece of a line: an id escaped at worst to six bytes a byte, and some numbers. */
-#define PIECE_BYTES 2048
+/* What is beside the lines themselves goes out in fewer, larger calls. */
 #define OUTPUT_BYTES (256 * 1024)
 
 static const struct ampel_usage usage = {
@@ -29,81 +22,6 @@ static const struct ampel_usage usage = {
     .examples = "  ampel score events.jsonl --as-of 2026-10-01T12:00:00Z\n"
                 "  ampel score events.jsonl --as-of now --set repeat.ladder=off --format jsonl\n",
 };
-
-struct listed {
-    char id[AMPEL_ID_BYTES_MAX + 1];
-    uint32_t rank;
-    int64_t points;
-};
-
-static int listed_compare(const void *left, const void *right) {
-    return strcmp(((const struct listed *)left)->id, ((const struct listed *)right)->id);
-}
-
-/* The deducting violations in window, by id. *count tells how many; free the result. */
-static struct listed *violations_list(const struct ampel_engine *engine, uint32_t slot,
-                                      uint32_t *count) {
-    struct listed *list = NULL;
-    uint32_t capacity = 0, cursor = 0;
-    struct ampel_violation violation;
-    *count = 0;
-    while (ampel_engine_violation_next(engine, slot, &cursor, &violation)) {
-        if (!violation.deducting) continue;
-        if (*count == capacity) {
-            capacity = capacity == 0 ? 16 : capacity * 2;
-            struct listed *grown = realloc(list, capacity * sizeof *grown);
-            AMPEL_ASSERT(grown != NULL);
-            list = grown;
-        }
-        struct listed *listed = &list[(*count)++];
-        memset(listed, 0, sizeof *listed);
-        memcpy(listed->id, violation.id.bytes, violation.id.size);
-        listed->rank = violation.rank;
-        listed->points = violation.points;
-    }
-    if (*count > 1) qsort(list, *count, sizeof *list, listed_compare);
-    return list;
-}
-
-static bool line_print(const struct ampel_portfolio *portfolio, uint32_t slot, bool outlook) {
-    static const char *const names[] = {"tenant", "seller", "marketplace"};
-    char bytes[4 * PIECE_BYTES];
-    struct ampel_print print = {.bytes = bytes, .capacity = sizeof bytes};
-    struct ampel_text identity[3];
-    struct ampel_numbers numbers;
-    ampel_engine_account_identity(portfolio->engine, slot, &identity[0], &identity[1], &identity[2]);
-    ampel_engine_numbers(portfolio->engine, slot, &numbers);
-    ampel_print_word(&print, "{");
-    for (uint32_t i = 0; i < 3; i++) {
-        ampel_member_text(&print, names[i], identity[i]);
-    }
-    ampel_members_rated(&print, numbers.score, numbers.colour, numbers.risk);
-    ampel_members_sums(&print, numbers.orders, numbers.order_points, numbers.deducted);
-    ampel_members_caps(&print, ampel_engine_rules(portfolio->engine), &numbers);
-    ampel_print_key(&print, "violations");
-    ampel_print_word(&print, "[");
-    ampel_members_piece(&print);
-    uint32_t count;
-    struct listed *list = violations_list(portfolio->engine, slot, &count);
-    for (uint32_t i = 0; i < count; i++) {
-        ampel_print_word(&print, i == 0 ? "{" : ",{");
-        ampel_member_text(&print, "id", ampel_text_of(list[i].id));
-        ampel_member_integer(&print, "rank", list[i].rank);
-        ampel_member_integer(&print, "points", list[i].points);
-        ampel_print_word(&print, "}");
-        if (print.size > sizeof bytes - PIECE_BYTES) ampel_members_piece(&print);
-    }
-    ampel_members_piece(&print);
-    free(list);
-    fputs("]", stdout);
-    struct ampel_explained_incidents incidents;
-    if (!ampel_explained_incidents_engine(portfolio->engine, slot, &incidents)) return false;
-    ampel_explained_incidents_json(&incidents);
-    ampel_explained_incidents_close(&incidents);
-    if (outlook && !ampel_outlook_json_all(portfolio->engine, slot)) return false;
-    fputs("}\n", stdout);
-    return true;
-}
 
 static void table_print(const struct ampel_portfolio *portfolio) {
     const struct ampel_rules *rules = ampel_engine_rules(portfolio->engine);
@@ -173,10 +91,8 @@ int ampel_command_score(int argc, char **argv) {
         bool outlook = format == AMPEL_FORMAT_JSONL && !no_outlook;
         bool good = !outlook || ampel_outlook_variants_apply(portfolio.engine);
         if (format == AMPEL_FORMAT_TABLE) table_print(&portfolio);
-        /* Lines of a million accounts go out in fewer, larger calls. */
         if (format == AMPEL_FORMAT_JSONL) (void)setvbuf(stdout, NULL, _IOFBF, OUTPUT_BYTES);
-        for (uint32_t i = 0; good && format == AMPEL_FORMAT_JSONL && i < portfolio.accounts_count; i++)
-            good = line_print(&portfolio, portfolio.slots[i], outlook);
+        if (good && format == AMPEL_FORMAT_JSONL) good = ampel_score_lines_print(&portfolio, outlook);
         if (good) status = portfolio.counts.refused > 0 ? AMPEL_EXIT_REFUSED : AMPEL_EXIT_OK;
     }
     ampel_portfolio_close(&portfolio);

@@ -1,0 +1,178 @@
+/* The accounts of a portfolio in the order of their names. What a name begins with becomes a number, and numbers are sorted digit
+   by digit: names themselves are compared only where numbers are equal, as they lie all over the memory. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "workers/cli/portfolio.h"
+
+#define DIGITS       8
+#define DIGIT_VALUES 256
+
+struct entry {
+    uint64_t seller; /* what stands behind the beginning that all sellers share */
+    uint32_t tenant; /* its place among the tenants' names */
+    uint32_t slot;
+};
+
+/* Of equal digits where a stable pass puts the next one. */
+struct digit {
+    uint32_t counts[DIGIT_VALUES];
+};
+
+struct sorting {
+    const struct ampel_engine *engine;
+    uint32_t count, tenants_count;
+    struct entry *entries, *others; /* count each; passes go from one to the other */
+    uint32_t *tenants;              /* by number: a slot of each, then its place */
+    uint32_t *order;                /* numbers, by name */
+};
+
+static int text_compare(struct ampel_text left, struct ampel_text right) {
+    uint32_t common = left.size < right.size ? left.size : right.size;
+    int order = memcmp(left.bytes, right.bytes, common);
+    return order != 0 ? order : (left.size > right.size) - (left.size < right.size);
+}
+
+static int slot_compare(const struct ampel_engine *engine, uint32_t left, uint32_t right) {
+    struct ampel_text a[3], b[3];
+    ampel_engine_account_identity(engine, left, &a[0], &a[1], &a[2]);
+    ampel_engine_account_identity(engine, right, &b[0], &b[1], &b[2]);
+    for (int i = 0; i < 3; i++) {
+        int order = text_compare(a[i], b[i]);
+        if (order != 0) return order;
+    }
+    return 0;
+}
+
+static int entry_compare(const void *left, const void *right, void *engine) {
+    return slot_compare(engine, ((const struct entry *)left)->slot, ((const struct entry *)right)->slot);
+}
+
+/* Numbers of tenants, by the names of those whom they are of. */
+static int tenant_compare(const void *left, const void *right, void *context) {
+    const struct sorting *sorting = context;
+    struct ampel_text name[2], seller, marketplace;
+    ampel_engine_account_identity(sorting->engine, sorting->tenants[*(const uint32_t *)left], &name[0], &seller,
+                                  &marketplace);
+    ampel_engine_account_identity(sorting->engine, sorting->tenants[*(const uint32_t *)right], &name[1], &seller,
+                                  &marketplace);
+    return text_compare(name[0], name[1]);
+}
+
+static bool tenants_sort(struct sorting *sorting) {
+    for (uint32_t i = 0; i < sorting->count; i++) {
+        uint32_t tenant = ampel_engine_account_tenant(sorting->engine, i);
+        if (tenant >= sorting->tenants_count) sorting->tenants_count = tenant + 1;
+    }
+    sorting->tenants = calloc((size_t)sorting->tenants_count + 1, sizeof *sorting->tenants);
+    sorting->order = calloc((size_t)sorting->tenants_count + 1, sizeof *sorting->order);
+    if (sorting->tenants == NULL || sorting->order == NULL) return false;
+    uint32_t known = 0;
+    for (uint32_t i = 0; i < sorting->tenants_count; i++) sorting->tenants[i] = AMPEL_SLOT_NONE;
+    for (uint32_t i = 0; i < sorting->count; i++) {
+        uint32_t tenant = ampel_engine_account_tenant(sorting->engine, i);
+        if (sorting->tenants[tenant] != AMPEL_SLOT_NONE) continue;
+        sorting->tenants[tenant] = i;
+        sorting->order[known++] = tenant;
+    }
+    qsort_r(sorting->order, known, sizeof *sorting->order, tenant_compare, sorting);
+    for (uint32_t i = 0; i < known; i++) sorting->tenants[sorting->order[i]] = i;
+    return true;
+}
+
+static struct ampel_text seller_of(const struct ampel_engine *engine, uint32_t slot) {
+    struct ampel_text tenant, seller, marketplace;
+    ampel_engine_account_identity(engine, slot, &tenant, &seller, &marketplace);
+    return seller;
+}
+
+/* So many bytes begin every seller. */
+static uint32_t sellers_shared(const struct sorting *sorting) {
+    if (sorting->count == 0) return 0;
+    struct ampel_text first = seller_of(sorting->engine, 0);
+    uint32_t shared = first.size;
+    for (uint32_t i = 1; i < sorting->count && shared > 0; i++) {
+        struct ampel_text seller = seller_of(sorting->engine, i);
+        if (seller.size < shared) shared = seller.size;
+        while (memcmp(first.bytes, seller.bytes, shared) != 0) shared--;
+    }
+    return shared;
+}
+
+static uint64_t number_of(struct ampel_text text, uint32_t from) {
+    uint64_t number = 0;
+    for (uint32_t i = from; i < from + DIGITS; i++)
+        number = number << 8 | (i < text.size ? (uint8_t)text.bytes[i] : 0);
+    return number;
+}
+
+static void entries_fill(struct sorting *sorting) {
+    uint32_t shared = sellers_shared(sorting);
+    for (uint32_t i = 0; i < sorting->count; i++)
+        sorting->entries[i] = (struct entry){
+            .seller = number_of(seller_of(sorting->engine, i), shared),
+            .tenant = sorting->tenants[ampel_engine_account_tenant(sorting->engine, i)],
+            .slot = i,
+        };
+}
+
+static uint32_t digit_of(const struct entry *entry, bool tenant, uint32_t shift) {
+    return (uint32_t)((tenant ? entry->tenant : entry->seller) >> shift) % DIGIT_VALUES;
+}
+
+/* One stable pass over all entries; none where the digit is the same in each of them. */
+static void digit_sort(struct sorting *sorting, bool tenant, uint32_t shift) {
+    struct digit digit = {{0}};
+    for (uint32_t i = 0; i < sorting->count; i++) digit.counts[digit_of(&sorting->entries[i], tenant, shift)]++;
+    if (sorting->count == 0 || digit.counts[digit_of(&sorting->entries[0], tenant, shift)] == sorting->count) return;
+    uint32_t place = 0;
+    for (uint32_t value = 0; value < DIGIT_VALUES; value++) {
+        uint32_t count = digit.counts[value];
+        digit.counts[value] = place;
+        place += count;
+    }
+    for (uint32_t i = 0; i < sorting->count; i++)
+        sorting->others[digit.counts[digit_of(&sorting->entries[i], tenant, shift)]++] = sorting->entries[i];
+    struct entry *sorted = sorting->others;
+    sorting->others = sorting->entries;
+    sorting->entries = sorted;
+}
+
+/* What numbers leave open: sellers that differ further behind, and marketplaces. */
+static void equals_sort(struct sorting *sorting) {
+    for (uint32_t from = 0, next; from < sorting->count; from = next) {
+        const struct entry *first = &sorting->entries[from];
+        for (next = from + 1; next < sorting->count; next++)
+            if (sorting->entries[next].seller != first->seller || sorting->entries[next].tenant != first->tenant) break;
+        if (next - from > 1)
+            qsort_r(sorting->entries + from, next - from, sizeof *sorting->entries, entry_compare,
+                    (void *)(uintptr_t)sorting->engine);
+    }
+}
+
+static bool slots_sort(struct sorting *sorting, uint32_t *slots) {
+    if (sorting->entries == NULL || sorting->others == NULL || slots == NULL || !tenants_sort(sorting)) return false;
+    entries_fill(sorting);
+    for (uint32_t shift = 0; shift < 8 * DIGITS; shift += 8) digit_sort(sorting, false, shift);
+    for (uint32_t shift = 0; shift < 32; shift += 8) digit_sort(sorting, true, shift);
+    equals_sort(sorting);
+    for (uint32_t i = 0; i < sorting->count; i++) slots[i] = sorting->entries[i].slot;
+    return true;
+}
+
+bool ampel_portfolio_sort(struct ampel_portfolio *portfolio) {
+    uint32_t count = ampel_engine_accounts_count(portfolio->engine);
+    struct sorting sorting = {.engine = portfolio->engine, .count = count};
+    sorting.entries = malloc(((size_t)count + 1) * sizeof *sorting.entries);
+    sorting.others = malloc(((size_t)count + 1) * sizeof *sorting.others);
+    portfolio->slots = malloc(((size_t)count + 1) * sizeof *portfolio->slots);
+    bool good = slots_sort(&sorting, portfolio->slots);
+    if (good) portfolio->accounts_count = count;
+    if (!good) fprintf(stderr, "ampel: out of memory\n");
+    free(sorting.entries);
+    free(sorting.others);
+    free(sorting.tenants);
+    free(sorting.order);
+    return good;
+}
