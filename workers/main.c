@@ -31,8 +31,7 @@
 #define NS_PER_MS       INT64_C(1000000)
 #define PAUSE_LEAST_MS  100
 #define PAUSE_MOST_MS   5000
-/* How long an orderly stop may take, and how long what is left of it after a stage failed. */
-#define STOP_MS            30000
+/* How long a stop may take once a stage has failed. */
 #define FATAL_STOP_MS      5000
 #define REASONS_COUNT      8
 #define DOCUMENT_BYTES_MAX (256 * 1024)
@@ -349,18 +348,24 @@ static bool all_ended(uint32_t first_count) {
     return true;
 }
 
-/* Sends STOP along the stages and waits. Where one has failed, what was taken still becomes durable
+/* Sends STOP along the stages and waits as long as checkpoints go on being stored: of a million
+   accounts the last ones take minutes. Where a stage has failed, what was taken still becomes durable
    (gateway and keeper, the first two stages); the others have nothing that the next start could not
    do. */
 static bool stop(void) {
     bool fatal = any_fatal();
-    int64_t until_ms = monotonic_ms() + (fatal ? FATAL_STOP_MS : STOP_MS);
+    int64_t stall_ms = fatal ? FATAL_STOP_MS : worker.settings.stop_stall_max;
+    int64_t until_ms = monotonic_ms() + stall_ms;
+    int64_t stored = ampel_metric_get(AMPEL_METRIC_CHECKPOINTS);
     uint32_t signals_before = worker.signals_count;
     say_why_not("stopping", "");
     bool told = false;
     for (;;) {
         if (!told) told = ampel_wiring_stop(worker.wiring);
         if (all_ended(fatal ? 2 : worker.loops_count)) break;
+        int64_t stored_now = ampel_metric_get(AMPEL_METRIC_CHECKPOINTS);
+        if (!fatal && stored_now > stored) until_ms = monotonic_ms() + stall_ms;
+        stored = stored_now;
         int64_t left_ms = until_ms - monotonic_ms();
         if (left_ms <= 0 || worker.signals_count > signals_before) {
             for (uint32_t i = 0; i < worker.loops_count; i++) {

@@ -25,6 +25,7 @@
     X(group_bytes_max, BYTES, "1m", 4096, 67108864, "bytes", "largest group of one write and fdatasync") \
     X(inflight_bytes_max, BYTES, "64m", 65536, 4294967296, "bytes", "batches taken and not yet durable; then the gateway reads no more") \
     X(unstored_bytes_max, BYTES, "256m", 1048576, 68719476736, "bytes", "changes told and not yet stored; from half of it on feeders are slowed") \
+    X(stop_stall_max, INTEGER, "30000", 100, 3600000, "ms", "an orderly stop that stores no checkpoint for so long ends at once") \
     X(message_bytes_max, BYTES, "16m", 4096, 16777216, "bytes", "largest message taken from a peer")  \
     X(accounts_per_tenant_max, INTEGER, "10000000", 1, 4000000000, "accounts", "accounts one tenant may have, spread over the partitions") \
     X(violations_per_account_max, INTEGER, "65535", 1, 65535, "violations", "violations one account may have") \

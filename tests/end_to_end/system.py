@@ -116,9 +116,9 @@ class System:
         raise AssertionError(f"no metric {name}")
 
     def stop(self):
-        """Orderly; everything is stored afterwards."""
+        """Orderly; everything is stored afterwards. The worker itself gives up where nothing is stored for 30 s."""
         self.worker.send_signal(signal.SIGTERM)
-        status = self.worker.wait(40)
+        status = self.worker.wait(600)
         self.worker = None
         assert status == 0, f"it ended with {status}\n{self.log_text()[-3000:]}"
 

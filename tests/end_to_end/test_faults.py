@@ -70,6 +70,35 @@ def own_system(tmp_path_factory):
     cluster.stop("immediate")
 
 
+def test_an_orderly_stop_takes_its_time_as_long_as_partitions_are_stored(own_system):
+    system = own_system
+    now_ms = 1790858096789
+    path = portfolio(system, 100, now_ms)
+    slow_seconds, stall_ms = 0.2, 3500
+    system.start(*FLAGS, "--clock-at", now_ms, "--clock-speed", 0, "--checkpoint-every", 3600000, "--stop-stall-max", stall_ms)
+    system.ampel("feed", path, "--sent-at", now_ms)
+    system.sql("create function slow() returns trigger language plpgsql as "
+               f"$$ begin perform pg_sleep({slow_seconds}); return new; end $$; "
+               "create trigger slow before update on ampel.partition for each row when (new.position <> old.position) execute function slow()")
+    since = time.monotonic()
+    system.stop()
+    assert time.monotonic() - since > stall_ms / 1000, "the stop had to be a long one"
+    assert_stored_as_computed(system, path, now_ms)
+
+
+def test_a_stop_that_stores_nothing_ends_after_its_stall(own_system):
+    system = own_system
+    now_ms = 1790858096789
+    path = portfolio(system, 20, now_ms)
+    system.start(*FLAGS, "--clock-at", now_ms, "--clock-speed", 0, "--stop-stall-max", 500)
+    system.cluster.stop("immediate")
+    system.ampel("feed", path, "--sent-at", now_ms)
+    system.worker.send_signal(signal.SIGTERM)
+    assert system.worker.wait(20) == 1
+    system.worker = None
+    assert "a stage did not end" in system.log_text()
+
+
 def test_batches_are_taken_while_the_database_is_dead_and_stored_when_it_is_back(own_system):
     system = own_system
     now_ms = 1790858096789
