@@ -256,14 +256,20 @@ static bool column_sized(const struct column *column, uint32_t events_count,
 static bool match_columns(const struct ampel_pack *map, struct column *columns, uint32_t count,
                           struct ampel_error *error) {
     struct ampel_pack_cursor cursor;
+    uint32_t guess = 0;
     ampel_pack_cursor_reset(&cursor, map);
     for (uint32_t i = 0; i < map->count; i++) {
         struct ampel_pack key, value;
         struct column *match = NULL;
         ampel_pack_cursor_next(&cursor, &key);
         ampel_pack_cursor_next(&cursor, &value);
-        for (uint32_t c = 0; c < count && key.kind == AMPEL_PACK_TEXT; c++)
-            if (ampel_text_is(key.text, columns[c].name)) match = &columns[c];
+        /* Feeders write them in the order of the table, as far as they have them. */
+        for (uint32_t c = 0; c < count && key.kind == AMPEL_PACK_TEXT && match == NULL; c++) {
+            uint32_t candidate = (guess + c) % count;
+            if (!ampel_text_is(key.text, columns[candidate].name)) continue;
+            match = &columns[candidate];
+            guess = candidate + 1;
+        }
         if (match == NULL || match->pack.kind != AMPEL_PACK_OTHER)
             return ampel_error_set(error, "columns",
                                    "entry %u is no column that is known, or stands twice", i);

@@ -2,6 +2,7 @@
 
 #include <msgpack.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/text.h"
 #include "proto/walk.h"
@@ -100,10 +101,17 @@ bool ampel_pack_closed(const uint8_t *bytes, uint32_t size, uint32_t nodes_max,
     ampel_walk_reset(&walk, bytes, size, nodes_max);
     if (!ampel_walk_whole(&walk))
         return ampel_error_set(error, "", "%s (byte %u of %u)", walk.problem, walk.offset, size);
-    struct ampel_pack_cursor cursor = {.bytes = bytes, .size = size, .left = 1};
-    ampel_pack_cursor_next(&cursor, out);
-    if (out->kind != AMPEL_PACK_MAP)
-        return ampel_error_set(error, "", "the message is no map");
+    struct ampel_walk_head head;
+    ampel_walk_reset(&walk, bytes, size, nodes_max);
+    bool whole = ampel_walk_step(&walk, &head); /* it was walked before */
+    AMPEL_ASSERT(whole);
+    if (head.form != AMPEL_WALK_MAP) return ampel_error_set(error, "", "the message is no map");
+    *out = (struct ampel_pack){
+        .kind = AMPEL_PACK_MAP,
+        .count = head.count,
+        .text = {(const char *)bytes + walk.offset, size - walk.offset},
+        .entries = bytes,
+    };
     return true;
 }
 
@@ -115,12 +123,58 @@ void ampel_pack_cursor_reset(struct ampel_pack_cursor *cursor, const struct ampe
         .left = value->kind == AMPEL_PACK_MAP ? 2 * value->count : value->count};
 }
 
-/* Values without entries and text are read by the library from their own few bytes. */
+/* A whole number, with the bytes behind its tag, least last. False: the tag is of something else, or it does not fit. */
+static bool integer_of(const uint8_t *bytes, uint32_t size, int64_t *out) {
+    uint8_t tag = bytes[0];
+    uint64_t number = 0;
+    if (tag <= 0x7f || tag >= 0xe0) {
+        *out = tag <= 0x7f ? tag : (int64_t)tag - 256;
+        return true;
+    }
+    if (tag < 0xcc || tag > 0xd3) return false;
+    for (uint32_t i = 1; i < size; i++)
+        number = number << 8 | bytes[i];
+    if (tag < 0xd0) {
+        if (number > INT64_MAX) return false;
+        *out = (int64_t)number;
+        return true;
+    }
+    uint32_t bits = 8 * (size - 1);
+    uint64_t sign = UINT64_C(1) << (bits - 1);
+    /* Of two's complement in so many bits; below 0 the distance to it is at most 2^63. */
+    *out = (number & sign) == 0 ? (int64_t)number : -(int64_t)((sign << 1) - 1 - number) - 1;
+    return true;
+}
+
+/* Values without entries and text: those that envelopes have in place, others by the library from their own few bytes. */
 static void scalar_of(const uint8_t *bytes, uint32_t size, struct ampel_pack *out) {
+    int64_t integer;
+    if (integer_of(bytes, size, &integer)) {
+        *out = (struct ampel_pack){.kind = AMPEL_PACK_INTEGER, .integer = integer};
+        return;
+    }
+    if (bytes[0] == 0xc2 || bytes[0] == 0xc3) {
+        *out = (struct ampel_pack){.kind = AMPEL_PACK_BOOLEAN, .boolean = bytes[0] == 0xc3};
+        return;
+    }
     msgpack_object object = {.type = MSGPACK_OBJECT_NIL};
     size_t offset = 0;
     (void)msgpack_unpack((const char *)bytes, size, &offset, NULL, &object);
     value_of(&object, out);
+}
+
+/* Keys, above all. */
+static bool text_short(struct ampel_pack_cursor *cursor, struct ampel_pack *out) {
+    AMPEL_ASSERT(cursor->offset < cursor->size);
+    const uint8_t *at = cursor->bytes + cursor->offset;
+    const uint32_t size = at[0] & 0x1f;
+    if (at[0] >> 5 != 5) return false;
+    AMPEL_ASSERT(cursor->size - cursor->offset > size);
+    *out = (struct ampel_pack){
+        .kind = AMPEL_PACK_TEXT, .text = {(const char *)at + 1, size}, .entries = at};
+    cursor->offset += size + 1;
+    cursor->left--;
+    return true;
 }
 
 void ampel_pack_cursor_next(struct ampel_pack_cursor *cursor, struct ampel_pack *out) {
@@ -128,6 +182,7 @@ void ampel_pack_cursor_next(struct ampel_pack_cursor *cursor, struct ampel_pack 
     struct ampel_walk_head head;
     const uint32_t from = cursor->offset;
     AMPEL_ASSERT(cursor->left > 0);
+    if (text_short(cursor, out)) return;
     ampel_walk_reset(&walk, cursor->bytes, cursor->size, UINT32_MAX);
     walk.offset = from;
     bool whole = ampel_walk_step(&walk, &head); /* it was walked before */
@@ -194,12 +249,15 @@ void ampel_pack_entry(const struct ampel_pack *map, uint32_t index, struct ampel
 }
 
 bool ampel_pack_find(const struct ampel_pack *map, const char *key, struct ampel_pack *out) {
+    AMPEL_ASSERT(map->kind == AMPEL_PACK_MAP);
+    const msgpack_object_kv *entries = map->entries;
+    const uint32_t size = (uint32_t)strlen(key);
     uint32_t found = 0;
     for (uint32_t i = 0; i < map->count; i++) {
-        struct ampel_pack name, value;
-        ampel_pack_entry(map, i, &name, &value);
-        if (name.kind != AMPEL_PACK_TEXT || !ampel_text_is(name.text, key)) continue;
-        if (found++ == 0) *out = value;
+        const msgpack_object *name = &entries[i].key;
+        if (name->type != MSGPACK_OBJECT_STR || name->via.str.size != size) continue;
+        if (memcmp(name->via.str.ptr, key, size) != 0) continue;
+        if (found++ == 0) value_of(&entries[i].val, out);
     }
     return found == 1;
 }

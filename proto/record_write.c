@@ -17,11 +17,14 @@ struct part {
     uint32_t accounts_count, events_count, columns;
     uint32_t accounts_first, events_first; /* into the orders below */
     uint32_t extras_size, texts_size, refused_count, refused_size;
+    bool used;
 };
 
 struct ampel_record_builder {
     uint32_t partitions;
-    struct part *parts; /* one a partition */
+    struct part *parts; /* one a partition; zero where the last batch had nothing */
+    uint16_t *used;     /* the partitions of the batch, ascending: a small one meets few of them */
+    uint32_t used_count;
     /* By account of the batch. */
     uint64_t *hashes;
     uint16_t *account_part;
@@ -37,6 +40,8 @@ struct ampel_record_builder {
 };
 
 #define NONE UINT32_MAX
+/* So many partitions are sorted by insertion; of more a walk over all finds the order. */
+#define USED_FEW 24
 static_assert(AMPEL_PARTITIONS_MAX <= UINT16_MAX, "a partition is a u16 here");
 
 struct ampel_record_builder *ampel_record_builder_open(uint32_t partitions) {
@@ -45,14 +50,16 @@ struct ampel_record_builder *ampel_record_builder_open(uint32_t partitions) {
     if (builder == NULL) return NULL;
     builder->partitions = partitions;
     builder->parts = calloc(partitions, sizeof *builder->parts);
-    if (builder->parts != NULL) return builder;
-    free(builder);
+    builder->used = calloc(partitions, sizeof *builder->used);
+    if (builder->parts != NULL && builder->used != NULL) return builder;
+    ampel_record_builder_close(builder);
     return NULL;
 }
 
 void ampel_record_builder_close(struct ampel_record_builder *builder) {
     if (builder == NULL) return;
     free(builder->parts);
+    free(builder->used);
     free(builder->hashes);
     free(builder->account_part);
     free(builder->account_local);
@@ -120,6 +127,12 @@ static uint32_t collect_accepted(struct ampel_record_builder *builder,
     return count;
 }
 
+static void part_use(struct ampel_record_builder *builder, uint32_t partition) {
+    if (builder->parts[partition].used) return;
+    builder->parts[partition].used = true;
+    builder->used[builder->used_count++] = (uint16_t)partition;
+}
+
 /* Accounts that an accepted event names, hashed and counted; the others are not written. */
 static void place_accounts(struct ampel_record_builder *builder, const struct ampel_frame *frame,
                            struct ampel_text tenant, uint32_t accepted_count) {
@@ -133,11 +146,36 @@ static void place_accounts(struct ampel_record_builder *builder, const struct am
         uint64_t hash = ampel_hash_account(tenant, account->seller, account->marketplace);
         uint32_t partition = ampel_hash_partition(hash, builder->partitions);
         struct part *part = &builder->parts[partition];
+        part_use(builder, partition);
         builder->hashes[a] = hash;
         builder->account_part[a] = (uint16_t)partition;
         builder->account_local[a] = part->accounts_count++;
         part->texts_size += account->seller.size + account->marketplace.size;
     }
+}
+
+/* Frames stand in the order of partitions. */
+static void used_sort(struct ampel_record_builder *builder) {
+    uint16_t *used = builder->used;
+    if (builder->used_count > USED_FEW) {
+        builder->used_count = 0;
+        for (uint32_t p = 0; p < builder->partitions; p++)
+            if (builder->parts[p].used) used[builder->used_count++] = (uint16_t)p;
+        return;
+    }
+    for (uint32_t i = 1; i < builder->used_count; i++) {
+        uint16_t moved = used[i];
+        uint32_t place = i;
+        for (; place > 0 && used[place - 1] > moved; place--)
+            used[place] = used[place - 1];
+        used[place] = moved;
+    }
+}
+
+static void used_reset(struct ampel_record_builder *builder) {
+    for (uint32_t i = 0; i < builder->used_count; i++)
+        builder->parts[builder->used[i]] = (struct part){0};
+    builder->used_count = 0;
 }
 
 static void count_events(struct ampel_record_builder *builder, const struct ampel_frame *frame,
@@ -153,11 +191,12 @@ static void count_events(struct ampel_record_builder *builder, const struct ampe
 static void sort_by_partition(struct ampel_record_builder *builder, const struct ampel_frame *frame,
                               uint32_t accepted_count) {
     uint32_t accounts = 0, events = 0;
-    for (uint32_t p = 0; p < builder->partitions; p++) {
-        builder->parts[p].accounts_first = accounts;
-        builder->parts[p].events_first = events;
-        accounts += builder->parts[p].accounts_count;
-        events += builder->parts[p].events_count;
+    for (uint32_t u = 0; u < builder->used_count; u++) {
+        struct part *part = &builder->parts[builder->used[u]];
+        part->accounts_first = accounts;
+        part->events_first = events;
+        accounts += part->accounts_count;
+        events += part->events_count;
     }
     for (uint32_t a = 0; a < frame->accounts_count; a++) {
         if (builder->account_local[a] == NONE) continue;
@@ -169,8 +208,10 @@ static void sort_by_partition(struct ampel_record_builder *builder, const struct
         struct part *part = &builder->parts[builder->account_part[account_of(frame, event)]];
         builder->order[part->events_first++] = event;
     }
-    for (uint32_t p = 0; p < builder->partitions; p++)
-        builder->parts[p].events_first -= builder->parts[p].events_count;
+    for (uint32_t u = 0; u < builder->used_count; u++) {
+        struct part *part = &builder->parts[builder->used[u]];
+        part->events_first -= part->events_count;
+    }
 }
 
 /* ---- which columns a frame needs ------------------------------------------------------------ */
@@ -291,12 +332,12 @@ static uint8_t *put_refused(uint8_t *to, const struct ampel_batch *batch, uint32
 
 /* Refused events belong to no partition: they travel in the one that remembers the producer. */
 static void plan_home(struct ampel_record_builder *builder, const struct ampel_batch *batch,
-                      struct ampel_text tenant, uint32_t accepted_count, uint32_t *home) {
-    *home = NONE;
+                      struct ampel_text tenant, uint32_t accepted_count) {
     if (accepted_count > 0 && batch->refused_count == 0) return;
-    *home = ampel_hash_partition(ampel_hash_producer(tenant, batch->header.producer),
-                                 builder->partitions);
-    struct part *part = &builder->parts[*home];
+    uint32_t home = ampel_hash_partition(ampel_hash_producer(tenant, batch->header.producer),
+                                         builder->partitions);
+    part_use(builder, home);
+    struct part *part = &builder->parts[home];
     part->refused_count = batch->refused_count < REFUSED_REMEMBERED_MAX ? batch->refused_count
                                                                         : REFUSED_REMEMBERED_MAX;
     for (uint32_t i = 0; i < part->refused_count; i++) {
@@ -433,18 +474,15 @@ static uint8_t *write_batch_head(uint8_t *to, const struct ampel_batch *batch,
     return to + size;
 }
 
-/* The size of the record, and how many frames it has. */
+/* The size of the record. */
 static uint64_t measure(const struct ampel_record_builder *builder, const struct ampel_batch *batch,
-                        struct ampel_text tenant, uint32_t home, uint32_t *frames_count) {
+                        struct ampel_text tenant) {
     uint64_t size = AMPEL_RECORD_HEADER_BYTES +
                     record_padded(BATCH_HEAD_BYTES + tenant.size + batch->header.producer.size);
-    *frames_count = 0;
-    for (uint32_t p = 0; p < builder->partitions; p++) {
+    for (uint32_t u = 0; u < builder->used_count; u++) {
         struct frame_layout layout;
-        if (builder->parts[p].events_count == 0 && p != home) continue;
-        part_layout(&builder->parts[p], &layout);
+        part_layout(&builder->parts[builder->used[u]], &layout);
         size += layout.end;
-        ++*frames_count;
     }
     return size;
 }
@@ -453,27 +491,25 @@ bool ampel_record_encode_batch(struct ampel_record_builder *builder,
                                const struct ampel_batch *batch, struct ampel_text tenant,
                                int64_t stamp_ms, const uint8_t **bytes, uint32_t *size) {
     const struct ampel_frame *frame = &batch->frame;
-    uint32_t home, frames_count;
     if (!reserve(builder, frame)) return false;
-    memset(builder->parts, 0, builder->partitions * sizeof *builder->parts);
+    used_reset(builder);
     uint32_t accepted_count = collect_accepted(builder, batch);
     place_accounts(builder, frame, tenant, accepted_count);
+    plan_home(builder, batch, tenant, accepted_count);
+    used_sort(builder);
     count_events(builder, frame, accepted_count);
     sort_by_partition(builder, frame, accepted_count);
-    for (uint32_t p = 0; p < builder->partitions; p++) {
-        struct part *part = &builder->parts[p];
+    for (uint32_t u = 0; u < builder->used_count; u++) {
+        struct part *part = &builder->parts[builder->used[u]];
         if (part->events_count > 0)
             choose_columns(frame, builder->order + part->events_first, part);
     }
-    plan_home(builder, batch, tenant, accepted_count, &home);
-
-    uint64_t total = measure(builder, batch, tenant, home, &frames_count);
+    uint64_t total = measure(builder, batch, tenant);
     if (!reserve_bytes(builder, total)) return false;
-    write_header(builder->bytes, AMPEL_RECORD_BATCH, (uint32_t)total, frames_count, stamp_ms);
+    write_header(builder->bytes, AMPEL_RECORD_BATCH, (uint32_t)total, builder->used_count, stamp_ms);
     uint8_t *to = write_batch_head(builder->bytes + AMPEL_RECORD_HEADER_BYTES, batch, tenant);
-    for (uint32_t p = 0; p < builder->partitions; p++)
-        if (builder->parts[p].events_count > 0 || p == home)
-            to = write_frame(builder, batch, p, to);
+    for (uint32_t u = 0; u < builder->used_count; u++)
+        to = write_frame(builder, batch, builder->used[u], to);
     AMPEL_ASSERT(to == builder->bytes + total);
     *bytes = builder->bytes;
     *size = (uint32_t)total;

@@ -141,6 +141,43 @@ static uint32_t pairs_over(struct ampel_walk *walk, uint64_t count) {
     return passed;
 }
 
+/* Bytes of a value without entries, 0 where it has entries or does not end within left. Most values of a message are such: they
+   are passed over without being taken apart. */
+AMPEL_INLINE uint32_t leaf_size(const uint8_t *at, uint32_t left) {
+    /* By tag from 0xc0 on: the size where it is fixed, else the bytes of the length behind the tag. */
+    static const uint8_t fixed[32] = {1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 5, 9, 2, 3, 5, 9, 2, 3, 5, 9};
+    static const uint8_t lengths[32] = {[4] = 1, [5] = 2, [6] = 4, [25] = 1, [26] = 2, [27] = 4};
+    if (left == 0) return 0;
+    uint8_t tag = at[0];
+    uint64_t size = 1;
+    if (tag >= 0xa0 && tag < 0xc0) size += tag & 0x1f;
+    if (tag >= 0x80 && tag < 0xa0) return 0;
+    if (tag >= 0xc0 && tag < 0xe0) {
+        uint32_t length_bytes = lengths[tag - 0xc0], length = 0;
+        size = fixed[tag - 0xc0];
+        if (size == 0 && (length_bytes == 0 || left <= length_bytes)) return 0;
+        if (size == 0) {
+            for (uint32_t i = 1; i <= length_bytes; i++)
+                length = length << 8 | at[i];
+            size = UINT64_C(1) + length_bytes + length;
+        }
+    }
+    return size <= left ? (uint32_t)size : 0;
+}
+
+/* Passes over values without entries as long as they come; returns how many. */
+static uint64_t leaves_over(struct ampel_walk *walk, uint64_t count) {
+    uint64_t passed = 0;
+    while (passed < count && walk->nodes_left > 0) {
+        uint32_t size = leaf_size(walk->bytes + walk->offset, walk->size - walk->offset);
+        if (size == 0) break;
+        walk->offset += size;
+        walk->nodes_left--;
+        passed++;
+    }
+    return passed;
+}
+
 bool ampel_walk_over(struct ampel_walk *walk) {
     /* How many values are still to come at each level. */
     uint64_t left[AMPEL_WALK_DEPTH_MAX + 1];
@@ -148,9 +185,11 @@ bool ampel_walk_over(struct ampel_walk *walk) {
     left[0] = 1;
     for (;;) {
         struct ampel_walk_head head;
-        while (left[depth] == 0) {
+        left[depth] -= leaves_over(walk, left[depth]);
+        if (left[depth] == 0) {
             if (depth == 0) return true;
             depth--;
+            continue;
         }
         left[depth]--;
         if (!ampel_walk_step(walk, &head)) return false;
