@@ -48,7 +48,7 @@ struct storing {
 /* What the checkpoints of one round held and cost. */
 struct told {
     int64_t build_ns, build_core_ns, commit_ns, commit_core_ns;
-    uint64_t pages, page_bytes, ratings, outlooks, violations, accounts;
+    uint64_t pages, page_bytes, ratings, violations, accounts;
 };
 
 /* ---- the portfolio -------------------------------------------------------------------------- */
@@ -171,7 +171,6 @@ static void commit(struct storing *storing, struct ampel_checkpoint *checkpoint,
     told->commit_core_ns += load_thread_ns() - from_core_ns;
     told->pages += checkpoint->pages_count;
     told->ratings += checkpoint->ratings_count;
-    told->outlooks += checkpoint->outlooks_count;
     told->violations += checkpoint->violations_count;
     for (uint32_t i = 0; i < checkpoint->pages_count; i++)
         told->page_bytes += checkpoint->pages[i].size;
@@ -180,7 +179,7 @@ static void commit(struct storing *storing, struct ampel_checkpoint *checkpoint,
 
 static void store_part(struct storing *storing, uint32_t number, int what, struct told *told) {
     struct ampel_checkpoint *checkpoint = build(storing, number, what == STORE_ALL || what == STORE_ROWS, told);
-    if (what == STORE_PAGES) checkpoint->ratings_count = checkpoint->outlooks_count = 0;
+    if (what == STORE_PAGES) checkpoint->ratings_count = 0;
     if (what == STORE_ROWS) checkpoint->pages_count = 0;
     told->accounts += ampel_engine_accounts_count(storing->parts[number].engine);
     commit(storing, checkpoint, told);
@@ -273,12 +272,12 @@ static void recover(struct storing *storing) {
 static void tell(const char *name, const struct told *told) {
     printf("{\"name\":\"%s\",\"build_s\":%.3f,\"build_core_s\":%.3f,\"commit_s\":%.3f,"
            "\"commit_core_s\":%.3f,\"accounts\":%llu,\"pages\":%llu,\"page_bytes\":%llu,\"ratings\":%llu,"
-           "\"outlooks\":%llu,\"violations\":%llu}\n",
+           "\"violations\":%llu}\n",
            name, (double)told->build_ns / 1e9, (double)told->build_core_ns / 1e9,
            (double)told->commit_ns / 1e9, (double)told->commit_core_ns / 1e9,
            (unsigned long long)told->accounts, (unsigned long long)told->pages,
            (unsigned long long)told->page_bytes, (unsigned long long)told->ratings,
-           (unsigned long long)told->outlooks, (unsigned long long)told->violations);
+           (unsigned long long)told->violations);
     step_end();
 }
 

@@ -74,7 +74,7 @@ def measure_store(run):
     accounts = 3_000 if run.smoke else 1_000_000
     found = {one["name"]: one for one in steps(run.bin, accounts, partitions=4 if run.smoke else 64)}
     pages, rows, whole = found["pages"], found["rows"], found["all"]
-    if pages["accounts"] != accounts or rows["ratings"] != accounts or whole["outlooks"] != accounts:
+    if pages["accounts"] != accounts or rows["ratings"] != accounts or whole["ratings"] != accounts:
         raise RuntimeError(f"not every account was stored: {found}")
     digest = found["recover"]["digest"]
     run.tell("pages_1m_s", (pages["build_s"] + pages["commit_s"]) * 1e6 / accounts, digest=digest,
@@ -84,7 +84,7 @@ def measure_store(run):
              note=f"rows of which the order counts changed, made ({rows['build_s']:.2f} s) and written ({rows['commit_s']:.2f} s) one after "
              f"the other; {cores(rows)}: {accounts / (rows['server_core_s'] + rows['commit_core_s']):.0f} rows a second of PostgreSQL's and the "
              f"scribe's processor time; {rows['log_bytes'] / accounts:.0f} bytes of the log an account; with a new violation each "
-             f"(pages, rating, outlook and violation rows): {whole['log_bytes'] / accounts:.0f} bytes and "
+             f"(pages, rating and violation rows): {whole['log_bytes'] / accounts:.0f} bytes and "
              f"{1e6 * whole['server_core_s'] / accounts:.0f} us of PostgreSQL's processor time an account. While it is copied the "
              f"longest piece keeps a shard {found['beside']['longest_piece_ms']:.2f} ms of its processor time")
 
@@ -102,7 +102,7 @@ def measure_day(run):
         raise RuntimeError(f"tables grow over the day: {first}, {last}")
     changed = accounts * checkpoints // len(quarters)
     lines = {name: [((i + 1) / 4, kept(one)[name] / accounts) for i, one in enumerate(quarters)]
-             for name in ("page", "meta", "rating_row", "outlook_row")}
+             for name in ("page", "meta", "rating_row")}
     run.draw("tables_day", "Tables over a day of checkpoints", "days", "bytes an account", lines,
              f"{checkpoints} checkpoints in a row of {accounts} accounts, all of which changed before each. PostgreSQL's log took "
              f"{quarters[-1]['log_bytes'] / changed:.0f} bytes for each account and checkpoint, its processors "

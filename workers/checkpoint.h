@@ -17,6 +17,7 @@ struct ampel_rating_row {
     uint32_t incidents_total;         /* takeover cases (3.10), with those that are not listed */
     int32_t score_without;            /* without all of them; nothing where there are none */
     struct ampel_text incidents;      /* a list as JSON; size 0 where there are none */
+    struct ampel_text outlook;        /* what to fix first, forecast, caps: JSON (checkpoint_outlook.h); size 0: not known */
 };
 
 /* Assurance, metrics and drift of one account; the lists are JSON. */
@@ -26,27 +27,6 @@ struct ampel_beside_row {
     struct ampel_assurance assurance;
     int64_t as_of_ms;
     uint8_t banner;
-};
-
-/* How much of an account's outlook is stored; more is counted. */
-#define AMPEL_OUTLOOK_FIXES_STORED 32
-#define AMPEL_OUTLOOK_STEPS_STORED 64
-/* The smallest set that brings green is looked for among so many deducting violations at most: 4 096 sets. */
-#define AMPEL_OUTLOOK_GREEN_STORED 12
-
-/* What to fix first and what time alone brings (rating-model 3.12, 3.13), for accounts whose numbers or violations changed. */
-struct ampel_outlook_row {
-    struct ampel_text tenant, seller, marketplace;
-    int64_t as_of_ms;
-    uint32_t fixes_total, steps_total; /* with those that are not stored */
-    uint32_t fixes_count, steps_count;
-    struct ampel_outlook_fix *fixes;   /* texts in the arena */
-    struct ampel_outlook_step *steps;
-    bool green_known;                  /* to_green was looked for */
-    bool green_found;
-    uint32_t green_count;
-    struct ampel_text *green;          /* sorted ids */
-    struct ampel_outlook_cap caps[AMPEL_CAP_GROUPS_MAX]; /* of each of the checkpoint's groups */
 };
 
 /* The clocks that run, for accounts of which that changed; none where all stopped. */
@@ -95,8 +75,6 @@ struct ampel_checkpoint {
     struct ampel_loaded_page *pages;  /* encoded */
     uint32_t ratings_count;
     struct ampel_rating_row *ratings;
-    uint32_t outlooks_count;
-    struct ampel_outlook_row *outlooks;
     uint32_t violations_count;
     struct ampel_violation_row *violations;
     uint32_t beside_count;
@@ -129,7 +107,7 @@ AMPEL_MUST_CHECK bool ampel_arena_text(struct ampel_arena *arena, struct ampel_t
 void ampel_checkpoint_free(struct ampel_checkpoint *checkpoint);
 /* Makes outs of what is folded. False: no memory, to be called again. */
 AMPEL_MUST_CHECK bool ampel_checkpoint_unfold(struct ampel_checkpoint *checkpoint);
-/* Pages by number, ratings and outlooks by account: they are taken in the order of the copy, and sorted by the scribe, where
+/* Pages by number, ratings by account: they are taken in the order of the copy, and sorted by the scribe, where
    no event waits. */
 void ampel_checkpoint_sort(struct ampel_checkpoint *checkpoint);
 

@@ -14,9 +14,8 @@
 #include "workers/checkpoint_rows.h"
 
 /* What pieces cost, in units of about a microsecond. */
-#define PAGE_UNITS    50
-#define RATING_UNITS  3
-#define OUTLOOK_UNITS 6
+#define PAGE_UNITS   50
+#define RATING_UNITS 9
 
 /* A bitmap, and from where on bits may be set. */
 struct due {
@@ -28,7 +27,7 @@ struct ampel_checkpoint_builder {
     struct ampel_page_codec *codec;
     uint8_t *raw; /* what the engine exports, before it is packed */
     uint32_t raw_capacity;
-    struct due pages, ratings, outlooks, beside; /* not taken yet: pages by number, rows by slot */
+    struct due pages, ratings, beside; /* not taken yet: pages by number, rows by slot */
     struct ampel_checkpoint_source source;
     uint32_t accounts_count; /* at the begin */
     uint64_t spent;          /* units, those for the engine among them */
@@ -53,7 +52,6 @@ void ampel_checkpoint_builder_close(struct ampel_checkpoint_builder *builder) {
     free(builder->raw);
     free(builder->pages.words);
     free(builder->ratings.words);
-    free(builder->outlooks.words);
     free(builder->beside.words);
     free(builder);
 }
@@ -152,11 +150,10 @@ static bool take_beside(struct ampel_checkpoint_builder *builder, uint32_t slot)
            ampel_building_beside(&builder->building, slot);
 }
 
-/* The account's rating row and, always with it, its outlook; they need not wait any more. */
+/* The account's rating row, which need not wait any more. */
 static void choose_rating(struct ampel_checkpoint_builder *builder, uint32_t slot) {
     ampel_gathered_wait_no_more(builder->source.gathered, slot);
     due_set(&builder->ratings, slot);
-    due_set(&builder->outlooks, slot);
 }
 
 /* Which rows of an account are to be written; those for order counts alone may have to wait. Rows that the cleaning of the
@@ -200,10 +197,7 @@ static bool take_rows(struct ampel_checkpoint_builder *builder, uint32_t slot) {
         builder->spent += RATING_UNITS;
         if (!ampel_building_rating(&builder->building, slot)) return false;
     }
-    if (!take_beside(builder, slot)) return false;
-    if (!due_take(&builder->outlooks, slot)) return true;
-    builder->spent += OUTLOOK_UNITS;
-    return ampel_building_outlook(&builder->building, slot);
+    return take_beside(builder, slot);
 }
 
 /* The engine asks: the account is about to change, or the next one comes into being. */
@@ -248,7 +242,6 @@ static void choose_waiting(struct ampel_checkpoint_builder *builder) {
 static bool choose_every(struct ampel_checkpoint_builder *builder) {
     for (uint32_t slot = 0; slot < builder->accounts_count; slot++) {
         due_set(&builder->ratings, slot);
-        due_set(&builder->outlooks, slot);
         due_set(&builder->beside, slot);
         if (!ampel_building_violations(&builder->building, slot, true)) return false;
     }
@@ -258,7 +251,7 @@ static bool choose_every(struct ampel_checkpoint_builder *builder) {
 /* What is to be taken. */
 static bool choose(struct ampel_checkpoint_builder *builder) {
     uint32_t count = builder->accounts_count;
-    if (!due_reset(&builder->pages, 0) || !due_reset(&builder->ratings, count) || !due_reset(&builder->outlooks, count) ||
+    if (!due_reset(&builder->pages, 0) || !due_reset(&builder->ratings, count) ||
         !due_reset(&builder->beside, count) || !ampel_gathered_reserve(builder->source.gathered, count)) {
         return false;
     }
@@ -348,7 +341,6 @@ bool ampel_checkpoint_go_on(struct ampel_checkpoint_builder *builder, uint32_t u
             continue;
         }
         uint32_t slot = due_first(&builder->ratings);
-        if (slot == UINT32_MAX) slot = due_first(&builder->outlooks);
         if (slot == UINT32_MAX) slot = due_first(&builder->beside);
         *done = slot == UINT32_MAX;
         if (*done) return true;
@@ -362,7 +354,7 @@ uint64_t ampel_checkpoint_spent(const struct ampel_checkpoint_builder *builder) 
 void ampel_checkpoint_end(struct ampel_checkpoint_builder *builder, struct ampel_checkpoint **out,
                           uint64_t *size_bytes) {
     AMPEL_ASSERT(due_first(&builder->pages) == UINT32_MAX && due_first(&builder->ratings) == UINT32_MAX);
-    AMPEL_ASSERT(due_first(&builder->outlooks) == UINT32_MAX && due_first(&builder->beside) == UINT32_MAX);
+    AMPEL_ASSERT(due_first(&builder->beside) == UINT32_MAX);
     ampel_engine_copy_end(builder->source.engine);
     *out = builder->building.checkpoint;
     *size_bytes = builder->building.size_bytes;

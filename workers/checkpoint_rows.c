@@ -5,6 +5,7 @@
 
 #include "workers/checkpoint_beside.h"
 #include "workers/checkpoint_incident.h"
+#include "workers/checkpoint_outlook.h"
 
 /* Makes room for one more row in the arena; what was outgrown goes with it. NULL: no memory. */
 static void *more(struct ampel_building *building, void *rows, uint32_t count, uint32_t *capacity, size_t row_size) {
@@ -41,86 +42,14 @@ bool ampel_building_rating(struct ampel_building *building, uint32_t slot) {
     struct ampel_rating_row *row = &checkpoint->ratings[checkpoint->ratings_count++];
     *row = (struct ampel_rating_row){.as_of_ms = checkpoint->as_of_ms};
     ampel_engine_numbers(engine, slot, &row->numbers);
-    return ampel_outlook_range(engine, slot, &row->score_min, &row->score_max) == AMPEL_ENGINE_OK &&
-           ampel_outlook_turns(engine, slot, &row->turns) == AMPEL_ENGINE_OK &&
-           ampel_incident_row(engine, slot, checkpoint->arena, row) &&
-           copy_identity(building, slot, &row->tenant, &row->seller, &row->marketplace);
-}
-
-/* ---- outlooks ------------------------------------------------------------------------------- */
-
-static void *arena_copy(struct ampel_building *building, const void *from, size_t size) {
-    void *to = ampel_arena_take(building->checkpoint->arena, size);
-    if (to != NULL && size > 0) memcpy(to, from, size);
-    building->size_bytes += size;
-    return to;
-}
-
-static bool copy_fixes(struct ampel_building *building, uint32_t slot, struct ampel_outlook_row *row) {
-    const struct ampel_outlook_fix *fixes;
-    if (ampel_outlook_fixes(building->engine, slot, &fixes, &row->fixes_total) !=
-        AMPEL_ENGINE_OK) {
+    if (ampel_outlook_range(engine, slot, &row->score_min, &row->score_max) != AMPEL_ENGINE_OK ||
+        ampel_outlook_turns(engine, slot, &row->turns) != AMPEL_ENGINE_OK ||
+        !ampel_incident_row(engine, slot, checkpoint->arena, row) ||
+        !ampel_checkpoint_outlook(engine, slot, checkpoint, row)) {
         return false;
     }
-    row->fixes_count = row->fixes_total < AMPEL_OUTLOOK_FIXES_STORED ? row->fixes_total
-                                                                     : AMPEL_OUTLOOK_FIXES_STORED;
-    if (row->fixes_count == 0) return true;
-    row->fixes = arena_copy(building, fixes, row->fixes_count * sizeof(*fixes));
-    if (row->fixes == NULL) return false;
-    for (uint32_t i = 0; i < row->fixes_count; i++) {
-        if (!ampel_arena_text(building->checkpoint->arena, fixes[i].id, &row->fixes[i].id))
-            return false;
-    }
-    return true;
-}
-
-static bool copy_steps(struct ampel_building *building, uint32_t slot, struct ampel_outlook_row *row) {
-    const struct ampel_outlook_step *steps;
-    if (ampel_outlook_forecast(building->engine, slot, false, &steps, &row->steps_total) !=
-        AMPEL_ENGINE_OK) {
-        return false;
-    }
-    row->steps_count = row->steps_total < AMPEL_OUTLOOK_STEPS_STORED ? row->steps_total
-                                                                     : AMPEL_OUTLOOK_STEPS_STORED;
-    if (row->steps_count == 0) return true;
-    row->steps = arena_copy(building, steps, row->steps_count * sizeof(*steps));
-    if (row->steps == NULL) return false;
-    for (uint32_t i = 0; i < row->steps_count; i++) {
-        if (!ampel_arena_text(building->checkpoint->arena, steps[i].id, &row->steps[i].id))
-            return false;
-    }
-    return true;
-}
-
-static bool copy_green(struct ampel_building *building, uint32_t slot, struct ampel_outlook_row *row) {
-    row->green_known = row->fixes_total <= AMPEL_OUTLOOK_GREEN_STORED;
-    if (!row->green_known) return true;
-    struct ampel_outlook_green green;
-    if (ampel_outlook_to_green(building->engine, slot, &green) != AMPEL_ENGINE_OK)
-        return false;
-    row->green_found = green.found;
-    if (!green.found || green.count == 0) return true;
-    row->green = arena_copy(building, green.ids, green.count * sizeof(*green.ids));
-    if (row->green == NULL) return false;
-    row->green_count = green.count;
-    for (uint32_t i = 0; i < green.count; i++) {
-        if (!ampel_arena_text(building->checkpoint->arena, green.ids[i], &row->green[i]))
-            return false;
-    }
-    return true;
-}
-
-bool ampel_building_outlook(struct ampel_building *building, uint32_t slot) {
-    struct ampel_checkpoint *checkpoint = building->checkpoint;
-    void *rows = more(building, checkpoint->outlooks, checkpoint->outlooks_count, &building->outlooks_capacity,
-                      sizeof(checkpoint->outlooks[0]));
-    if (rows == NULL) return false;
-    checkpoint->outlooks = rows;
-    struct ampel_outlook_row *row = &checkpoint->outlooks[checkpoint->outlooks_count++];
-    *row = (struct ampel_outlook_row){.as_of_ms = checkpoint->as_of_ms};
-    return copy_identity(building, slot, &row->tenant, &row->seller, &row->marketplace) &&
-           copy_fixes(building, slot, row) && copy_steps(building, slot, row) && copy_green(building, slot, row) &&
-           ampel_outlook_caps(building->engine, slot, row->caps) == AMPEL_ENGINE_OK;
+    building->size_bytes += (uint64_t)row->incidents.size + row->outlook.size;
+    return copy_identity(building, slot, &row->tenant, &row->seller, &row->marketplace);
 }
 
 /* ---- violations ----------------------------------------------------------------------------- */

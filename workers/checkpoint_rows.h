@@ -10,13 +10,11 @@ struct ampel_building {
     struct ampel_engine *engine;
     struct ampel_checkpoint *checkpoint;
     uint64_t size_bytes; /* about, of all that the checkpoint holds */
-    uint32_t ratings_capacity, outlooks_capacity, violations_capacity, beside_capacity, clocks_capacity;
+    uint32_t ratings_capacity, violations_capacity, beside_capacity, clocks_capacity;
 };
 
-/* Numbers, range, and what time alone brings. */
+/* Numbers, range, what time alone brings, what to fix first. */
 AMPEL_MUST_CHECK bool ampel_building_rating(struct ampel_building *building, uint32_t slot);
-/* What to fix first, and the forecast. */
-AMPEL_MUST_CHECK bool ampel_building_outlook(struct ampel_building *building, uint32_t slot);
 /* Those that changed since the page was last cleaned, or every one. */
 AMPEL_MUST_CHECK bool ampel_building_violations(struct ampel_building *building, uint32_t slot, bool every);
 AMPEL_MUST_CHECK bool ampel_building_beside(struct ampel_building *building, uint32_t slot);

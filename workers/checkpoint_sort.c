@@ -19,14 +19,6 @@ static int compare_ratings(const void *left_row, const void *right_row) {
     return order;
 }
 
-static int compare_outlooks(const void *left_row, const void *right_row) {
-    const struct ampel_outlook_row *left = left_row, *right = right_row;
-    int order = compare_texts(left->tenant, right->tenant);
-    if (order == 0) order = compare_texts(left->seller, right->seller);
-    if (order == 0) order = compare_texts(left->marketplace, right->marketplace);
-    return order;
-}
-
 static int compare_pages(const void *left_page, const void *right_page) {
     const struct ampel_loaded_page *left = left_page, *right = right_page;
     return (left->page > right->page) - (left->page < right->page);
@@ -40,5 +32,4 @@ static void sort(void *rows, uint32_t count, size_t size, int (*compare)(const v
 void ampel_checkpoint_sort(struct ampel_checkpoint *checkpoint) {
     sort(checkpoint->pages, checkpoint->pages_count, sizeof(checkpoint->pages[0]), compare_pages);
     sort(checkpoint->ratings, checkpoint->ratings_count, sizeof(checkpoint->ratings[0]), compare_ratings);
-    sort(checkpoint->outlooks, checkpoint->outlooks_count, sizeof(checkpoint->outlooks[0]), compare_outlooks);
 }

@@ -66,10 +66,6 @@ enum ampel_database_status ampel_postgres_copy_clocks(struct ampel_postgres *pos
 enum ampel_database_status ampel_postgres_copy_beside(struct ampel_postgres *postgres,
                                                       const struct ampel_checkpoint *checkpoint,
                                                       struct ampel_error *error);
-/* postgres_outlook.c */
-enum ampel_database_status ampel_postgres_copy_outlooks(struct ampel_postgres *postgres,
-                                                        const struct ampel_checkpoint *checkpoint,
-                                                        struct ampel_error *error);
 /* postgres_told.c: what was told on a stream. */
 enum ampel_database_status ampel_postgres_copy_alerts(struct ampel_postgres *postgres,
                                                       const struct ampel_checkpoint *checkpoint,

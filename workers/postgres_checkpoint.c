@@ -65,17 +65,6 @@ static enum ampel_database_status store_ratings(struct ampel_postgres *postgres,
     return ampel_pq_run(postgres->pq, AMPEL_SQL_RATING_MERGE, values, 2, error);
 }
 
-static enum ampel_database_status store_outlooks(struct ampel_postgres *postgres,
-                                                 const struct ampel_checkpoint *checkpoint,
-                                                 struct ampel_error *error) {
-    const struct ampel_pq_value values[] = {ampel_pq_int64(checkpoint->partition),
-                                            ampel_pq_string(checkpoint->rules_version)};
-    if (checkpoint->outlooks_count == 0) return AMPEL_DATABASE_OK;
-    enum ampel_database_status status = ampel_postgres_copy_outlooks(postgres, checkpoint, error);
-    if (status != AMPEL_DATABASE_OK) return status;
-    return ampel_pq_run(postgres->pq, AMPEL_SQL_OUTLOOK_MERGE, values, 2, error);
-}
-
 /* What went is deleted first: a violation may have been forgotten and come again since the last
  * checkpoint. */
 static enum ampel_database_status store_violations(struct ampel_postgres *postgres,
@@ -159,7 +148,6 @@ static enum ampel_database_status store(struct ampel_postgres *postgres,
     if (status == AMPEL_DATABASE_OK) status = fence(postgres->pq, checkpoint, error);
     if (status == AMPEL_DATABASE_OK) status = store_pages(postgres, checkpoint, error);
     if (status == AMPEL_DATABASE_OK) status = store_ratings(postgres, checkpoint, error);
-    if (status == AMPEL_DATABASE_OK) status = store_outlooks(postgres, checkpoint, error);
     if (status == AMPEL_DATABASE_OK) status = store_violations(postgres, checkpoint, error);
     if (status == AMPEL_DATABASE_OK) status = store_beside(postgres, checkpoint, error);
     if (status == AMPEL_DATABASE_OK) status = store_clocks(postgres, checkpoint, error);

@@ -79,7 +79,7 @@ enum ampel_database_status ampel_postgres_copy_ratings(struct ampel_postgres *po
                                                        struct ampel_error *error) {
     struct ampel_copy *copy = &postgres->copy;
     AMPEL_ASSERT(checkpoint->caps_count <= AMPEL_CAP_GROUPS_MAX);
-    ampel_copy_begin(copy, postgres->pq, AMPEL_SQL_RATING_COPY, 21, error);
+    ampel_copy_begin(copy, postgres->pq, AMPEL_SQL_RATING_COPY, 22, error);
     for (uint32_t i = 0; i < checkpoint->ratings_count; i++) {
         const struct ampel_rating_row *row = &checkpoint->ratings[i];
         const struct ampel_numbers *numbers = &row->numbers;
@@ -94,10 +94,11 @@ enum ampel_database_status ampel_postgres_copy_ratings(struct ampel_postgres *po
         ampel_copy_int32(copy, numbers->order_points);
         ampel_copy_int64(copy, numbers->deducted);
         ampel_copy_int32(copy, numbers->criticals);
-        ampel_copy_json(copy, caps_json(checkpoint, numbers, postgres->json));
+        ampel_copy_text(copy, caps_json(checkpoint, numbers, postgres->json));
         ampel_copy_time(copy, row->as_of_ms);
         copy_outlook(copy, row);
         copy_incidents(copy, row);
+        ampel_copy_text_or_null(copy, row->outlook);
     }
     return ampel_copy_end(copy);
 }

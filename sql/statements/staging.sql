@@ -9,9 +9,9 @@ alter table staging_page alter column bytes set storage external;
 create temporary table staging_rating (
     tenant text collate "C", seller text collate "C", marketplace text collate "C",
     score integer, status text, risk text, orders bigint, order_points integer, deducted bigint, criticals integer,
-    caps jsonb, as_of timestamptz, score_min integer, score_max integer, next_change_at timestamptz,
+    caps text, as_of timestamptz, score_min integer, score_max integer, next_change_at timestamptz,
     turns_green_at timestamptz, turns_yellow_at timestamptz, turns_red_at timestamptz,
-    score_without_incidents integer, incidents jsonb, incidents_total integer
+    score_without_incidents integer, incidents jsonb, incidents_total integer, outlook text
 ) on commit delete rows;
 create temporary table staging_violation (
     tenant text collate "C", seller text collate "C", marketplace text collate "C", id text collate "C",
@@ -42,10 +42,6 @@ create temporary table staging_history (
 create temporary table staging_refusal (
     tenant text, seller text, marketplace text, producer text, sequence bigint, event_index bigint, verdict text,
     type text, field text, id text, at timestamptz, stamp timestamptz, position bigint
-) on commit delete rows;
-create temporary table staging_outlook (
-    tenant text collate "C", seller text collate "C", marketplace text collate "C", fixes jsonb, steps jsonb,
-    to_green jsonb, green_known boolean, fixes_total integer, steps_total integer, caps jsonb, as_of timestamptz
 ) on commit delete rows;
 create temporary table staging_clock (
     tenant text collate "C", seller text collate "C", marketplace text collate "C", clocks jsonb, as_of timestamptz

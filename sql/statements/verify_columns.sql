@@ -7,8 +7,17 @@ with difference as (
       from pg_temp.staging_rating as s
       join ampel.rating_row as r using (tenant, seller, marketplace)
      cross join lateral jsonb_each(to_jsonb(r) - '{partition,score,status,risk,orders,order_points,deducted,criticals,caps,
-                                                   as_of,rules_version}'::text[]) as c
+                                                   as_of,rules_version,outlook}'::text[]) as c
      where r.partition = $1::bigint and ($2::boolean or r.as_of = s.as_of)
+    union all
+    -- Rows from before there were outlooks have none until they are written again.
+    select 'outlook of', r.tenant || '/' || r.seller || '/' || r.marketplace, c.key, c.found, c.made
+      from pg_temp.staging_rating as s
+      join ampel.rating_row as r using (tenant, seller, marketplace)
+     cross join lateral (select key, f.value as found, m.value as made
+                           from jsonb_each(coalesce(r.outlook, '{}')::jsonb) as f
+                           full join jsonb_each(s.outlook::jsonb) as m using (key)) as c
+     where r.partition = $1::bigint and ($2::boolean or r.as_of = s.as_of and r.outlook is not null)
     union all
     select 'violation', v.id || ' of ' || v.tenant || '/' || v.seller || '/' || v.marketplace, c.key, c.value,
            to_jsonb(s) -> c.key
@@ -16,12 +25,6 @@ with difference as (
       join ampel.violation_row as v using (tenant, seller, marketplace, id)
      cross join lateral jsonb_each(to_jsonb(v) - '{partition,policy,severity,state,at,expires_at,rank,points}'::text[]) as c
      where v.partition = $1::bigint
-    union all
-    select 'outlook of', o.tenant || '/' || o.seller || '/' || o.marketplace, c.key, c.value, to_jsonb(s) -> c.key
-      from pg_temp.staging_outlook as s
-      join ampel.outlook_row as o using (tenant, seller, marketplace)
-     cross join lateral jsonb_each(to_jsonb(o) - '{partition,as_of,rules_version}'::text[]) as c
-     where o.partition = $1::bigint and ($2::boolean or o.as_of = s.as_of)
     union all
     -- Days move at midnight, and rows with them only where the profile is complete.
     select 'what stands beside', b.tenant || '/' || b.seller || '/' || b.marketplace, c.key, c.value, to_jsonb(s) -> c.key
@@ -33,12 +36,8 @@ with difference as (
             or date_trunc('day', b.as_of, 'UTC') = date_trunc('day', s.as_of, 'UTC')
             or s.professional and s.emergency_phone)
 ), row_alone as (
-    select 'outlook of' as what, tenant || '/' || seller || '/' || marketplace as name, to_jsonb(o) as found,
+    select 'what stands beside' as what, tenant || '/' || seller || '/' || marketplace as name, to_jsonb(b) as found,
            to_jsonb(s) as made
-      from (select * from ampel.outlook_row where partition = $1::bigint) as o
-      full join pg_temp.staging_outlook as s using (tenant, seller, marketplace)
-    union all
-    select 'what stands beside', tenant || '/' || seller || '/' || marketplace, to_jsonb(b), to_jsonb(s)
       from (select * from ampel.beside_row where partition = $1::bigint) as b
       full join pg_temp.staging_beside as s using (tenant, seller, marketplace)
 )

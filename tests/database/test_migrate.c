@@ -201,7 +201,7 @@ static void every_table_with_a_tenant_column_forces_row_security(void **state) {
             "where c.relnamespace = 'ampel'::regnamespace and c.relkind in ('r', 'p') "
             "and c.relforcerowsecurity"),
         "alert_row beside_row case_account_row case_event_row case_log_row case_row clock_row history_2026_10 "
-        "history_row outlook_row rating_row refusal_row stream_number "
+        "history_row rating_row refusal_row stream_number "
         "tenant "
         "tenant_key "
         "violation_row");
@@ -225,7 +225,7 @@ static void the_views_are_there_and_rating_has_its_columns(void **state) {
     assert_string_equal(
         owner_ask("select string_agg(relname, ' ' order by relname collate \"C\") from pg_class "
                   "where relnamespace = 'ampel'::regnamespace and relkind = 'v'"),
-        "alert assurance case_clock case_log case_step deadline drift fix forecast incident incident_case metric missing rating rating_history refusal takeover violation");
+        "alert assurance case_clock case_log case_step deadline drift fix forecast incident incident_case metric missing outlook rating rating_history refusal takeover violation");
 }
 
 /* ---- tenants -------------------------------------------------------------------------------- */

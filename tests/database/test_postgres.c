@@ -245,7 +245,7 @@ static void counts_of_caps_go_by_the_groups_names_not_by_their_places(void **sta
     assert_string_equal(owner_ask("select infringement_count, restricted_count from ampel.rating"),
                         "0|3");
     assert_string_equal(
-        owner_ask("select caps ->> 'odd\"name\\', caps ->> 'other' from ampel.rating_row"),
+        owner_ask("select caps::jsonb ->> 'odd\"name\\', caps::jsonb ->> 'other' from ampel.rating_row"),
         "1|65535");
     ampel_parcel_loaded_free(loaded);
     worker_close(worker);

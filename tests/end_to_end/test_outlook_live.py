@@ -13,7 +13,7 @@ FIX = """select tenant, seller, marketplace, id, approved_score as score, approv
          from ampel.fix order by tenant, seller, marketplace, place"""
 FORECAST = """select tenant, seller, marketplace, (extract(epoch from at) * 1000)::bigint as at, score, left_out
               from ampel.forecast order by tenant, seller, marketplace, place"""
-GREEN = "select tenant, seller, marketplace, to_green, green_known from ampel.outlook_row"
+GREEN = "select tenant, seller, marketplace, to_green, green_known from ampel.outlook"
 
 
 def by_account(rows):

@@ -18,7 +18,7 @@ XXHASH = ctypes.CDLL("libxxhash.so.0")
 XXHASH.XXH3_64bits.restype = ctypes.c_uint64
 VERSIONS = sorted((TOP / "tests" / "versions").glob("v*"))
 # In an order in which they can be filled.
-TABLES = ("partition", "meta", "page", "rating_row", "violation_row", "beside_row", "outlook_row", "history_row", "alert_row",
+TABLES = ("partition", "meta", "page", "rating_row", "violation_row", "beside_row", "history_row", "alert_row",
           "stream_number")
 FLAGS = ("--clock-at", AS_OF_MS, "--clock-speed", 0)
 

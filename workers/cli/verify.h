@@ -67,7 +67,7 @@ ampel_verify_violations(struct ampel_verify *verify, const struct ampel_verify_p
 AMPEL_MUST_CHECK enum ampel_database_status
 ampel_verify_clocks(struct ampel_verify *verify, const struct ampel_verify_partition *partition,
                     struct ampel_error *error);
-/* Every other column of ratings, violations, outlooks and what stands beside scores: the rows are made again as a checkpoint
+/* Every other column of ratings, violations and what stands beside scores: the rows are made again as a checkpoint
    would make them, into the session's staging tables, and held against those that are stored. */
 AMPEL_MUST_CHECK enum ampel_database_status
 ampel_verify_columns(struct ampel_verify *verify, const struct ampel_verify_partition *partition,

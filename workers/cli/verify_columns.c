@@ -7,10 +7,9 @@
 
 static enum ampel_database_status rows_copy(struct ampel_verify *verify, const struct ampel_checkpoint *made,
                                             struct ampel_error *error) {
-    verify->columns_rows += made->ratings_count + made->violations_count + made->outlooks_count + made->beside_count;
+    verify->columns_rows += made->ratings_count + made->violations_count + made->beside_count;
     enum ampel_database_status status = ampel_postgres_copy_ratings(verify->postgres, made, error);
     if (status == AMPEL_DATABASE_OK) status = ampel_postgres_copy_violations(verify->postgres, made, error);
-    if (status == AMPEL_DATABASE_OK) status = ampel_postgres_copy_outlooks(verify->postgres, made, error);
     if (status == AMPEL_DATABASE_OK) status = ampel_postgres_copy_beside(verify->postgres, made, error);
     return status;
 }
