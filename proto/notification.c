@@ -242,8 +242,9 @@ static bool read_order_change(struct notification *notification, ampel_document_
 
 /* ---- LISTINGS_ITEM_ISSUES_CHANGE ------------------------------------------------------------- */
 
-/* Of the event's extras, so that the texts of a listing and its actions fit together. */
-#define ACTIONS_BYTES_MAX 512
+/* As any text of an event. */
+#define ACTIONS_BYTES_MAX AMPEL_TEXT_BYTES_MAX
+static_assert(ACTIONS_BYTES_MAX + 2 * AMPEL_ID_BYTES_MAX + 3 * 3 <= AMPEL_EXTRAS_BYTES_MAX, "with a tag and a size each");
 
 /* The actions joined by commas, as an event keeps them. */
 static bool read_actions(struct notification *notification, const struct ampel_json *actions,
@@ -270,9 +271,10 @@ static bool read_actions(struct notification *notification, const struct ampel_j
     return true;
 }
 
-static bool put_extra(struct notification *notification, enum ampel_extra_tag tag, struct ampel_text text) {
-    return text.size == 0 || ampel_extras_put_text(&notification->writer.extras, tag, text) ||
-           ampel_document_fail(&notification->writer, "Payload", "has too much text");
+static void put_extra(struct notification *notification, enum ampel_extra_tag tag, struct ampel_text text) {
+    if (text.size == 0) return;
+    bool fits = ampel_extras_put_text(&notification->writer.extras, tag, text);
+    AMPEL_ASSERT(fits); /* two ids and the actions */
 }
 
 /* A seller's own SKU may hold spaces and is then no id: the ASIN names the listing as well. */
@@ -308,10 +310,10 @@ static bool read_listing_issues(struct notification *notification, ampel_documen
     /* Neither an issue nor an action is left: the listing is well again. */
     if (actions.size == 0 && ampel_json_count(member(payload, "Severities")) == 0) return skip(notification);
     ampel_document_event(&notification->writer, AMPEL_EVENT_HINT, at_ms);
-    if (!put_extra(notification, AMPEL_EXTRA_ASIN, asin) || !put_extra(notification, AMPEL_EXTRA_SKU, sku) ||
-        !put_extra(notification, AMPEL_EXTRA_ACTIONS, actions) ||
-        !judge_then_tell(notification, sink, seller, marketplace, "Payload"))
-        return false;
+    put_extra(notification, AMPEL_EXTRA_ASIN, asin);
+    put_extra(notification, AMPEL_EXTRA_SKU, sku);
+    put_extra(notification, AMPEL_EXTRA_ACTIONS, actions);
+    if (!judge_then_tell(notification, sink, seller, marketplace, "Payload")) return false;
     remember_id(notification, id, at_ms);
     return true;
 }
