@@ -299,15 +299,15 @@ static bool read_columns(const struct ampel_pack *map, struct ampel_frame *frame
     if (map->kind != AMPEL_PACK_MAP)
         return ampel_error_set(error, "columns", "the value is no map");
     if (!match_columns(map, columns, count, error)) return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (columns[i].required && columns[i].pack.kind == AMPEL_PACK_OTHER)
+            return ampel_error_set(error, "columns", "the column %s is missing", columns[i].name);
     uint32_t events_count = columns[1].pack.text.size;
     if (events_count > AMPEL_BATCH_EVENTS_MAX)
         return ampel_error_set(error, "columns", "there are more than %u events",
                                AMPEL_BATCH_EVENTS_MAX);
     for (uint32_t i = 0; i < count; i++) {
-        if (columns[i].pack.kind == AMPEL_PACK_OTHER) {
-            if (!columns[i].required) continue;
-            return ampel_error_set(error, "columns", "the column %s is missing", columns[i].name);
-        }
+        if (columns[i].pack.kind == AMPEL_PACK_OTHER) continue;
         if (i != extras && !column_sized(&columns[i], events_count, error)) return false;
         *columns[i].place = (const uint8_t *)columns[i].pack.text.bytes;
     }

@@ -381,6 +381,51 @@ static void columns_that_do_not_fit_each_other_refuse_the_whole_batch(void **sta
     }
 }
 
+/* Without `type` it was `account` that was blamed, for its size. */
+static void a_column_that_every_event_needs_is_missed_by_name(void **state) {
+    (void)state;
+    static const char *const names[] = {"account", "type", "at"};
+    static const uint8_t zeros[16];
+    for (uint32_t missing = 0; missing < 3; missing++) {
+        struct hand hand;
+        struct ampel_batch batch;
+        struct ampel_error error;
+        static const uint32_t sizes[] = {4, 1, 8};
+        struct ampel_pack_writer *writer = hand_open(&hand, 1, "S2");
+        ampel_pack_put_word(writer, "columns");
+        ampel_pack_put_map(writer, 2);
+        for (uint32_t i = 0; i < 3; i++) {
+            if (i == missing) continue;
+            ampel_pack_put_word(writer, names[i]);
+            ampel_pack_put_bytes(writer, zeros, sizes[i] * 2);
+        }
+        assert_false(hand_decode(&hand, &batch, &error));
+        assert_string_equal(error.field, "columns");
+        assert_non_null(strstr(error.reason, names[missing]));
+    }
+}
+
+static void a_header_is_read_from_no_part_of_a_batch_that_ends_before_it(void **state) {
+    (void)state;
+    struct hand hand;
+    struct hand_columns columns;
+    struct ampel_batch_header header;
+    struct ampel_error error;
+    columns_of_orders(&columns, 2);
+    put_columns(&hand, &columns);
+    bool before = false;
+    for (uint32_t size = 0; size <= hand.writer.size; size++) {
+        uint8_t *copy = malloc(size + 1);
+        memcpy(copy, hand.bytes, size);
+        bool read = ampel_batch_header_decode(copy, size, &header, &error);
+        assert_true(read || !before);
+        if (read) assert_int_equal(header.sequence, 9);
+        before = read;
+        free(copy);
+    }
+    assert_true(before);
+}
+
 static void offsets_of_extras_must_rise_within_the_extras(void **state) {
     (void)state;
     static const struct {
@@ -563,6 +608,8 @@ int main(void) {
         cmocka_unit_test(a_time_of_a_row_may_be_text),
         cmocka_unit_test(one_wrong_event_among_orders_is_found_wherever_it_stands),
         cmocka_unit_test(columns_that_do_not_fit_each_other_refuse_the_whole_batch),
+        cmocka_unit_test(a_column_that_every_event_needs_is_missed_by_name),
+        cmocka_unit_test(a_header_is_read_from_no_part_of_a_batch_that_ends_before_it),
         cmocka_unit_test(offsets_of_extras_must_rise_within_the_extras),
         cmocka_unit_test(a_broken_key_of_the_envelope_is_named),
         cmocka_unit_test(unknown_keys_and_newer_versions_are_refused_by_name),
