@@ -55,7 +55,7 @@ static bool all_u32_within(const uint8_t *column, uint32_t from, uint32_t count,
 
 static bool all_at_within(const uint8_t *column, uint32_t from, uint32_t count, int64_t least,
                           int64_t greatest) {
-    if (least > greatest) return false;
+    AMPEL_ASSERT(least <= greatest);
     uint64_t outside = 0, base = (uint64_t)least, span = (uint64_t)greatest - base;
     for (uint32_t i = 0; i < count; i++)
         outside |= ampel_load_u64(column + 8 * ((size_t)from + i)) - base > span;

@@ -15,16 +15,37 @@
 
 static struct ampel_list_counts counts;
 static struct ampel_error failure;
+static char ignored[256];
+
+static void ignored_take(void *context, struct ampel_text header) {
+    (void)context;
+    size_t used = strlen(ignored);
+    snprintf(ignored + used, sizeof ignored - used, "%.*s|", (int)header.size, header.bytes);
+}
+
+static bool audit_with(const char *csv, const struct ampel_audit_options *options) {
+    const struct ampel_list_sink sink = {.event = event_take, .broken = broken_take, .ignored = ignored_take};
+    told[0] = wrong[0] = ignored[0] = 0;
+    counts = (struct ampel_list_counts){0};
+    failure = (struct ampel_error){0};
+    return ampel_audit(ampel_text_of(csv), options, &sink, &counts, &failure);
+}
 
 static bool audit(const char *csv, bool account) {
-    const struct ampel_list_sink sink = {.event = event_take, .broken = broken_take};
     struct ampel_audit_options options = {0};
     if (account)
         options.account = (struct ampel_document_account){ampel_text_of("t"), ampel_text_of("A"), ampel_text_of("DE")};
-    told[0] = wrong[0] = 0;
-    counts = (struct ampel_list_counts){0};
-    failure = (struct ampel_error){0};
-    return ampel_audit(ampel_text_of(csv), &options, &sink, &counts, &failure);
+    return audit_with(csv, &options);
+}
+
+/* Each line of `wrong` begins as told. */
+static void assert_wrong(const char *const *lines, uint32_t count) {
+    const char *at = wrong;
+    for (uint32_t i = 0; i < count; i++) {
+        if (strncmp(at, lines[i], strlen(lines[i])) != 0) fail_msg("'%s' is not '%s'", at, lines[i]);
+        at = strchr(at, '\n') + 1;
+    }
+    assert_int_equal(*at, 0);
 }
 
 #define HEAD "{\"tenant\":\"t\",\"seller\":\"A\",\"marketplace\":\"DE\","
@@ -71,12 +92,7 @@ static void what_is_wrong_is_named_and_the_rest_goes_on(void **state) {
                                         "6 column 3, Value: is no whole", "7 column 4, Until: is missing",
                                         "8 column 4, Until: does not lie", "9 column 5, Kinds: names no kind",
                                         "10 : the row has more cells"};
-    const char *at = wrong;
-    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(lines); i++) {
-        if (strncmp(at, lines[i], strlen(lines[i])) != 0) fail_msg("'%s' is not '%s'", at, lines[i]);
-        at = strchr(at, '\n') + 1;
-    }
-    assert_int_equal(*at, 0);
+    assert_wrong(lines, AMPEL_ARRAY_COUNT(lines));
 }
 
 static void accounts_stand_in_rows_or_are_given(void **state) {
@@ -91,9 +107,115 @@ static void accounts_stand_in_rows_or_are_given(void **state) {
     assert_string_equal(wrong, "2 Account: is missing, and no account was given\n");
 }
 
+static void an_account_has_three_parts_each_an_id(void **state) {
+    (void)state;
+    static const char *const lines[] = {"2 column 1, Account: is no tenant", "3 column 1, Account: is no tenant",
+                                        "4 column 1, Account: is no tenant", "5 column 1, Account: is no tenant"};
+    assert_true(audit("Account,Time,Kind\n"
+                      "t,2026-10-01,storefront_text\n"
+                      "t/B/FR/x,2026-10-01,storefront_text\n"
+                      "t//FR,2026-10-01,storefront_text\n"
+                      "t/B/,2026-10-01,storefront_text\n"
+                      "t/B/FR,2026-10-01,storefront_text\n",
+                      false));
+    assert_wrong(lines, AMPEL_ARRAY_COUNT(lines));
+    assert_int_equal(counts.events, 1);
+    /* Each part may be given alone, and then is not the others. */
+    static const struct ampel_document_account accounts[] = {
+        {.seller = {"A", 1}, .marketplace = {"DE", 2}}, {.tenant = {"t", 1}, .marketplace = {"DE", 2}}, {.tenant = {"t", 1}}};
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(accounts); i++) {
+        assert_true(audit_with("Account,Time,Kind\n,2026-10-01,storefront_text\n",
+                               &(struct ampel_audit_options){.account = accounts[i]}));
+        assert_string_equal(wrong, "2 column 1, Account: is missing, and no account was given\n");
+    }
+}
+
+static void values_are_whole_numbers_of_either_sign(void **state) {
+    (void)state;
+    static const char *const lines[] = {"4 column 3, Value: is no whole", "5 column 3, Value: is no whole",
+                                        "6 column 3, Value: is no whole", "7 column 3, Value: is no whole"};
+    assert_true(audit("Time,Kind,Value\n"
+                      "2026-10-01,price_cut,-12\n"
+                      "2026-10-01,price_cut,123456789012345\n"
+                      "2026-10-01,price_cut,1234567890123456\n"
+                      "2026-10-01,price_cut,-\n"
+                      "2026-10-01,price_cut,1-2\n"
+                      "2026-10-01,price_cut,/\n",
+                      true));
+    assert_wrong(lines, AMPEL_ARRAY_COUNT(lines));
+    assert_non_null(strstr(told, "\"value\":-12}"));
+    assert_non_null(strstr(told, "\"value\":123456789012345}"));
+}
+
+static void kinds_of_announced_work_stand_between_any_marks(void **state) {
+    (void)state;
+    static const char *const lines[] = {"5 column 4, Kinds: names no kind", "6 column 3, Until: is no date",
+                                        "7 column 3, Until: does not lie"};
+    assert_true(audit("Time,Kind,Until,Kinds\n"
+                      "2026-10-02,Maintenance,2026-10-03,price_cut|all\n"
+                      "2026-10-02,Maintenance,2026-10-03,|price_cut;;\n"
+                      "2026-10-02,Maintenance,2026-10-03,;|\n"
+                      "2026-10-02,Maintenance,2026-10-03,Wartung\n"
+                      "2026-10-02,Maintenance,tomorrow,\n"
+                      "2026-10-02,Maintenance,2026-10-02,\n",
+                      true));
+    assert_wrong(lines, AMPEL_ARRAY_COUNT(lines));
+    static const char at[] = HEAD "\"type\":\"maintenance\",\"at\":\"2026-10-02T00:00:00.000Z\",\"until\":\"2026-10-03T00:00:00.000Z\"";
+    char expected[1024];
+    snprintf(expected, sizeof expected, "%s}\n%s,\"kinds\":[\"price_cut\"]}\n%s}\n", at, at, at);
+    assert_string_equal(told, expected);
+}
+
+static void details_have_at_most_200_bytes(void **state) {
+    (void)state;
+    for (int size = 200; size <= 201; size++) {
+        char csv[300];
+        snprintf(csv, sizeof csv, "Time,Kind,Note\n2026-10-01,price_cut,%0*d\n", size, 1);
+        assert_true(audit(csv, true));
+        assert_int_equal(counts.events, size == 200);
+        assert_string_equal(wrong, size == 200 ? "" : "2 column 3, Detail: must have at most 200 bytes\n");
+    }
+}
+
+static void columns_and_cells_that_mean_nothing_are_passed_over(void **state) {
+    (void)state;
+    assert_true(audit("Reviewer, ,Time,Kind\nMe,,2026-10-01,price_cut,, \n , ,,\nMe,x,2026-10-01\n", true));
+    assert_string_equal(ignored, "Reviewer|");
+    assert_int_equal(counts.rows, 2);
+    assert_int_equal(counts.events, 1);
+    assert_string_equal(wrong, "4 column 4, Kind: is missing\n");
+    /* Who does not ask is not told. */
+    const struct ampel_list_sink sink = {.event = event_take, .broken = broken_take};
+    const struct ampel_audit_options options = {0};
+    assert_true(ampel_audit(ampel_text_of("Reviewer,Time,Kind\n"), &options, &sink, &counts, &failure));
+}
+
+static void usual_phrases_name_kinds_in_either_language(void **state) {
+    (void)state;
+    static const struct {
+        const char *phrase, *kind;
+    } rows[] = {{"Bank account changed", "deposit_change"}, {"Bankkonto geändert", "deposit_change"},
+                {"API KEY", "new_user_or_app"},             {"two-step verification", "email_phone_change"},
+                {"fremde Anmeldung", "foreign_login_language"}, {"Bulk upload", "bulk_new_listings"}};
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(rows); i++) {
+        uint8_t kind;
+        assert_true(ampel_audit_kind(ampel_text_of(rows[i].phrase), &kind));
+        assert_string_equal(ampel_registry_name(AMPEL_REGISTRY_KIND, kind), rows[i].kind);
+    }
+}
+
 static void a_table_that_is_no_audit_is_refused(void **state) {
     (void)state;
     assert_false(audit("", true));
+    assert_string_equal(failure.reason, "the audit is empty");
+    assert_false(audit("Time,\"Kind\n", true));
+    assert_string_equal(failure.reason, "the quote is never closed");
+    assert_false(audit("Kind\n", true));
+    assert_string_equal(failure.field, "Time");
+    assert_false(audit("Time,Kind\n2026-10-01,price_cut\n2026-10-01,\"price\"_cut\n", true));
+    assert_int_equal(failure.line, 3);
+    assert_int_equal(counts.events, 1);
+    assert_false(audit("\xFF", true));
     assert_false(audit("Time,Value\n2026-10-01,1\n", true));
     assert_string_equal(failure.field, "Kind");
     assert_false(audit("Time,Kind,When\n", true));
@@ -116,6 +238,12 @@ int main(void) {
         cmocka_unit_test(rows_become_signals_and_announced_work),
         cmocka_unit_test(what_is_wrong_is_named_and_the_rest_goes_on),
         cmocka_unit_test(accounts_stand_in_rows_or_are_given),
+        cmocka_unit_test(an_account_has_three_parts_each_an_id),
+        cmocka_unit_test(values_are_whole_numbers_of_either_sign),
+        cmocka_unit_test(kinds_of_announced_work_stand_between_any_marks),
+        cmocka_unit_test(details_have_at_most_200_bytes),
+        cmocka_unit_test(columns_and_cells_that_mean_nothing_are_passed_over),
+        cmocka_unit_test(usual_phrases_name_kinds_in_either_language),
         cmocka_unit_test(a_table_that_is_no_audit_is_refused),
         cmocka_unit_test(every_kind_is_known_by_its_name),
     };

@@ -602,6 +602,13 @@ static void a_report_that_shows_more_than_is_known_opens_missing_n_until_they_ar
     fixture_advance(&f, NOON + HOUR);
     counts(&f, 3, 3); /* the same is not told again */
     assert_int_equal(named(&f, AMPEL_CHANGE_MISSING, NULL), 1);
+    fixture_advance(&f, NOON + HOUR + 1);
+    counts(&f, 4, 2); /* the report before says nothing of this policy */
+    assert_int_equal(named(&f, AMPEL_CHANGE_MISSING, &change), 2);
+    assert_int_equal(change.cause.policy, 4);
+    assert_int_equal(change.amount_before, 0);
+    fixture_advance(&f, NOON + HOUR + 2);
+    counts(&f, 3, 3);
     SEND(&f, .type = AMPEL_EVENT_VIOLATION, .at_ms = NOON, .policy = 3, .id = "V2");
     SEND(&f, .type = AMPEL_EVENT_VIOLATION, .at_ms = NOON, .policy = 3, .id = "V3");
     cursor = 0;
@@ -651,6 +658,114 @@ static void metrics_stand_beside_the_score_and_the_worst_makes_the_banner(void *
     fixture_close(&f);
 }
 
+static void each_condition_of_a_metric_draws_its_own_line(void **state) {
+    (void)state;
+    static const struct {
+        int value, target, condition;
+        uint8_t banner;
+    } rows[] = {
+        {949999, 950000, AMPEL_METRIC_GREATER_THAN, AMPEL_BANNER_BAD}, {950000, 950000, AMPEL_METRIC_GREATER_THAN, AMPEL_BANNER_BAD},
+        {950001, 950000, AMPEL_METRIC_GREATER_THAN, AMPEL_BANNER_GOOD}, {0, 0, AMPEL_METRIC_EQUALS, AMPEL_BANNER_GOOD},
+        {1, 0, AMPEL_METRIC_EQUALS, AMPEL_BANNER_BAD},                  {1, 1, -1, AMPEL_BANNER_NO_DATA},
+        {1, -1, AMPEL_METRIC_EQUALS, AMPEL_BANNER_NO_DATA},             {-1, 1, AMPEL_METRIC_EQUALS, AMPEL_BANNER_NO_DATA},
+    };
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(rows); i++) {
+        struct fixture f;
+        fixture_open(&f, NOON);
+        metric(&f, "vtr", rows[i].value, rows[i].target, rows[i].condition, AMPEL_CODE_NONE);
+        assert_int_equal(ampel_engine_banner(f.engine, 0), rows[i].banner);
+        fixture_close(&f);
+    }
+}
+
+/* What was told of one instant joins by the greatest, field by field in their order, whoever came first. */
+static void of_two_metrics_of_one_instant_the_same_one_stands_in_either_order(void **state) {
+    (void)state;
+    static const struct {
+        int value, target, condition;
+        uint8_t state;
+    } rows[][2] = {
+        {{1, 5, AMPEL_METRIC_EQUALS, AMPEL_METRIC_BAD}, {2, 4, AMPEL_METRIC_LESS_THAN, AMPEL_METRIC_GOOD}},
+        {{2, 4, AMPEL_METRIC_EQUALS, AMPEL_METRIC_BAD}, {2, 5, AMPEL_METRIC_LESS_THAN, AMPEL_METRIC_GOOD}},
+        {{2, 5, AMPEL_METRIC_LESS_THAN, AMPEL_METRIC_BAD}, {2, 5, AMPEL_METRIC_EQUALS, AMPEL_METRIC_GOOD}},
+        {{2, 5, AMPEL_METRIC_EQUALS, AMPEL_METRIC_GOOD}, {2, 5, AMPEL_METRIC_EQUALS, AMPEL_METRIC_BAD}},
+    };
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(rows); i++) {
+        for (uint32_t first = 0; first < 2; first++) {
+            struct fixture f;
+            struct ampel_delivery_metric got;
+            uint32_t cursor = 0;
+            fixture_open(&f, NOON);
+            for (uint32_t k = 0; k < 2; k++) {
+                uint32_t row = k == 0 ? first : 1 - first;
+                metric(&f, "odr", rows[i][row].value, rows[i][row].target, rows[i][row].condition, rows[i][row].state);
+            }
+            assert_true(ampel_engine_metrics_next(f.engine, 0, &cursor, &got));
+            assert_int_equal(got.value_ppm, rows[i][1].value);
+            assert_int_equal(got.target_ppm, rows[i][1].target);
+            assert_int_equal(got.condition, rows[i][1].condition);
+            assert_int_equal(got.state, rows[i][1].state);
+            assert_false(ampel_engine_metrics_next(f.engine, 0, &cursor, &got));
+            fixture_close(&f);
+        }
+    }
+}
+
+/* A report of the past, that reaches back to days whose orders are gone. */
+static void a_report_older_than_all_orders_known_is_compared_with_none(void **state) {
+    (void)state;
+    struct fixture f;
+    struct ampel_drift drift;
+    uint32_t cursor = 0;
+    fixture_open(&f, NOON);
+    SEND(&f, .type = AMPEL_EVENT_ORDER, .at_ms = NOON - DAY, .count = 5000);
+    for (int days = 400; days > 0; days -= 40)
+        SEND(&f, .type = AMPEL_EVENT_OBSERVED, .at_ms = NOON - days * DAY, .points = 200, .code = AMPEL_CODE_NONE);
+    fixture_advance(&f, NOON + DAY);
+    while (ampel_engine_drift_next(f.engine, fixture_slot(&f, "S1"), &cursor, &drift))
+        assert_int_equal(drift.score, 200);
+    fixture_close(&f);
+}
+
+/* Of a backfill only the summary is told; what it shows beside is kept all the same. */
+static void drift_between_backfilled_reports_is_kept_and_not_told(void **state) {
+    (void)state;
+    struct fixture f;
+    struct ampel_drift drift;
+    uint32_t cursor = 0, count, unexplained = 0;
+    fixture_open(&f, NOON);
+    f.backfill = true;
+    SEND(&f, .type = AMPEL_EVENT_ORDER, .at_ms = NOON - 5 * DAY);
+    SEND(&f, .type = AMPEL_EVENT_OBSERVED, .at_ms = NOON - 3 * DAY, .points = 200, .code = AMPEL_CODE_NONE);
+    SEND(&f, .type = AMPEL_EVENT_OBSERVED, .at_ms = NOON - 2 * DAY, .points = 150, .code = AMPEL_CODE_NONE);
+    const struct ampel_change *changes = ampel_engine_changes(f.engine, &count);
+    for (uint32_t i = 0; i < count; i++)
+        assert_int_not_equal(changes[i].kind, AMPEL_CHANGE_DRIFT);
+    while (ampel_engine_drift_next(f.engine, fixture_slot(&f, "S1"), &cursor, &drift))
+        unexplained += drift.unexplained;
+    assert_int_equal(unexplained, 1);
+    fixture_close(&f);
+}
+
+/* There was room when it was told, and none when its time came. */
+static void an_event_that_waited_for_its_time_is_refused_by_a_full_account(void **state) {
+    (void)state;
+    struct fixture f;
+    uint32_t count, refused = 0;
+    fixture_open(&f, NOON);
+    SEND(&f, .type = AMPEL_EVENT_SIGNAL, .at_ms = NOON + 5000, .code = 1);
+    for (int i = 0; i < AMPEL_ACCOUNT_FACTS_MAX + 10; i++) {
+        SEND(&f, .type = AMPEL_EVENT_SIGNAL, .at_ms = NOON - i, .code = 1);
+        ampel_engine_changes_clear(f.engine);
+    }
+    fixture_advance(&f, NOON + 10000);
+    const struct ampel_change *changes = ampel_engine_changes(f.engine, &count);
+    for (uint32_t i = 0; i < count; i++)
+        refused += changes[i].kind == AMPEL_CHANGE_REFUSED && changes[i].cause.at_ms == NOON + 5000;
+    assert_int_equal(refused, 1);
+    fixture_close(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(assurance_is_gained_at_the_midnight_that_closes_the_180th_day),
@@ -674,6 +789,11 @@ int main(void) {
         cmocka_unit_test(a_report_more_than_seven_days_late_has_no_drift),
         cmocka_unit_test(a_report_of_the_future_is_judged_when_its_time_comes),
         cmocka_unit_test(a_report_that_shows_more_than_is_known_opens_missing_n_until_they_are),
+        cmocka_unit_test(each_condition_of_a_metric_draws_its_own_line),
+        cmocka_unit_test(of_two_metrics_of_one_instant_the_same_one_stands_in_either_order),
+        cmocka_unit_test(a_report_older_than_all_orders_known_is_compared_with_none),
+        cmocka_unit_test(drift_between_backfilled_reports_is_kept_and_not_told),
+        cmocka_unit_test(an_event_that_waited_for_its_time_is_refused_by_a_full_account),
         cmocka_unit_test(metrics_stand_beside_the_score_and_the_worst_makes_the_banner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

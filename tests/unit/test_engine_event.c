@@ -169,6 +169,7 @@ static void texts_are_held_to_their_alphabet(void **state) {
         {"\xc0\xaf", AMPEL_VERDICT_BAD_TEXT},
         {"\xed\xa0\x80", AMPEL_VERDICT_BAD_TEXT},
         {"\xe2\x82", AMPEL_VERDICT_BAD_TEXT},
+        {"\xc3(", AMPEL_VERDICT_BAD_TEXT},
         {"", AMPEL_VERDICT_BAD_TEXT},
     };
     for (size_t i = 0; i < AMPEL_ARRAY_COUNT(rows); i++) {

@@ -173,6 +173,8 @@ struct wrong {
 
 #define ORDER     ACCOUNT "\"type\":\"order\",\"at\":5"
 #define VIOLATION ACCOUNT "\"type\":\"violation\",\"at\":5,\"id\":\"v\",\"policy\":\"suspected_ip\""
+#define FIFTY "12345678901234567890123456789012345678901234567890"
+
 static void what_is_wrong_is_named(void **state) {
     (void)state;
     static const struct wrong wrongs[] = {
@@ -240,6 +242,10 @@ static void what_is_wrong_is_named(void **state) {
          "professional"},
         {"{" ACCOUNT "\"type\":\"hint\",\"at\":5,\"actions\":[\"a,b\"]}", AMPEL_VERDICT_BAD_TEXT,
          "actions"},
+        {"{" ACCOUNT "\"type\":\"hint\",\"at\":5,\"actions\":[\"" FIFTY "\",\"" FIFTY "\",\"" FIFTY "\",\"" FIFTY "\"]}",
+         AMPEL_VERDICT_BAD_TEXT, "actions"},
+        {"{" ACCOUNT "\"type\":\"metric\",\"at\":5,\"name\":\"odr\",\"condition\":7}", AMPEL_VERDICT_BAD_VALUE,
+         "condition"},
         {"{" ACCOUNT "\"type\":\"signal\",\"at\":5,\"kind\":\"price_cut\",\"detail\":\"a\\nb\"}",
          AMPEL_VERDICT_BAD_TEXT, "detail"},
         {"{" ACCOUNT "\"type\":\"day_mark\",\"at\":5,\"lowest\":1001}", AMPEL_VERDICT_OUT_OF_RANGE,
@@ -307,6 +313,12 @@ static void a_copy_stands_on_its_own(void **state) {
     free(first);
     assert_true(ampel_text_is(copy.seller, "s"));
     assert_true(ampel_text_is(ampel_extra_text(&copy.event, AMPEL_EXTRA_ID), "v"));
+    first = calloc(1, sizeof *first);
+    assert_int_equal(decode("{" ORDER "}", first, &error), 0);
+    ampel_jsonl_event_copy(&copy, first);
+    free(first);
+    assert_true(ampel_text_is(copy.marketplace, "m"));
+    assert_int_equal(copy.event.extras_size, 0);
 }
 
 static void no_damage_to_a_line_does_harm(void **state) {

@@ -60,7 +60,7 @@ static void dates_read_in_every_shape_and_never_by_guess(void **state) {
         {"2026-03-04T14:30:05+02:00", "2026-03-04T12:30:05.000Z", AMPEL_LIST_DATES_UNKNOWN},
     };
     static const char *const bad[] = {"3/4/2026", "31.4.2026", "20260304", "46085", "yesterday", "2026-13-01",
-                                      "4 March", "2026-03-04 25:00", "2026-03-04 13:00 PM", "2026-03-04 x", ""};
+                                      "4 March", "2026-03-04 25:00", "2026-03-04 13:00 PM", "2026-03-04 x", "Mar Apr 2026", ""};
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(good); i++) {
         int64_t at_ms;
         const char *why;
@@ -95,6 +95,8 @@ static void every_policy_and_state_reads_back_from_what_a_list_writes(void **sta
         assert_int_equal(code, i);
     }
     assert_false(ampel_list_policy(ampel_text_of(""), &code));
+    assert_true(ampel_list_policy(ampel_text_of("Food Safety"), &code));
+    assert_int_equal(code, 5);
     assert_false(ampel_list_state(ampel_text_of("somewhere"), &code));
 }
 

@@ -481,6 +481,48 @@ static void other_rules_keep_the_variants_but_count_their_repeats_anew(void **st
     fixture_close(&fixture);
 }
 
+static void a_variant_of_another_window_or_severity_counts_what_is_its_own(void **state) {
+    (void)state;
+    struct fixture fixture;
+    fixture_open(&fixture, NOON);
+    struct ampel_rules both[2] = {fixture.rules, fixture.rules};
+    both[0].window_days = 90;
+    both[1].policies[2].severity = AMPEL_SEVERITY_NONE;
+    SEND(&fixture, .type = AMPEL_EVENT_ORDER, .at_ms = NOON - 100 * DAY, .count = 3000);
+    SEND(&fixture, .type = AMPEL_EVENT_ORDER, .at_ms = NOON - 10 * DAY, .count = 1000);
+    assert_int_equal(ampel_engine_variants_set(fixture.engine, both, 2), AMPEL_ENGINE_OK);
+    struct ampel_numbers numbers[AMPEL_VARIANTS_MAX];
+    int32_t least, greatest;
+    uint32_t slot = fixture_slot(&fixture, "S1");
+    assert_int_equal(ampel_outlook_variants(fixture.engine, slot, numbers), AMPEL_ENGINE_OK);
+    assert_int_equal(numbers[0].orders, 1000);
+    assert_int_equal(fixture_numbers(&fixture).orders, 4000);
+    assert_int_equal(ampel_outlook_range(fixture.engine, slot, &least, &greatest), AMPEL_ENGINE_OK);
+    assert_int_equal(least, numbers[0].score);
+    assert_int_equal(greatest, fixture_score(&fixture));
+    assert_true(least < greatest);
+    /* A policy that is worth nothing takes no points and makes no repeats. */
+    SEND(&fixture, .type = AMPEL_EVENT_VIOLATION, .at_ms = NOON - 3 * DAY, .policy = 2, .id = "a");
+    SEND(&fixture, .type = AMPEL_EVENT_VIOLATION, .at_ms = NOON - 2 * DAY, .policy = 2, .id = "b");
+    assert_int_equal(ampel_outlook_variants(fixture.engine, slot, numbers), AMPEL_ENGINE_OK);
+    assert_int_equal(numbers[1].deducted, 0);
+    assert_int_equal(numbers[0].deducted, fixture_numbers(&fixture).deducted);
+    assert_true(numbers[0].deducted > 0);
+    fixture_close(&fixture);
+}
+
+static void an_account_that_is_not_green_leaves_green_never(void **state) {
+    (void)state;
+    struct fixture fixture;
+    struct ampel_outlook_leaving leaving;
+    fixture_open(&fixture, NOON);
+    SEND(&fixture, .type = AMPEL_EVENT_VIOLATION, .at_ms = NOON - DAY, .policy = 2, .id = "a");
+    assert_int_not_equal(fixture_numbers(&fixture).colour, AMPEL_GREEN);
+    assert_int_equal(ampel_outlook_leaving(fixture.engine, fixture_slot(&fixture, "S1"), &leaving), AMPEL_ENGINE_OK);
+    assert_int_equal(leaving.at_ms, INT64_MAX);
+    fixture_close(&fixture);
+}
+
 static void without_memory_the_answer_is_missing_and_the_engine_is_whole(void **state) {
     (void)state;
     struct fixture fixture;
@@ -525,6 +567,8 @@ int main(void) {
         cmocka_unit_test(a_greedy_choice_of_independent_violations_is_the_smallest),
         cmocka_unit_test(an_account_beyond_sixteen_that_is_green_needs_nothing),
         cmocka_unit_test(an_approval_is_told_with_what_it_does_to_repeats_and_caps),
+        cmocka_unit_test(an_account_that_is_not_green_leaves_green_never),
+        cmocka_unit_test(a_variant_of_another_window_or_severity_counts_what_is_its_own),
         cmocka_unit_test(other_rules_keep_the_variants_but_count_their_repeats_anew),
         cmocka_unit_test(without_memory_the_answer_is_missing_and_the_engine_is_whole),
     };

@@ -447,6 +447,218 @@ static void a_frame_that_is_not_as_written_is_refused_or_safe(void **state) {
     free(bytes);
 }
 
+/* What the reader says of a record whose checksum holds. */
+static void assert_refused(uint8_t *bytes, const char *field, const char *reason) {
+    struct ampel_frame frame;
+    struct ampel_error error;
+    uint32_t cursor = 0, size = ampel_load_u32(bytes + 8);
+    struct ampel_record_header record;
+    ampel_record_seal(bytes, 4096, STAMP_MS);
+    assert_int_equal(ampel_record_check(bytes, size, &record), AMPEL_RECORD_OK);
+    while (ampel_record_frame_next(tools.reader, bytes, &cursor, &frame, &error))
+        touch(&frame);
+    if (strcmp(error.field, field) != 0 || strstr(error.reason, reason) == NULL)
+        fail_msg("expected %s: %s, got %s: %s", field, reason, error.field, error.reason);
+}
+
+/* A block of a record's header and so many bytes behind it, zeros. */
+static uint8_t *bare_record(uint16_t kind, uint32_t behind, uint32_t frames_count) {
+    uint8_t *bytes = calloc(1, AMPEL_RECORD_HEADER_BYTES + behind);
+    ampel_store_u32(bytes, UINT32_C(0x52504d41));
+    ampel_store_u16(bytes + 4, kind == AMPEL_RECORD_RULES ? AMPEL_RECORD_VERSION : 1);
+    ampel_store_u16(bytes + 6, kind);
+    ampel_store_u32(bytes + 8, AMPEL_RECORD_HEADER_BYTES + behind);
+    ampel_store_u32(bytes + 12, frames_count);
+    return bytes;
+}
+
+static void orders_of_the_first_and_the_last_second_of_time_are_taken(void **state) {
+    (void)state;
+    static const int64_t sent[] = {0, 1000, AMPEL_TIME_MAX_MS - 1000, AMPEL_TIME_MAX_MS};
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(sent); i++) {
+        struct ampel_event event = {.type = AMPEL_EVENT_ORDER, .at_ms = sent[i], .count = 1, .points = -1,
+                                    .severity = -1, .code = AMPEL_CODE_NONE};
+        struct ampel_batch_header early = header;
+        struct ampel_batch batch;
+        struct ampel_error error;
+        const uint8_t *bytes;
+        uint32_t size;
+        early.sent_at_ms = sent[i];
+        ampel_batch_builder_reset(tools.builder);
+        assert_true(ampel_batch_builder_push(tools.builder, ampel_text_of("s"), ampel_text_of("m"), &event));
+        assert_true(ampel_batch_encode(tools.builder, &early, false, &bytes, &size));
+        assert_true(ampel_batch_decode(tools.decoder, bytes, size, &batch, &error));
+        assert_int_equal(batch.frame.events_count, 1);
+        assert_int_equal(batch.refused_count, 0);
+    }
+}
+
+static void a_header_that_nobody_writes_is_damage_behind_a_sound_checksum(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t offset;
+        uint16_t value;
+    } rows[] = {{4, 0}, {6, 0}, {6, AMPEL_RECORD_RULES + 1}, {14, 1}};
+    struct ampel_record_header record;
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(rows); i++) {
+        uint8_t *bytes = bare_record(AMPEL_RECORD_TICK, 8, 1);
+        ampel_record_seal(bytes, 0, STAMP_MS);
+        assert_int_equal(ampel_record_check(bytes, AMPEL_RECORD_HEADER_BYTES + 8, &record), AMPEL_RECORD_OK);
+        ampel_store_u16(bytes + rows[i].offset, rows[i].value);
+        /* Kinds beyond the first two have the version of today. */
+        if (rows[i].value == AMPEL_RECORD_RULES + 1) ampel_store_u16(bytes + 4, AMPEL_RECORD_VERSION);
+        ampel_record_seal(bytes, 0, STAMP_MS);
+        enum ampel_record_status status = ampel_record_check(bytes, AMPEL_RECORD_HEADER_BYTES + 8, &record);
+        if (status != AMPEL_RECORD_DAMAGED) fail_msg("row %u: %d", i, (int)status);
+        free(bytes);
+    }
+    uint8_t *bytes = bare_record(AMPEL_RECORD_TICK, 16, 1);
+    static const uint32_t sizes[] = {0, AMPEL_RECORD_HEADER_BYTES - 8, AMPEL_RECORD_HEADER_BYTES + 4, AMPEL_RECORD_BYTES_MAX + 8};
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(sizes); i++) {
+        ampel_store_u32(bytes + 8, sizes[i]);
+        assert_int_equal(ampel_record_check(bytes, AMPEL_RECORD_HEADER_BYTES + 16, &record), AMPEL_RECORD_DAMAGED);
+    }
+    free(bytes);
+}
+
+static void a_batch_that_ends_in_its_head_is_refused_by_either_walk(void **state) {
+    (void)state;
+    struct ampel_error error;
+    uint32_t cursor = 0, partition;
+    uint8_t *bytes = bare_record(AMPEL_RECORD_BATCH, 16, 1);
+    assert_refused(bytes, "batch", "too short");
+    assert_false(ampel_record_partition_next(bytes, &cursor, &partition, &error));
+    assert_string_equal(error.field, "batch");
+    free(bytes);
+    bytes = bare_record(AMPEL_RECORD_BATCH, 24, 1);
+    bytes[AMPEL_RECORD_HEADER_BYTES + 21] = 200;
+    assert_refused(bytes, "batch", "too short");
+    cursor = 0;
+    assert_false(ampel_record_partition_next(bytes, &cursor, &partition, &error));
+    assert_string_equal(error.field, "frame");
+    free(bytes);
+}
+
+static void ticks_and_rules_whose_sizes_do_not_fit_are_refused_by_either_walk(void **state) {
+    (void)state;
+    struct ampel_error error;
+    struct ampel_text text;
+    uint64_t number;
+    uint32_t cursor = 0, partition;
+    /* Three partitions need 16 bytes. */
+    uint8_t *bytes = bare_record(AMPEL_RECORD_TICK, 8, 3);
+    assert_refused(bytes, "tick", "does not fit");
+    for (uint32_t i = 0; i < 2; i++)
+        assert_true(ampel_record_partition_next(bytes, &cursor, &partition, &error));
+    assert_false(ampel_record_partition_next(bytes, &cursor, &partition, &error));
+    assert_string_equal(error.field, "tick");
+    ampel_store_u32(bytes + 12, 1);
+    ampel_store_u32(bytes + AMPEL_RECORD_HEADER_BYTES, AMPEL_PARTITIONS_MAX);
+    assert_refused(bytes, "tick", "no such partition");
+    free(bytes);
+    bytes = bare_record(AMPEL_RECORD_RULES, 8, 0);
+    assert_refused(bytes, "rules", "does not fit");
+    assert_false(ampel_record_rules(bytes, &number, &text, &error));
+    cursor = 0;
+    assert_false(ampel_record_partition_next(bytes, &cursor, &partition, &error));
+    assert_string_equal(error.field, "rules");
+    free(bytes);
+    bytes = bare_record(AMPEL_RECORD_RULES, 24, 0);
+    ampel_store_u32(bytes + AMPEL_RECORD_HEADER_BYTES + 8, 9); /* of which 8 are there */
+    assert_refused(bytes, "rules", "does not fit");
+    ampel_store_u32(bytes + AMPEL_RECORD_HEADER_BYTES + 8, 256 * 1024 + 1);
+    assert_refused(bytes, "rules", "does not fit");
+    ampel_store_u32(bytes + AMPEL_RECORD_HEADER_BYTES + 8, 8);
+    assert_false(ampel_record_rules(bytes, &number, &text, &error));
+    assert_string_equal(error.reason, "the number is 0");
+    free(bytes);
+}
+
+static void a_record_of_other_frames_than_its_header_says_is_refused(void **state) {
+    (void)state;
+    struct ampel_maker maker = ampel_maker_open(__func__);
+    uint32_t size;
+    uint8_t *bytes = small_record(&maker, &size);
+    uint32_t frames = ampel_load_u32(bytes + 12);
+    ampel_store_u32(bytes + 12, frames - 1);
+    assert_refused(bytes, "frame", "bytes after the last frame");
+    ampel_store_u32(bytes + 12, frames + 1);
+    assert_refused(bytes, "frame", "too short");
+    free(bytes);
+}
+
+/* The first frame of a record with one refused event, and where its refused events stand. */
+static uint8_t *refused_record(uint32_t *size, uint32_t *head, uint32_t *refused) {
+    struct ampel_record_builder *builder = ampel_record_builder_open(1);
+    struct ampel_batch batch;
+    ampel_batch_builder_reset(tools.builder);
+    for (uint32_t i = 0; i < 2; i++) {
+        struct ampel_event event = {.type = AMPEL_EVENT_ORDER,
+                                    .at_ms = SENT_AT_MS + (i == 0 ? AMPEL_DAY_MS : 0),
+                                    .count = 1,
+                                    .points = -1,
+                                    .severity = -1,
+                                    .code = AMPEL_CODE_NONE};
+        assert_true(ampel_batch_builder_push(tools.builder, ampel_text_of("seller"), ampel_text_of("M"), &event));
+    }
+    decode_built(false, &batch);
+    assert_int_equal(batch.refused_count, 1);
+    uint8_t *bytes = encode_record(builder, &batch, size);
+    ampel_record_builder_close(builder);
+    uint32_t batch_head = UINT32_C(24) + bytes[AMPEL_RECORD_HEADER_BYTES + 21] + bytes[AMPEL_RECORD_HEADER_BYTES + 22];
+    *head = AMPEL_RECORD_HEADER_BYTES + (batch_head + 7) / 8 * 8;
+    /* The last thing of the frame but for the padding. */
+    const uint8_t entry[] = {0, 0, 0, 0, AMPEL_VERDICT_FUTURE, AMPEL_EVENT_ORDER, 2};
+    for (*refused = *size - (uint32_t)sizeof entry; memcmp(bytes + *refused, entry, sizeof entry) != 0;)
+        --*refused;
+    return bytes;
+}
+
+static void a_list_of_refused_events_that_nobody_writes_is_refused(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t offset;
+        uint8_t value;
+        const char *reason;
+    } rows[] = {
+        {4, AMPEL_VERDICT_OK, "none that is ever written"}, {4, AMPEL_VERDICTS_COUNT, "none that is ever written"},
+        {6, 255, "the list is too short"},                  {6, 1, "the list is too long"},
+        {24, ' ', "none that is ever written"},             {26, ' ', "none that is ever written"},
+        {32, ' ', "none that is ever written"},
+    };
+    uint32_t size, head, refused;
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(rows); i++) {
+        uint8_t *bytes = refused_record(&size, &head, &refused);
+        bytes[refused + rows[i].offset] = rows[i].value;
+        assert_refused(bytes, "refused", rows[i].reason);
+        free(bytes);
+    }
+    uint8_t *bytes = refused_record(&size, &head, &refused);
+    ampel_store_u32(bytes + head + 20, 2);
+    assert_refused(bytes, "refused", "the list is too short");
+    ampel_store_u32(bytes + head + 20, 0);
+    assert_refused(bytes, "refused", "the list is too long");
+    free(bytes);
+}
+
+static void a_frame_head_that_nobody_writes_is_refused(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t offset, value;
+    } rows[] = {
+        {0, AMPEL_PARTITIONS_MAX}, {4, UINT32_C(1) << 20}, {4, 33},
+        {8, AMPEL_BATCH_ACCOUNTS_MAX + 1}, {12, AMPEL_BATCH_EVENTS_MAX + 1}, {16, 1}, {20, 101},
+        {28, 128}, {12, 1000}, {12, 0},
+    };
+    uint32_t size, head, refused;
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(rows); i++) {
+        uint8_t *bytes = refused_record(&size, &head, &refused);
+        ampel_store_u32(bytes + head + rows[i].offset, rows[i].value);
+        assert_refused(bytes, "frame", "do not fit its size");
+        free(bytes);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_accepted_event_arrives_once_in_its_partition_and_in_order),
@@ -459,6 +671,13 @@ int main(void) {
         cmocka_unit_test(every_flipped_bit_and_every_cut_is_noticed),
         cmocka_unit_test(a_newer_version_is_told_from_damage),
         cmocka_unit_test(a_frame_that_is_not_as_written_is_refused_or_safe),
+        cmocka_unit_test(orders_of_the_first_and_the_last_second_of_time_are_taken),
+        cmocka_unit_test(a_header_that_nobody_writes_is_damage_behind_a_sound_checksum),
+        cmocka_unit_test(a_batch_that_ends_in_its_head_is_refused_by_either_walk),
+        cmocka_unit_test(ticks_and_rules_whose_sizes_do_not_fit_are_refused_by_either_walk),
+        cmocka_unit_test(a_record_of_other_frames_than_its_header_says_is_refused),
+        cmocka_unit_test(a_list_of_refused_events_that_nobody_writes_is_refused),
+        cmocka_unit_test(a_frame_head_that_nobody_writes_is_refused),
     };
     tools = (struct tools){ampel_batch_builder_open(), ampel_batch_decoder_open(),
                            ampel_record_reader_open()};

@@ -165,6 +165,96 @@ static void broken_field_is_named_by_its_path_and_nothing_is_told(void **state) 
                           "performanceMetrics[0]", "must be an object");
 }
 
+/* A report of one marketplace with these members, ' for ". */
+static bool report_with(const char *members, int64_t at_ms) {
+    int size = snprintf(changed, sizeof(changed), "{'performanceMetrics':[{'marketplaceId':'M1',%s}]}", members);
+    for (int i = 0; i < size; i++)
+        if (changed[i] == '\'') changed[i] = '"';
+    return report_of(changed, at_ms, &account);
+}
+
+static void broken_member_is_named_even_where_no_document_had_it_so(void **state) {
+    (void)state;
+    static const char *const rows[][3] = {
+        {"'accountHealthRating':[]", "accountHealthRating", "must be an object, is a list"},
+        {"'policyViolationWarnings':{'warningsCount':4,'status':'AWORDTHATISLONGERTHANANYNAMEOFTHEREGISTRYCANEVERBECOMEINALLITSLIFE'}",
+         "policyViolationWarnings.status", "GOOD, BAD or NONE"},
+        {"'orderDefectRate':3", "orderDefectRate", "must be an object"},
+        {"'orderDefectRate':{'afn':3}", "orderDefectRate.afn", "must be an object"},
+        {"'orderDefectRate':{'afn':{'status':'FINE'}}", "orderDefectRate.afn.status", "GOOD, BAD or NONE"},
+        {"'validTrackingRate':{'targetCondition':5}", "validTrackingRate.targetCondition", "must be a text"},
+        {"'validTrackingRate':{'targetValue':-1}", "validTrackingRate.targetValue", "0 or more"},
+        {"'lateShipmentRateList':{}", "lateShipmentRateList", "must be a list, is an object"},
+        {"'lateShipmentRateList':[{'reportingDateRange':{'reportingDateFrom':'2026-09-05'}}]",
+         "lateShipmentRateList[0].reportingDateRange.reportingDateTo", "must be a time"},
+        {"'lateShipmentRateList':[null,{'reportingDateRange':{'reportingDateFrom':'2026-09-05','reportingDateTo':'2026-09-04'}}]",
+         "lateShipmentRateList[1].reportingDateRange.reportingDateTo", "must not be before"},
+        {"'lateShipmentRateList':[{'reportingDateRange':{'reportingDateFrom':'2026-09-05','reportingDateTo':'2026-09-05'},'rate':-1}]",
+         "lateShipmentRateList[0].rate", "0 or more"},
+    };
+    for (size_t i = 0; i < AMPEL_ARRAY_COUNT(rows); i++) {
+        char field[200];
+        snprintf(field, sizeof(field), "performanceMetrics[0].%s", rows[i][1]);
+        assert_false(report_with(rows[i][0], 1789430400000));
+        if (strcmp(error.field, field) != 0 || strstr(error.reason, rows[i][2]) == NULL)
+            fail_msg("%s: expected %s, got %s: %s", rows[i][0], rows[i][2], error.field, error.reason);
+        assert_string_equal(told, "");
+    }
+    /* Where no time is given, ranges give it, and each must be one. */
+    assert_false(report_with("'lateShipmentRateList':[7,{'reportingDateRange':{'reportingDateTo':'soon'}}]", INT64_MIN));
+    assert_string_equal(error.field, "performanceMetrics[0].lateShipmentRateList[1].reportingDateRange.reportingDateTo");
+    assert_string_equal(error.reason, "must be a time");
+}
+
+static void member_that_says_nothing_tells_nothing(void **state) {
+    (void)state;
+    static const char *const rows[] = {"'accountHealthRating':{}", "'accountHealthRating':null",
+                                       "'orderDefectRate':{'afn':null}", "'lateShipmentRateList':[null]",
+                                       "'policyViolationWarnings':{'status':'NONE'}"};
+    for (size_t i = 0; i < AMPEL_ARRAY_COUNT(rows); i++) {
+        if (!report_with(rows[i], 1789430400000)) fail_msg("%s: %s", error.field, error.reason);
+        assert_string_equal(told, "");
+    }
+}
+
+static void time_of_any_shape_is_the_same_instant_and_others_are_none(void **state) {
+    (void)state;
+    static const struct {
+        const char *time, *at; /* NULL: none */
+    } rows[] = {
+        {"0", "1970-01-01T00:00:00.000Z"},
+        {"-1", NULL},
+        {"9999999999", NULL}, /* the year 2286 */
+        {"10000000000", "1970-04-26T17:46:40.000Z"},
+        {"1789430399", "2026-09-14T23:59:59.000Z"},
+        {"1789430399000", "2026-09-14T23:59:59.000Z"},
+        {"9007199254740993", NULL},
+        {"'1789430399'", "2026-09-14T23:59:59.000Z"},
+        {"'1789430399000'", "2026-09-14T23:59:59.000Z"},
+        {"'178943039'", NULL},
+        {"'17894303990000'", NULL},
+        {"'20260914'", NULL},
+        {"'2026-09-14'", "2026-09-14T23:59:59.999Z"},
+        {"'2026-09-1x'", NULL},
+        {"'2026-09-14T23:59:59'", "2026-09-14T23:59:59.000Z"},
+        {"'2026-09-14T23:59:59+0100'", "2026-09-14T22:59:59.000Z"},
+        {"'2026-09-14T23:59:59-0130'", "2026-09-15T01:29:59.000Z"},
+        {"'2026-09-14T23:59:59*0100'", NULL},
+        {"''", NULL},
+        {"'2026-09-14T23:59:59.000000000000000000000000000000Z'", NULL},
+        {"[]", NULL},
+    };
+    for (size_t i = 0; i < AMPEL_ARRAY_COUNT(rows); i++) {
+        char members[200], at[64];
+        snprintf(members, sizeof(members),
+                 "'accountHealthRating':{'ahrScore':300,'reportingDateRange':{'reportingDateTo':%s}}", rows[i].time);
+        if (report_with(members, INT64_MIN) != (rows[i].at != NULL)) fail_msg("%s: %s", rows[i].time, error.reason);
+        snprintf(at, sizeof(at), "\"at\":\"%s\"", rows[i].at == NULL ? "" : rows[i].at);
+        if (rows[i].at != NULL && strstr(told, at) == NULL) fail_msg("%s became %s", rows[i].time, told);
+        if (rows[i].at == NULL) assert_string_equal(error.reason, "must be a time");
+    }
+}
+
 static void score_and_counts_are_taken_up_to_their_bounds(void **state) {
     (void)state;
     assert_change_accepted("\"ahrScore\": 164", "\"ahrScore\": 1000");
@@ -238,6 +328,9 @@ int main(void) {
         cmocka_unit_test(live_report_with_score_warnings_and_many_time_shapes_becomes_events),
         cmocka_unit_test(given_time_stands_for_all_events_of_a_report),
         cmocka_unit_test(broken_field_is_named_by_its_path_and_nothing_is_told),
+        cmocka_unit_test(broken_member_is_named_even_where_no_document_had_it_so),
+        cmocka_unit_test(member_that_says_nothing_tells_nothing),
+        cmocka_unit_test(time_of_any_shape_is_the_same_instant_and_others_are_none),
         cmocka_unit_test(score_and_counts_are_taken_up_to_their_bounds),
         cmocka_unit_test(document_that_is_no_report_is_refused),
         cmocka_unit_test(account_that_the_document_does_not_name_comes_from_the_caller),

@@ -199,6 +199,31 @@ static void engine_checks_lists_and_relations(void **state) {
     assert_check_names(&rules, "variants");
 }
 
+/* Of no bytes, without an end, and with a byte that no file may hold. */
+static void assert_name_checked(size_t offset, size_t size, const char *key) {
+    struct ampel_rules rules;
+    init(&rules);
+    char *name = (char *)&rules + offset;
+    name[0] = '\0';
+    assert_check_names(&rules, key);
+    memset(name, 'x', size);
+    assert_check_names(&rules, key);
+    init(&rules);
+    name[0] = '\n';
+    assert_check_names(&rules, key);
+}
+
+static void engine_checks_the_names_in_lists(void **state) {
+    (void)state;
+    struct ampel_rules rules;
+    assert_name_checked(offsetof(struct ampel_rules, cap_groups[0].name), sizeof(rules.cap_groups[0].name), "caps.groups");
+    assert_name_checked(offsetof(struct ampel_rules, variants[0].name), sizeof(rules.variants[0].name), "variants");
+    assert_name_checked(offsetof(struct ampel_rules, variants[0].keys[0].key), sizeof(rules.variants[0].keys[0].key), "variants");
+    init(&rules);
+    memset(rules.variants[0].keys[0].value, 'x', sizeof(rules.variants[0].keys[0].value));
+    assert_check_names(&rules, "variants");
+}
+
 static void each_name_of_a_key_is_set_and_another_is_not(void **state) {
     (void)state;
     for (uint32_t i = 0; i < ampel_rules_keys_count; i++) {
@@ -227,6 +252,7 @@ int main(void) {
         cmocka_unit_test(table_of_keys_has_no_number_that_is_not_tried_here),
         cmocka_unit_test(engine_draws_the_line_where_the_table_does),
         cmocka_unit_test(engine_checks_lists_and_relations),
+        cmocka_unit_test(engine_checks_the_names_in_lists),
         cmocka_unit_test(each_name_of_a_key_is_set_and_another_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,6 +187,9 @@ static void value_of_the_wrong_kind_is_refused(void **state) {
                           "1 to 16 entries, has 17");
     assert_change_refused("- {name: restricted, limit: 2}", "- restricted", 0, "caps.groups[1]",
                           "must be a mapping");
+    assert_change_refused("{name: restricted,", "{name: \"re stricted\",", 0, "caps.groups[1].name", "without spaces");
+    assert_change_refused("{name: double_once,", "{name: \"double once\",", 0, "variants[0].name", "without spaces");
+    assert_change_refused("severity: low}", "severity: lowest}", 0, "policies.listing_policy.severity", "lowest");
     assert_change_refused("rounding: floor", "rounding: nearest", 0, "orders.rounding",
                           "must be one of floor, linear, is nearest");
     assert_change_refused("cap_before_deduction: false", "cap_before_deduction: yes", 0,
