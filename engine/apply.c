@@ -249,7 +249,12 @@ AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool
     uint32_t count = (uint32_t)read(work->count, index, sizeof(uint32_t), full);
     int64_t at_ms = event_at(work, index, full);
     if (at_ms < 0 || at_ms > work->now_ms || count - 1 >= AMPEL_ORDERS_MAX) return false;
-    if ((account->assured & AMPEL_ASSURED_BEGUN) == 0 || account->watched != 0) return false;
+    if (account->watched != 0) return false;
+    uint32_t slot = work->slots[number], place = account->touch;
+    bool touched = place < engine->touches_count && work->touches[place].slot == slot;
+    /* Assurance begins at the end of a step that looks at all of the account, as one does that made it. */
+    if ((account->assured & AMPEL_ASSURED_BEGUN) == 0 && (!touched || work->touches[place].whole == 0))
+        return false;
     bool quiet = work->block > 0
                      ? count < work->block - account->orders % work->block
                      : ampel_rating_orders_quiet(&engine->rules, account->orders, count);
@@ -261,8 +266,7 @@ AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool
     } else if (!order_far(work, &account->window, day, count)) {
         return false;
     }
-    uint32_t slot = work->slots[number], place = account->touch;
-    if (place >= engine->touches_count || work->touches[place].slot != slot) {
+    if (!touched) {
         AMPEL_ASSERT(engine->touches_count < engine->touches_capacity);
         account->touch = place = engine->touches_count++;
         work->touches[place] = (struct ampel_touch){slot, account->orders, 0, 0};

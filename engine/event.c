@@ -456,3 +456,24 @@ enum ampel_verdict ampel_event_check(const struct ampel_event *event, int64_t se
     *field = verdict == AMPEL_VERDICT_OK ? "" : "at";
     return verdict;
 }
+
+bool ampel_violation_plain(const struct ampel_event *event) {
+    uint32_t offset = 0, greatest = 0;
+    if (event->policy >= ampel_registry_count(AMPEL_REGISTRY_POLICY)) return false;
+    if (event->severity < AMPEL_SEVERITY_NOT_GIVEN || event->severity > AMPEL_SEVERITY_CRITICAL) {
+        return false;
+    }
+    if (event->points < -1 || event->points > AMPEL_POINTS_MAX) return false;
+    if (event->extras_size < 4 || event->extras[0] != AMPEL_EXTRA_ID) return false;
+    while (offset < event->extras_size) {
+        uint32_t left = event->extras_size - offset;
+        if (left < 4) return false;
+        const uint8_t *extra = event->extras + offset;
+        struct ampel_text text = {(const char *)extra + 3, ampel_load_u16(extra + 1)};
+        if (extra[0] <= greatest || extra[0] > AMPEL_EXTRA_SKU) return false;
+        if (text.size > left - 3 || !ampel_id_valid(text, false)) return false;
+        greatest = extra[0];
+        offset += 3 + text.size;
+    }
+    return event->at_ms >= 0 && event->at_ms <= AMPEL_TIME_MAX_MS;
+}

@@ -192,6 +192,10 @@ const char *ampel_verdict_sentence(uint8_t verdict); /* for people */
 AMPEL_MUST_CHECK enum ampel_verdict ampel_event_check(const struct ampel_event *event,
                                                       int64_t sent_at_ms, const char **field);
 
+/* Whether a VIOLATION has texts that are ids and no other extras, all in order, as usual ones have: ampel_event_check accepts it
+   by then, except for what it says of sent_at. */
+AMPEL_MUST_CHECK bool ampel_violation_plain(const struct ampel_event *event);
+
 /* 1..64 bytes of printable ASCII without spaces; without '/' too where account is set. */
 AMPEL_MUST_CHECK bool ampel_id_valid(struct ampel_text text, bool account);
 

@@ -4,35 +4,13 @@
 #include "engine/state.h"
 #include "engine/window.h"
 
-/* A violation with texts that are ids and no other extras, all in order: the usual one. */
-static bool violation_plain(const struct ampel_event *event) {
-    uint32_t offset = 0, greatest = 0;
-    if (event->policy >= ampel_registry_count(AMPEL_REGISTRY_POLICY)) return false;
-    if (event->severity < AMPEL_SEVERITY_NOT_GIVEN || event->severity > AMPEL_SEVERITY_CRITICAL) {
-        return false;
-    }
-    if (event->points < -1 || event->points > AMPEL_POINTS_MAX) return false;
-    if (event->extras_size < 4 || event->extras[0] != AMPEL_EXTRA_ID) return false;
-    while (offset < event->extras_size) {
-        uint32_t left = event->extras_size - offset;
-        if (left < 4) return false;
-        const uint8_t *extra = event->extras + offset;
-        struct ampel_text text = {(const char *)extra + 3, ampel_load_u16(extra + 1)};
-        if (extra[0] <= greatest || extra[0] > AMPEL_EXTRA_SKU) return false;
-        if (text.size > left - 3 || !ampel_id_valid(text, false)) return false;
-        greatest = extra[0];
-        offset += 3 + text.size;
-    }
-    return event->at_ms >= 0 && event->at_ms <= AMPEL_TIME_MAX_MS;
-}
-
 enum ampel_verdict ampel_event_tolerate(const struct ampel_event *event) {
     if (event->type == AMPEL_EVENT_ORDER && event->extras_size == 0) {
         bool fits = event->count >= 1 && event->count <= AMPEL_ORDERS_MAX && event->at_ms >= 0 &&
                     event->at_ms <= AMPEL_TIME_MAX_MS;
         return fits ? AMPEL_VERDICT_OK : AMPEL_VERDICT_OUT_OF_RANGE;
     }
-    if (event->type == AMPEL_EVENT_VIOLATION && violation_plain(event)) return AMPEL_VERDICT_OK;
+    if (event->type == AMPEL_EVENT_VIOLATION && ampel_violation_plain(event)) return AMPEL_VERDICT_OK;
     const char *field;
     return ampel_event_check(event, event->at_ms, &field);
 }

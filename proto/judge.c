@@ -62,12 +62,12 @@ static bool all_at_within(const uint8_t *column, uint32_t from, uint32_t count, 
     return outside == 0;
 }
 
-/* The times that ampel_event_check accepts for an order of a batch sent at sent_at_ms. */
+/* The times that ampel_event_check accepts for an order or a violation of a batch sent at sent_at_ms. */
 struct span {
     int64_t least_ms, greatest_ms;
 };
 
-static struct span order_span(int64_t sent_at_ms) {
+static struct span event_span(int64_t sent_at_ms) {
     struct span span = {0, AMPEL_TIME_MAX_MS};
     if (sent_at_ms == INT64_MIN) return span;
     if (sent_at_ms - 2 * AMPEL_WINDOW_MS > span.least_ms)
@@ -106,7 +106,8 @@ static uint32_t odd_next(const uint8_t odd[RUN_EVENTS], uint32_t index, uint32_t
 }
 
 static enum ampel_verdict judge_one(const struct ampel_frame *frame, const uint8_t *account_bad,
-                                    int64_t sent_at_ms, uint32_t index, const char **field) {
+                                    int64_t sent_at_ms, struct span span, uint32_t index,
+                                    const char **field) {
     struct ampel_event event;
     uint32_t account;
     ampel_frame_event(frame, index, &account, &event);
@@ -114,13 +115,16 @@ static enum ampel_verdict judge_one(const struct ampel_frame *frame, const uint8
         *field = "account";
         return AMPEL_VERDICT_BAD_ACCOUNT;
     }
+    if (event.type == AMPEL_EVENT_VIOLATION && event.count == 1 && event.code == AMPEL_CODE_NONE &&
+        event.at_ms >= span.least_ms && event.at_ms <= span.greatest_ms && ampel_violation_plain(&event))
+        return AMPEL_VERDICT_OK;
     return ampel_draft_judge(&event, sent_at_ms, field);
 }
 
 uint32_t ampel_judge_next(const struct ampel_frame *frame, const uint8_t *account_bad,
                           int64_t sent_at_ms, uint32_t from, enum ampel_verdict *verdict,
                           const char **field) {
-    struct span span = order_span(sent_at_ms);
+    struct span span = event_span(sent_at_ms);
     for (uint32_t first = from; first < frame->events_count; first += RUN_EVENTS) {
         uint32_t left = frame->events_count - first;
         uint32_t count = left < RUN_EVENTS ? left : RUN_EVENTS;
@@ -128,7 +132,7 @@ uint32_t ampel_judge_next(const struct ampel_frame *frame, const uint8_t *accoun
         run_odd(frame, account_bad, span, first, count, odd);
         for (uint32_t i = odd_next(odd, 0, count); i < count; i = odd_next(odd, i + 1, count)) {
             const char *blamed = "";
-            enum ampel_verdict found = judge_one(frame, account_bad, sent_at_ms, first + i, &blamed);
+            enum ampel_verdict found = judge_one(frame, account_bad, sent_at_ms, span, first + i, &blamed);
             if (found == AMPEL_VERDICT_OK) continue;
             *verdict = found;
             *field = blamed;

@@ -35,6 +35,8 @@ struct ampel_gateway {
     bool bundle_open; /* and being worked through: no other message is taken before its end */
     struct ampel_received received;
     struct ampel_bundle bundle;
+    int64_t received_ns; /* when what is worked through came: the clock is asked once for all of a bundle */
+    int64_t acked_ns;    /* likewise of a turn's parcels */
     uint8_t *scratch; /* encoded answers */
     uint32_t scratch_size;
     uint32_t shards_known; /* WINDOWS so far */
@@ -210,7 +212,7 @@ static bool record_hand_over(struct ampel_gateway *gateway, const struct ampel_r
     record->peer = received->peer;
     record->producer_index = index;
     record->sequence = sequence;
-    record->received_monotonic_ns = monotonic_ns(gateway);
+    record->received_monotonic_ns = gateway->received_ns;
     ampel_gateway_window_claim(&producer->window, sequence);
     AMPEL_ASSERT(producer->waiting[sequence % AMPEL_CREDIT] == NULL);
     producer->waiting[sequence % AMPEL_CREDIT] = waiting;
@@ -423,6 +425,7 @@ static void bundle_work(struct ampel_gateway *gateway) {
 /* Takes what was received over. */
 static void received_take(struct ampel_gateway *gateway, struct ampel_received *received) {
     struct ampel_error error = {0};
+    gateway->received_ns = monotonic_ns(gateway);
     if (received->size > gateway->options.message_bytes_max ||
         !ampel_bundle_is(received->bytes, received->size)) {
         message_take(gateway, received);
@@ -463,7 +466,7 @@ static void record_take(struct ampel_gateway *gateway, struct ampel_parcel_recor
         ampel_metric_add(AMPEL_METRIC_EVENTS_ACCEPTED, waiting->accepted);
         ampel_metric_add(AMPEL_METRIC_EVENTS_REFUSED, waiting->refused_count);
         ampel_metric_observe(AMPEL_METRIC_ACK_SECONDS,
-                             monotonic_ns(gateway) - record->received_monotonic_ns);
+                             gateway->acked_ns - record->received_monotonic_ns);
     }
     AMPEL_ASSERT(gateway->inflight_count > 0 && gateway->inflight_bytes >= record->size);
     gateway->inflight_bytes -= record->size;
@@ -527,6 +530,7 @@ static enum ampel_turn turn(void *context, int64_t *wake_ns) {
     uint32_t parcels = 0, messages = 0;
     struct ampel_parcel *parcel;
     while (parcels < PARCELS_A_TURN && (parcel = ampel_queue_pop(gateway->options.in)) != NULL) {
+        if (parcels == 0) gateway->acked_ns = monotonic_ns(gateway);
         parcel_take(gateway, parcel);
         parcels++;
     }

@@ -183,6 +183,55 @@ static void texts_are_held_to_their_alphabet(void **state) {
     }
 }
 
+/* Cheap words about a violation are believed by readers of batches, so they must never be kinder than the table. */
+static void a_plain_violation_is_one_that_the_table_accepts(void **state) {
+    (void)state;
+    uint64_t random = 1;
+    uint32_t plain_count = 0, other_count = 0;
+    for (uint32_t round = 0; round < 200000; round++) {
+        uint8_t bytes[64];
+        struct ampel_extras_writer writer = {bytes, sizeof(bytes), 0};
+        assert_true(ampel_extras_put_text(&writer, AMPEL_EXTRA_ID, text("V-1")));
+        assert_true(ampel_extras_put_text(&writer, AMPEL_EXTRA_ASIN, text("B00")));
+        struct ampel_event event = event_of(AMPEL_EVENT_VIOLATION, &writer);
+        for (uint32_t change = 0; change < 3; change++) {
+            random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+            uint8_t value = (uint8_t)(random >> 56);
+            switch (random >> 32 & 7) {
+            case 0:
+                bytes[(random >> 40) % writer.size] = value % 32;
+                break;
+            case 1:
+                bytes[(random >> 40) % writer.size] = value;
+                break;
+            case 2:
+                event.extras_size = value % (writer.size + 1);
+                break;
+            case 3:
+                event.policy = value;
+                break;
+            case 4:
+                event.severity = (int8_t)(value % 8 - 2);
+                break;
+            case 5:
+                event.points = (int16_t)(value * 8 - 8);
+                break;
+            case 6:
+                event.at_ms = value < 8 ? -1 : event.at_ms;
+                break;
+            default:
+                break;
+            }
+        }
+        const char *field;
+        bool plain = ampel_violation_plain(&event);
+        if (plain) assert_int_equal(ampel_event_check(&event, event.at_ms, &field), AMPEL_VERDICT_OK);
+        plain_count += plain;
+        other_count += !plain;
+    }
+    assert_true(plain_count > 10000 && other_count > 10000);
+}
+
 static void a_frame_without_columns_reads_as_defaults(void **state) {
     (void)state;
     struct ampel_frame frame = {.events_count = 1};
@@ -249,6 +298,7 @@ int main(void) {
         cmocka_unit_test(the_edges_of_at_are_exact),
         cmocka_unit_test(each_fixed_member_is_held_to_its_range),
         cmocka_unit_test(texts_are_held_to_their_alphabet),
+        cmocka_unit_test(a_plain_violation_is_one_that_the_table_accepts),
         cmocka_unit_test(a_frame_without_columns_reads_as_defaults),
         cmocka_unit_test(every_registered_name_reads_back_as_its_code),
         cmocka_unit_test(the_default_rules_pass_their_own_check_and_each_break_is_named),

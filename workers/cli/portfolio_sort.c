@@ -8,6 +8,8 @@
 
 #define DIGITS       8
 #define DIGIT_VALUES 256
+/* A seller's marketplaces, mostly: sorted by insertion. */
+#define FEW 16
 
 struct entry {
     uint64_t seller; /* what stands behind the beginning that all sellers share */
@@ -47,6 +49,16 @@ static int slot_compare(const struct ampel_engine *engine, uint32_t left, uint32
 
 static int entry_compare(const void *left, const void *right, void *engine) {
     return slot_compare(engine, ((const struct entry *)left)->slot, ((const struct entry *)right)->slot);
+}
+
+static void few_sort(const struct ampel_engine *engine, struct entry *entries, uint32_t count) {
+    for (uint32_t i = 1; i < count; i++) {
+        struct entry moved = entries[i];
+        uint32_t place = i;
+        for (; place > 0 && slot_compare(engine, moved.slot, entries[place - 1].slot) < 0; place--)
+            entries[place] = entries[place - 1];
+        entries[place] = moved;
+    }
 }
 
 /* Numbers of tenants, by the names of those whom they are of. */
@@ -145,7 +157,9 @@ static void equals_sort(struct sorting *sorting) {
         const struct entry *first = &sorting->entries[from];
         for (next = from + 1; next < sorting->count; next++)
             if (sorting->entries[next].seller != first->seller || sorting->entries[next].tenant != first->tenant) break;
-        if (next - from > 1)
+        if (next - from <= FEW)
+            few_sort(sorting->engine, sorting->entries + from, next - from);
+        else
             qsort_r(sorting->entries + from, next - from, sizeof *sorting->entries, entry_compare,
                     (void *)(uintptr_t)sorting->engine);
     }
