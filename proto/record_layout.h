@@ -83,4 +83,11 @@ static inline void frame_layout_init(struct frame_layout *layout, uint32_t accou
     layout->end = record_padded(offset);
 }
 
+/* Makes room for account texts of this size in a layout that was made without any. */
+static inline void frame_layout_widen(struct frame_layout *layout, uint64_t texts_size, uint32_t refused_size) {
+    layout->extras += texts_size;
+    layout->refused += texts_size;
+    layout->end = record_padded(layout->refused + refused_size);
+}
+
 #endif

@@ -59,6 +59,13 @@ void ampel_record_reader_close(struct ampel_record_reader *reader) {
     free(reader);
 }
 
+/* Its texts become empty: all of it is six lines, and there is a frame for every few events. */
+static void error_reset(struct ampel_error *error) {
+    if (error == NULL) return;
+    error->line = 0;
+    error->field[0] = error->reason[0] = 0;
+}
+
 static bool fail(struct ampel_error *error, const char *field, const char *reason) {
     return ampel_error_set(error, field, "%s", reason);
 }
@@ -130,8 +137,7 @@ static bool lay_out(const uint8_t *bytes, uint32_t left, const struct head *head
     if (layout->end > head->size) return false;
     for (uint64_t i = 0; i < UINT64_C(2) * head->accounts_count; i++)
         texts_size += bytes[layout->account_sizes + i];
-    frame_layout_init(layout, head->accounts_count, head->events_count, head->columns, texts_size,
-                      head->extras_size, head->refused_size);
+    frame_layout_widen(layout, texts_size, head->refused_size);
     return layout->end == head->size;
 }
 
@@ -320,7 +326,7 @@ bool ampel_record_frame_next(struct ampel_record_reader *reader, const uint8_t *
     uint32_t size = ampel_load_u32(bytes + 8), frames_count = ampel_load_u32(bytes + 12);
     bool batch = ampel_load_u16(bytes + 6) == AMPEL_RECORD_BATCH;
     struct ampel_frame frame;
-    if (error != NULL) *error = (struct ampel_error){0};
+    error_reset(error);
     reader->refused_count = 0;
     if (!batch) reader->refused_total = 0;
     if (batch ? !next_of_batch(reader, bytes, size, frames_count, cursor, &frame, error)
@@ -336,7 +342,7 @@ bool ampel_record_partition_next(const uint8_t *bytes, uint32_t *cursor, uint32_
                                  struct ampel_error *error) {
     uint64_t size = ampel_load_u32(bytes + 8), frames_count = ampel_load_u32(bytes + 12);
     uint64_t at = *cursor == 0 ? AMPEL_RECORD_HEADER_BYTES : *cursor;
-    if (error != NULL) *error = (struct ampel_error){0};
+    error_reset(error);
     if (ampel_load_u16(bytes + 6) != AMPEL_RECORD_BATCH) {
         uint64_t first = partitions_at(bytes, (uint32_t)size);
         if (first == 0) return fail(error, "rules", "the text does not fit the record");
