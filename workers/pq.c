@@ -14,6 +14,7 @@ struct ampel_pq {
     PGconn *connection; /* NULL: not connected */
     PGresult *result;   /* of the last run */
     enum ampel_sql_statement copying;
+    int32_t patience_ms; /* -1: endless */
     bool noticed;
     bool prepared[AMPEL_SQL_STATEMENTS_COUNT];
 };
@@ -46,7 +47,9 @@ struct ampel_pq_value ampel_pq_string(const char *text) {
 }
 
 struct ampel_pq *ampel_pq_open(void) {
-    return calloc(1, sizeof(struct ampel_pq));
+    struct ampel_pq *pq = calloc(1, sizeof(struct ampel_pq));
+    if (pq != NULL) pq->patience_ms = AMPEL_PQ_PATIENCE_MS;
+    return pq;
 }
 
 void ampel_pq_disconnect(struct ampel_pq *pq) {
@@ -61,6 +64,10 @@ void ampel_pq_close(struct ampel_pq *pq) {
     if (pq == NULL) return;
     ampel_pq_disconnect(pq);
     free(pq);
+}
+
+void ampel_pq_patience(struct ampel_pq *pq, int32_t patience_ms) {
+    pq->patience_ms = patience_ms;
 }
 
 bool ampel_pq_connected(const struct ampel_pq *pq) {
@@ -159,7 +166,7 @@ static bool wait_for(struct ampel_pq *pq, short events) {
     struct pollfd fd = {.fd = PQsocket(pq->connection), .events = events};
     int ready;
     do
-        ready = poll(&fd, 1, AMPEL_PQ_PATIENCE_MS);
+        ready = poll(&fd, 1, pq->patience_ms);
     while (ready < 0 && errno == EINTR);
     return ready > 0;
 }

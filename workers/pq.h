@@ -1,6 +1,6 @@
 /* One PostgreSQL session: statements of sql/statements by name, binary parameters and results,
    binary COPY. The one place that knows libpq. No call waits longer than AMPEL_PQ_PATIENCE_MS
-   without a sign of the server: then the session is closed and the status is AWAY. Lifetime:
+   without a sign of the server, where no other patience was set: then the session is closed and the status is AWAY. Lifetime:
    results are borrowed until the next call. Thread: one at a time. */
 #ifndef AMPEL_WORKERS_PQ_H
 #define AMPEL_WORKERS_PQ_H
@@ -37,6 +37,9 @@ void ampel_pq_close(struct ampel_pq *pq); /* NULL is fine */
 AMPEL_MUST_CHECK enum ampel_database_status ampel_pq_connect(struct ampel_pq *pq, const char *url,
                                                              const char *application,
                                                              struct ampel_error *error);
+/* How long the next calls wait for the server, in milliseconds; -1: as long as its connection lives
+ * (keepalives tell within half a minute), for statements over all that is stored. */
+void ampel_pq_patience(struct ampel_pq *pq, int32_t patience_ms);
 bool ampel_pq_connected(const struct ampel_pq *pq);
 void ampel_pq_disconnect(struct ampel_pq *pq);
 int ampel_pq_fd(const struct ampel_pq *pq); /* -1 where not connected */

@@ -15,6 +15,7 @@
 #include "tests/database/client.h"
 #include "tests/database/fixture.h"
 #include "tests/database/sample.h"
+#include "workers/pq.h"
 #include "workers/tenants.h"
 
 /* ---- failures of the world ------------------------------------------------------------------ */
@@ -233,6 +234,21 @@ static void workers_that_need_the_same_new_months_all_get_them(void **state) {
         owner_ask("select count(*), count(distinct tableoid) from ampel.history_row"), "96|24");
 }
 
+static void a_server_that_is_silent_for_longer_than_the_patience_is_away(void **state) {
+    (void)state;
+    struct ampel_error error = {0};
+    struct ampel_pq *pq = ampel_pq_open();
+    assert_non_null(pq);
+    assert_int_equal(ampel_pq_connect(pq, client_url(), "test", &error), AMPEL_DATABASE_OK);
+    ampel_pq_patience(pq, -1);
+    assert_int_equal(ampel_pq_script(pq, "long", "select pg_sleep(0.3)", &error), AMPEL_DATABASE_OK);
+    ampel_pq_patience(pq, 100);
+    assert_int_equal(ampel_pq_script(pq, "long", "select pg_sleep(30)", &error), AMPEL_DATABASE_AWAY);
+    assert_string_equal(error.reason, "no answer");
+    assert_false(ampel_pq_connected(pq));
+    ampel_pq_close(pq);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(workers_that_need_the_same_new_months_all_get_them, fresh),
@@ -244,6 +260,7 @@ int main(void) {
         cmocka_unit_test_setup(
             a_canceled_statement_is_rolled_back_and_the_same_checkpoint_passes_later, fresh),
         cmocka_unit_test_setup(a_new_tenant_key_or_suspension_is_noticed, fresh),
+        cmocka_unit_test_setup(a_server_that_is_silent_for_longer_than_the_patience_is_away, fresh),
     };
     (void)client_url();
     return cmocka_run_group_tests(tests, NULL, NULL);

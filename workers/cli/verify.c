@@ -145,6 +145,7 @@ int ampel_command_verify(int argc, char **argv) {
     struct ampel_verify verify = {.started = &rules, .exact = exact};
     verify.pq = ampel_connect("verify", url);
     if (verify.pq == NULL) return AMPEL_EXIT_FAILED;
+    ampel_pq_patience(verify.pq, -1);
     static struct ampel_postgres postgres;
     postgres.pq = verify.pq;
     verify.postgres = &postgres;
