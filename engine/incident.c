@@ -92,29 +92,13 @@ static bool listed(const struct ampel_outlook *outlook, uint32_t count, struct a
     return false;
 }
 
-static void incident_sink(struct ampel_incident *list, uint32_t place, uint32_t count) {
-    struct ampel_incident incident = list[place];
-    for (;;) {
-        uint32_t child = 2 * place + 1;
-        if (child >= count) break;
-        if (child + 1 < count && ampel_text_compare(list[child].id, list[child + 1].id) < 0) child++;
-        if (ampel_text_compare(incident.id, list[child].id) >= 0) break;
-        list[place] = list[child];
-        place = child;
-    }
-    list[place] = incident;
-}
+#define SORT_TYPE         struct ampel_incident
+#define SORT_BEFORE(a, b) (ampel_text_compare((a)->id, (b)->id) < 0)
+#include "engine/sort_heap.h"
 
 /* Sorts by id and leaves each id once; returns how many stay. */
 static uint32_t incidents_distinct(struct ampel_incident *list, uint32_t count) {
-    for (uint32_t i = count / 2; i > 0; i--)
-        incident_sink(list, i - 1, count);
-    for (uint32_t i = count; i > 1; i--) {
-        struct ampel_incident last = list[0];
-        list[0] = list[i - 1];
-        list[i - 1] = last;
-        incident_sink(list, 0, i - 1);
-    }
+    sort_heap(list, count, NULL);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (kept == 0 || !text_equal(list[kept - 1].id, list[i].id)) list[kept++] = list[i];

@@ -64,29 +64,9 @@ static bool fix_before(const struct ampel_outlook_fix *a, const struct ampel_out
     return ampel_text_compare(a->id, b->id) < 0;
 }
 
-static void fix_sink(struct ampel_outlook_fix *fixes, uint32_t place, uint32_t count) {
-    struct ampel_outlook_fix fix = fixes[place];
-    for (;;) {
-        uint32_t child = 2 * place + 1;
-        if (child >= count) break;
-        if (child + 1 < count && fix_before(&fixes[child], &fixes[child + 1])) child++;
-        if (!fix_before(&fix, &fixes[child])) break;
-        fixes[place] = fixes[child];
-        place = child;
-    }
-    fixes[place] = fix;
-}
-
-static void fixes_sort(struct ampel_outlook_fix *fixes, uint32_t count) {
-    for (uint32_t i = count / 2; i > 0; i--)
-        fix_sink(fixes, i - 1, count);
-    for (uint32_t i = count; i > 1; i--) {
-        struct ampel_outlook_fix last = fixes[0];
-        fixes[0] = fixes[i - 1];
-        fixes[i - 1] = last;
-        fix_sink(fixes, 0, i - 1);
-    }
-}
+#define SORT_TYPE         struct ampel_outlook_fix
+#define SORT_BEFORE(a, b) fix_before(a, b)
+#include "engine/sort_heap.h"
 
 enum ampel_engine_status ampel_outlook_fixes(struct ampel_engine *engine, uint32_t slot,
                                              const struct ampel_outlook_fix **out,
@@ -114,7 +94,7 @@ enum ampel_engine_status ampel_outlook_fixes(struct ampel_engine *engine, uint32
         fix_fill(engine, view, i, &now, ranks[view->items[i].policy % AMPEL_POLICIES_MAX],
                  &outlook->fixes[filled++]);
     }
-    fixes_sort(outlook->fixes, filled);
+    sort_heap(outlook->fixes, filled, NULL);
     *out = outlook->fixes;
     *count = filled;
     return AMPEL_ENGINE_OK;

@@ -37,33 +37,16 @@ static bool id_before(const struct ampel_outlook_view *view, uint32_t a, uint32_
     return ampel_text_compare(ampel_outlook_item_id(view, a), ampel_outlook_item_id(view, b)) < 0;
 }
 
-static void id_sink(const struct ampel_outlook_view *view, uint32_t *items, uint32_t place,
-                    uint32_t count) {
-    uint32_t item = items[place];
-    for (;;) {
-        uint32_t child = 2 * place + 1;
-        if (child >= count) break;
-        if (child + 1 < count && id_before(view, items[child], items[child + 1])) child++;
-        if (!id_before(view, item, items[child])) break;
-        items[place] = items[child];
-        place = child;
-    }
-    items[place] = item;
-}
+#define SORT_TYPE         uint32_t
+#define SORT_BEFORE(a, b) id_before(context, *(a), *(b))
+#include "engine/sort_heap.h"
 
 static void candidates_sort(const struct ampel_outlook_view *view, uint32_t *items) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < view->count; i++) {
         if (view->items[i].deducting) items[count++] = i;
     }
-    for (uint32_t i = count / 2; i > 0; i--)
-        id_sink(view, items, i - 1, count);
-    for (uint32_t i = count; i > 1; i--) {
-        uint32_t last = items[0];
-        items[0] = items[i - 1];
-        items[i - 1] = last;
-        id_sink(view, items, 0, i - 1);
-    }
+    sort_heap(items, count, view);
 }
 
 /* ---- all sets of few ------------------------------------------------------------------------ */
