@@ -4,15 +4,13 @@
 #include "workers/shard.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "engine/outlook.h"
-#include "proto/page.h"
 #include "proto/record.h"
-#include "proto/rules_file.h"
 #include "workers/logline.h"
 #include "workers/metrics.h"
 #include "workers/parcel.h"
+#include "workers/shard_import.h"
 #include "workers/shard_pace.h"
 #include "workers/shard_partition.h"
 #include "workers/shard_store.h"
@@ -23,31 +21,21 @@
 #define ADVANCE_STEPS_MAX 4096
 #define COUNT_EVERY_NS    INT64_C(1000000000)
 
-/* Rules with their variants, each applied. */
-struct rule_set {
-    uint64_t number;
-    uint32_t variants_count;
-    struct ampel_rules *variants;
-    struct ampel_rules rules;
-};
-
 struct ampel_shard {
     struct ampel_shard_options options;
     uint32_t partitions_count, loaded_count;
     struct ampel_shard_partition *partitions; /* ascending numbers: shard_index, + shards_count, ... */
     struct ampel_shard_pace pace;
     struct ampel_shard_store *store;
-    struct ampel_page_codec *codec;
+    struct ampel_shard_import *import;
     struct ampel_record_reader *reader;
-    struct rule_set start; /* number 0: those that the worker was started with */
-    struct rule_set set;   /* of the database, those that were needed last */
     struct ampel_parcel *held;            /* waits for room at the publisher */
     struct ampel_parcel_windows *windows; /* waits for room at the gateway */
     struct ampel_parcel_record *record;   /* being read */
     uint32_t cursor;
     bool rules_due;  /* it may bring rules: looked at when its first frame is due */
     bool frame_open; /* `frame` is read and not applied */
-    bool rules_open; /* the record brings the rules of `set` */
+    bool rules_open; /* the record brings the rules at hand */
     struct ampel_frame frame;
     bool stopping, stop_sent;
     bool waiting;     /* the last turn left frames behind */
@@ -56,48 +44,11 @@ struct ampel_shard {
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-/* The variants of a rule set. One that does not apply to it, as --set may cause, is said and left out. */
-static bool variants_renew(const struct ampel_shard *shard, struct rule_set *set) {
-    if (set->variants == NULL)
-        set->variants = calloc(AMPEL_VARIANTS_MAX, sizeof(set->variants[0]));
-    if (set->variants == NULL) return false;
-    set->variants_count = 0;
-    for (uint32_t i = 0; i < set->rules.variants_count; i++) {
-        struct ampel_error error = {0};
-        if (ampel_rules_variant(&set->rules, i, &set->variants[set->variants_count], &error)) {
-            set->variants_count++;
-        } else if (shard->options.shard_index == 0) {
-            ampel_log(AMPEL_LOG_WARN, "shard", "a variant does not go with the rules: left out",
-                      "variant", "%s", set->rules.variants[i].name, "key", "%s", error.field,
-                      "reason", "%s", error.reason, NULL);
-        }
-    }
-    return true;
-}
-
-/* Makes the database's rules of this number the set at hand. False: the text is wrong, which was said. */
-static bool rules_read(struct ampel_shard *shard, uint64_t number, struct ampel_text text) {
-    if (shard->set.number == number) return true;
-    struct ampel_error error = {0};
-    if (!ampel_rules_file_decode(text, &shard->set.rules, &error)) {
-        ampel_log(AMPEL_LOG_ERROR, "shard", "stored rules cannot be read", "number", "%llu",
-                  (unsigned long long)number, "key", "%s", error.field, "reason", "%s",
-                  error.reason, NULL);
-        return false;
-    }
-    shard->set.number = number;
-    return variants_renew(shard, &shard->set);
-}
-
 static bool open_parts(struct ampel_shard *shard) {
     uint32_t count = shard->partitions_count;
     shard->partitions = calloc(count == 0 ? 1 : count, sizeof(shard->partitions[0]));
-    shard->codec = ampel_page_codec_open();
     shard->reader = ampel_record_reader_open();
-    if (shard->partitions == NULL || shard->codec == NULL || shard->reader == NULL ||
-        !variants_renew(shard, &shard->start)) {
-        return false;
-    }
+    if (shard->partitions == NULL || shard->reader == NULL) return false;
     for (uint32_t i = 0; i < count; i++) {
         shard->partitions[i].number = shard->options.shard_index + i * shard->options.shards_count;
         if (!ampel_gathered_init(&shard->partitions[i].gathered)) return false;
@@ -114,7 +65,15 @@ static bool open_parts(struct ampel_shard *shard) {
         .partitions_count = count,
         .pace = &shard->pace,
     };
-    return ampel_shard_store_open(&store, &shard->store);
+    const struct ampel_shard_import_options import = {
+        .memory = options->memory,
+        .rules = options->rules,
+        .partitions = options->partitions,
+        .accounts_per_tenant_max = options->accounts_per_tenant_max,
+        .violations_per_account_max = options->violations_per_account_max,
+        .told = options->shard_index == 0,
+    };
+    return ampel_shard_store_open(&store, &shard->store) && ampel_shard_import_open(&import, &shard->import);
 }
 
 bool ampel_shard_open(const struct ampel_shard_options *options, struct ampel_shard **out) {
@@ -122,7 +81,6 @@ bool ampel_shard_open(const struct ampel_shard_options *options, struct ampel_sh
     struct ampel_shard *shard = calloc(1, sizeof(*shard));
     if (shard == NULL) return false;
     shard->options = *options;
-    shard->start.rules = *options->rules;
     if (options->shard_index < options->partitions) {
         uint32_t beyond = options->partitions - options->shard_index;
         shard->partitions_count = (beyond + options->shards_count - 1) / options->shards_count;
@@ -153,10 +111,8 @@ void ampel_shard_close(struct ampel_shard *shard) {
     if (shard->held != NULL) ampel_parcel_free(shard->held);
     if (shard->windows != NULL) ampel_parcel_free(&shard->windows->parcel);
     if (shard->record != NULL) ampel_parcel_record_release(shard->record);
-    if (shard->codec != NULL) ampel_page_codec_close(shard->codec);
+    ampel_shard_import_close(shard->import);
     if (shard->reader != NULL) ampel_record_reader_close(shard->reader);
-    free(shard->start.variants);
-    free(shard->set.variants);
     free(shard->partitions);
     free(shard);
 }
@@ -229,82 +185,6 @@ static struct ampel_shard_partition *partition_of(struct ampel_shard *shard, uin
     return index < shard->partitions_count ? &shard->partitions[index] : NULL;
 }
 
-/* A partition's share of the accounts that a tenant may have; hashing spreads them unevenly. */
-static uint32_t accounts_share(const struct ampel_shard_options *options) {
-    uint64_t share = options->accounts_per_tenant_max / options->partitions;
-    share += share / 4 + 64;
-    return share < options->accounts_per_tenant_max ? (uint32_t)share
-                                                    : options->accounts_per_tenant_max;
-}
-
-static enum ampel_engine_status engine_open(const struct ampel_shard *shard,
-                                            struct ampel_shard_partition *partition, int64_t start_ms) {
-    const struct rule_set *set = partition->rules_number == 0 ? &shard->start : &shard->set;
-    AMPEL_ASSERT(set->number == partition->rules_number);
-    struct ampel_engine_options options = {
-        .memory = shard->options.memory,
-        .rules = &set->rules,
-        .start_ms = start_ms,
-        .accounts_per_tenant_max = accounts_share(&shard->options),
-        .violations_per_account_max = shard->options.violations_per_account_max,
-    };
-    enum ampel_engine_status status = ampel_engine_open(&options, &partition->engine);
-    if (status != AMPEL_ENGINE_OK) return status;
-    return ampel_engine_variants_set(partition->engine, set->variants, set->variants_count);
-}
-
-/* Says in the log what could not be read, and that nothing can be done about it here. */
-static bool unreadable(const struct ampel_shard_partition *partition, const char *what, uint32_t page,
-                       const char *reason) {
-    ampel_log(AMPEL_LOG_ERROR, "shard", "a stored partition cannot be read", "partition", "%u",
-              partition->number, "part", "%s", what, "page", "%u", page, "reason", "%s", reason,
-              NULL);
-    return false;
-}
-
-static bool import_meta(struct ampel_shard *shard, struct ampel_shard_partition *partition,
-                        const struct ampel_parcel_loaded *loaded) {
-    const uint8_t *raw;
-    uint32_t raw_size;
-    struct ampel_error error = {0};
-    if (!ampel_page_decode(shard->codec, loaded->meta, loaded->meta_size, &raw, &raw_size, &error))
-        return unreadable(partition, "meta", 0, error.reason);
-    enum ampel_engine_status status = ampel_engine_meta_import(partition->engine, raw, raw_size);
-    return status == AMPEL_ENGINE_OK || unreadable(partition, "meta", 0, ampel_engine_status_reason(status));
-}
-
-static bool import_page(struct ampel_shard *shard, struct ampel_shard_partition *partition,
-                        const struct ampel_loaded_page *page) {
-    const uint8_t *raw;
-    uint32_t raw_size;
-    struct ampel_error error = {0};
-    if (!ampel_page_decode(shard->codec, page->bytes, page->size, &raw, &raw_size, &error))
-        return unreadable(partition, "page", page->page, error.reason);
-    enum ampel_engine_status status =
-        ampel_engine_page_import(partition->engine, page->page, raw, raw_size);
-    return status == AMPEL_ENGINE_OK ||
-           unreadable(partition, "page", page->page, ampel_engine_status_reason(status));
-}
-
-static bool import(struct ampel_shard *shard, struct ampel_shard_partition *partition,
-                   const struct ampel_parcel_loaded *loaded) {
-    struct ampel_text text = {loaded->rules_text, loaded->rules_size};
-    if (loaded->rules_number != 0 && !rules_read(shard, loaded->rules_number, text)) return false;
-    partition->rules_number = loaded->rules_number;
-    enum ampel_engine_status status = engine_open(shard, partition, 0);
-    if (status != AMPEL_ENGINE_OK) return unreadable(partition, "engine", 0, ampel_engine_status_reason(status));
-    ampel_engine_position_set(partition->engine, loaded->position);
-    if (!import_meta(shard, partition, loaded)) return false;
-    for (uint32_t i = 0; i < loaded->pages_count; i++) {
-        if (!import_page(shard, partition, &loaded->pages[i])) return false;
-    }
-    status = ampel_engine_import_finish(partition->engine);
-    if (status != AMPEL_ENGINE_OK) return unreadable(partition, "sum", 0, ampel_engine_status_reason(status));
-    /* Which rows waited for their order counts is not stored, so after a start all of them do. */
-    return ampel_gathered_wait_all(&partition->gathered,
-                                   ampel_engine_accounts_count(partition->engine));
-}
-
 /* Imports a partition. What changed by it (other rules than before) is told as soon as there is
  * room. False: fatal. */
 static bool take_loaded(struct ampel_shard *shard, const struct ampel_parcel_loaded *loaded,
@@ -314,7 +194,7 @@ static bool take_loaded(struct ampel_shard *shard, const struct ampel_parcel_loa
     partition->epoch = loaded->epoch;
     partition->position = loaded->position;
     ampel_shard_store_loaded(shard->store, partition, loaded->position, now_ns);
-    if (loaded->meta != NULL && !import(shard, partition, loaded)) return false;
+    if (loaded->meta != NULL && !ampel_shard_import_pages(shard->import, partition, loaded)) return false;
     partition->loaded = true;
     partition->untold = partition->engine != NULL;
     shard->loaded_count++;
@@ -370,7 +250,7 @@ static bool take_control(struct ampel_shard *shard, int64_t now_ns, bool *more) 
 static bool advance(struct ampel_shard *shard, struct ampel_shard_partition *partition, bool *done) {
     const struct ampel_frame *frame = &shard->frame;
     if (partition->engine == NULL &&
-        engine_open(shard, partition, frame->stamp_ms) != AMPEL_ENGINE_OK) {
+        ampel_shard_import_fresh(shard->import, partition, frame->stamp_ms) != AMPEL_ENGINE_OK) {
         return ampel_shard_partition_starved(partition);
     }
     ampel_engine_position_set(partition->engine, frame->position);
@@ -395,7 +275,7 @@ static uint64_t recoloured(const struct ampel_engine *engine) {
 /* The record's rules from now on. All rows of the partition are written with the next checkpoint: each names its
    rules, and ranges may be others where scores are not. */
 static bool apply_rules(struct ampel_shard *shard, struct ampel_shard_partition *partition) {
-    const struct rule_set *set = &shard->set;
+    const struct ampel_rule_set *set = ampel_shard_import_rules_at_hand(shard->import);
     if (partition->rules_number >= set->number) return true;
     if (ampel_engine_rules_set(partition->engine, &set->rules) != AMPEL_ENGINE_OK ||
         ampel_engine_variants_set(partition->engine, set->variants, set->variants_count) !=
@@ -475,7 +355,7 @@ static bool record_rules(struct ampel_shard *shard) {
     struct ampel_text text;
     struct ampel_error error = {0};
     shard->rules_open = ampel_record_rules(shard->record->bytes, &number, &text, &error);
-    if (shard->rules_open) return rules_read(shard, number, text);
+    if (shard->rules_open) return ampel_shard_import_rules(shard->import, number, text);
     if (error.reason[0] == 0) return true;
     ampel_log(AMPEL_LOG_ERROR, "shard", "a record of the log cannot be read", "field", "%s",
               error.field, "reason", "%s", error.reason, NULL);
