@@ -73,6 +73,9 @@ struct ampel_outlook_turns {
 /* What the forecast without keep_orders says of days. Cost: as the forecast. */
 AMPEL_MUST_CHECK enum ampel_engine_status
 ampel_outlook_turns(struct ampel_engine *engine, uint32_t slot, struct ampel_outlook_turns *out);
+/* The same from steps that the forecast without keep_orders lent, for an account of this colour now. Cost: O(steps). */
+void ampel_outlook_turns_of(uint8_t colour, const struct ampel_outlook_step *steps, uint32_t count,
+                            struct ampel_outlook_turns *out);
 /* The next_change_at alone: stops at the first step. For every changed account of a checkpoint.
    Cost: O(n + days until it). */
 AMPEL_MUST_CHECK enum ampel_engine_status ampel_outlook_next_change(struct ampel_engine *engine,

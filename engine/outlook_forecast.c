@@ -18,7 +18,8 @@ struct walk {
     struct ampel_outlook_sums sums;
     struct ampel_numbers numbers; /* after the last instant */
     int64_t at_ms, until_ms;
-    int64_t midnight_ms;   /* the next one */
+    int64_t midnight_ms;   /* the next one; INT64_MAX: none matters any more */
+    int64_t expires_ms;    /* the next expiry; INT64_MAX: none is left */
     uint32_t orders, kept; /* kept: what every day after today brings */
     uint32_t expiries_count, expiries_next;
 };
@@ -51,6 +52,16 @@ static uint32_t orders_of(const struct walk *walk, int64_t day) {
     return ampel_day_total(ampel_window_get(&account->window, cell));
 }
 
+static const struct ampel_outlook_item *item_of(const struct walk *walk, uint32_t expiry) {
+    return &walk->outlook->view.items[walk->outlook->keys[expiry] & 0xffff];
+}
+
+/* The next expiry, INT64_MAX where none is left. */
+static int64_t expiry_ms(const struct walk *walk) {
+    if (walk->expiries_next == walk->expiries_count) return INT64_MAX;
+    return item_of(walk, walk->expiries_next)->at_ms + walk->engine->scale.window_ms;
+}
+
 static bool walk_init(struct walk *walk, struct ampel_engine *engine, uint32_t slot,
                       bool keep_orders) {
     struct ampel_outlook *outlook = ampel_outlook_claim(engine);
@@ -64,7 +75,9 @@ static bool walk_init(struct walk *walk, struct ampel_engine *engine, uint32_t s
     walk->at_ms = engine->now_ms;
     walk->until_ms = engine->now_ms + engine->scale.window_ms;
     walk->midnight_ms = (engine->now_day + 1) * AMPEL_DAY_MS;
+    walk->expires_ms = expiry_ms(walk);
     walk->orders = outlook->view.account->orders;
+    if (!keep_orders && walk->orders == 0) walk->midnight_ms = INT64_MAX;
     if (!keep_orders) return true;
     uint64_t sum = 0;
     for (int64_t day = engine->now_day - KEEP_DAYS; day < engine->now_day; day++)
@@ -73,22 +86,13 @@ static bool walk_init(struct walk *walk, struct ampel_engine *engine, uint32_t s
     return true;
 }
 
-static const struct ampel_outlook_item *item_of(const struct walk *walk, uint32_t expiry) {
-    return &walk->outlook->view.items[walk->outlook->keys[expiry] & 0xffff];
-}
-
-/* The next expiry, INT64_MAX where none is left. */
-static int64_t expiry_ms(const struct walk *walk) {
-    if (walk->expiries_next == walk->expiries_count) return INT64_MAX;
-    return item_of(walk, walk->expiries_next)->at_ms + walk->engine->scale.window_ms;
-}
-
 /* Takes out what leaves at the walk's instant; tells it in the step where it counts for something:
    a cap that only flags moves no score. */
 static void violations_leave(struct walk *walk, struct ampel_outlook_step *step) {
     int64_t most = -1;
-    for (; expiry_ms(walk) == walk->at_ms; walk->expiries_next++) {
+    for (; walk->expires_ms == walk->at_ms; walk->expires_ms = expiry_ms(walk)) {
         const struct ampel_outlook_item *item = item_of(walk, walk->expiries_next);
+        uint32_t place = (uint32_t)(walk->outlook->keys[walk->expiries_next++] & 0xffff);
         ampel_outlook_sums_take(&walk->sums, item);
         bool deducted = item->deducting && (item->points > 0 || item->critical);
         bool capped = item->capped && walk->engine->rules.cap_effect == AMPEL_CAP_ZERO;
@@ -100,29 +104,34 @@ static void violations_leave(struct walk *walk, struct ampel_outlook_step *step)
         if (points <= most) continue;
         most = points;
         step->policy = item->policy;
-        step->id = ampel_outlook_item_id(
-            &walk->outlook->view, (uint32_t)(walk->outlook->keys[walk->expiries_next] & 0xffff));
+        step->id = ampel_outlook_item_id(&walk->outlook->view, place);
     }
 }
 
 /* The day that has just begun brings its orders, the one that leaves takes its own along: that one
-   lies at most W back from the last instant, so not after today. */
-static void midnight_pass(struct walk *walk) {
+   lies at most W back from the last instant, so not after today. Whether what orders earn moved. */
+static bool midnight_pass(struct walk *walk) {
+    const struct ampel_rules *rules = &walk->engine->rules;
+    uint32_t before = walk->orders;
     int64_t day = walk->midnight_ms / AMPEL_DAY_MS;
     walk->orders += walk->kept;
-    walk->orders -= orders_of(walk, day - walk->engine->rules.window_days);
+    walk->orders -= orders_of(walk, day - rules->window_days);
     walk->midnight_ms += AMPEL_DAY_MS;
+    if (walk->orders == before) return false;
+    if (walk->orders == 0 && walk->kept == 0) walk->midnight_ms = INT64_MAX;
+    return ampel_rating_order_points(rules, walk->orders) != ampel_rating_order_points(rules, before);
 }
 
-/* Moves to the next step. False at the end. */
+/* Moves to the next step. False at the end. Most midnights move nothing and cost a look at one day. */
 static bool walk_next(struct walk *walk, struct ampel_outlook_step *step) {
     for (;;) {
-        int64_t expires_ms = expiry_ms(walk);
-        walk->at_ms = expires_ms < walk->midnight_ms ? expires_ms : walk->midnight_ms;
+        bool leave = walk->expires_ms <= walk->midnight_ms;
+        walk->at_ms = leave ? walk->expires_ms : walk->midnight_ms;
         if (walk->at_ms > walk->until_ms) return false;
+        bool moved = walk->at_ms == walk->midnight_ms && midnight_pass(walk);
+        if (!leave && !moved) continue;
         *step = (struct ampel_outlook_step){.at_ms = walk->at_ms, .policy = 255};
         violations_leave(walk, step);
-        if (walk->at_ms == walk->midnight_ms) midnight_pass(walk);
         struct ampel_numbers before = walk->numbers;
         ampel_rating_numbers(&walk->engine->rules, walk->orders, walk->sums.deducted,
                              walk->sums.criticals, walk->sums.caps, &walk->numbers);
@@ -160,24 +169,30 @@ enum ampel_engine_status ampel_outlook_forecast(struct ampel_engine *engine, uin
     return AMPEL_ENGINE_OK;
 }
 
+void ampel_outlook_turns_of(uint8_t colour, const struct ampel_outlook_step *steps, uint32_t count,
+                            struct ampel_outlook_turns *out) {
+    bool green = colour == AMPEL_GREEN;
+    *out = (struct ampel_outlook_turns){INT64_MAX, INT64_MAX, {INT64_MAX, INT64_MAX, INT64_MAX}};
+    if (count > 0) out->next_change_at_ms = steps[0].at_ms;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ampel_outlook_step *step = &steps[i];
+        if (green && step->colour != AMPEL_GREEN && out->leaves_green_at_ms == INT64_MAX) {
+            out->leaves_green_at_ms = step->at_ms;
+        }
+        if (step->colour != colour && out->turns_at_ms[step->colour] == INT64_MAX) {
+            out->turns_at_ms[step->colour] = step->at_ms;
+        }
+        colour = step->colour;
+    }
+}
+
 enum ampel_engine_status ampel_outlook_turns(struct ampel_engine *engine, uint32_t slot,
                                              struct ampel_outlook_turns *out) {
-    struct walk walk;
-    if (!walk_init(&walk, engine, slot, false)) return AMPEL_ENGINE_NO_MEMORY;
-    *out = (struct ampel_outlook_turns){INT64_MAX, INT64_MAX, {INT64_MAX, INT64_MAX, INT64_MAX}};
-    uint8_t colour = walk.numbers.colour;
-    bool green = colour == AMPEL_GREEN;
-    struct ampel_outlook_step step;
-    while (walk_next(&walk, &step)) {
-        if (out->next_change_at_ms == INT64_MAX) out->next_change_at_ms = step.at_ms;
-        if (green && step.colour != AMPEL_GREEN && out->leaves_green_at_ms == INT64_MAX) {
-            out->leaves_green_at_ms = step.at_ms;
-        }
-        if (step.colour != colour && out->turns_at_ms[step.colour] == INT64_MAX) {
-            out->turns_at_ms[step.colour] = step.at_ms;
-        }
-        colour = step.colour;
-    }
+    const struct ampel_outlook_step *steps;
+    uint32_t count;
+    if (ampel_outlook_forecast(engine, slot, false, &steps, &count) != AMPEL_ENGINE_OK)
+        return AMPEL_ENGINE_NO_MEMORY;
+    ampel_outlook_turns_of(engine->outlook->view.numbers.colour, steps, count, out);
     return AMPEL_ENGINE_OK;
 }
 

@@ -66,11 +66,12 @@ static bool put_green(struct ampel_engine *engine, uint32_t slot, uint32_t fixes
     return true;
 }
 
-static bool put_steps(struct ampel_engine *engine, uint32_t slot, struct ampel_print *print) {
+static bool put_steps(struct ampel_engine *engine, uint32_t slot, struct ampel_print *print, struct ampel_rating_row *row) {
     static const char *const causes[] = {"", "violation", "orders", "violation and orders"};
     const struct ampel_outlook_step *steps;
     uint32_t total;
     if (ampel_outlook_forecast(engine, slot, false, &steps, &total) != AMPEL_ENGINE_OK) return false;
+    ampel_outlook_turns_of(row->numbers.colour, steps, total, &row->turns);
     ampel_print_word(print, ",\"steps\":[");
     for (uint32_t i = 0; i < total && i < AMPEL_OUTLOOK_STEPS_STORED; i++) {
         ampel_print_word(print, i > 0 ? ",[" : "[");
@@ -119,7 +120,7 @@ bool ampel_checkpoint_outlook(struct ampel_engine *engine, uint32_t slot, const 
     struct ampel_print print = {.bytes = bytes, .capacity = sizeof bytes};
     uint32_t fixes_total;
     if (!put_fixes(engine, slot, &print, &fixes_total) || !put_green(engine, slot, fixes_total, &print) ||
-        !put_steps(engine, slot, &print) || !put_caps(engine, slot, checkpoint, &print)) {
+        !put_steps(engine, slot, &print, row) || !put_caps(engine, slot, checkpoint, &print)) {
         return false;
     }
     AMPEL_ASSERT(!print.full);

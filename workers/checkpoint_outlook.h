@@ -10,7 +10,7 @@
 /* The smallest set that brings green is looked for among so many deducting violations at most: 4 096 sets. */
 #define AMPEL_OUTLOOK_GREEN_STORED 12
 
-/* Fills outlook of a row: JSON in the checkpoint's arena, in the form that sql/migrations/0014 describes. Cap groups are those of
+/* Fills turns and outlook of a row that has its numbers; the outlook is JSON in the checkpoint's arena, in the form that sql/migrations/0014 describes. Cap groups are those of
    the checkpoint. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_checkpoint_outlook(struct ampel_engine *engine, uint32_t slot,
                                                const struct ampel_checkpoint *checkpoint, struct ampel_rating_row *row);

@@ -43,7 +43,6 @@ bool ampel_building_rating(struct ampel_building *building, uint32_t slot) {
     *row = (struct ampel_rating_row){.as_of_ms = checkpoint->as_of_ms};
     ampel_engine_numbers(engine, slot, &row->numbers);
     if (ampel_outlook_range(engine, slot, &row->score_min, &row->score_max) != AMPEL_ENGINE_OK ||
-        ampel_outlook_turns(engine, slot, &row->turns) != AMPEL_ENGINE_OK ||
         !ampel_incident_row(engine, slot, checkpoint->arena, row) ||
         !ampel_checkpoint_outlook(engine, slot, checkpoint, row)) {
         return false;

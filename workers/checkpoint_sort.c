@@ -1,4 +1,5 @@
-/* The order in which rows are merged: that of their keys, so that neighbours of the index follow each other. */
+/* The order in which rows are merged: that of their keys, so that neighbours of the index follow each other. A rating's key has the
+   seller before the tenant: sellers differ, so that one comparison tells them apart. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +14,8 @@ static int compare_texts(struct ampel_text left, struct ampel_text right) {
 
 static int compare_ratings(const void *left_row, const void *right_row) {
     const struct ampel_rating_row *left = left_row, *right = right_row;
-    int order = compare_texts(left->tenant, right->tenant);
-    if (order == 0) order = compare_texts(left->seller, right->seller);
+    int order = compare_texts(left->seller, right->seller);
+    if (order == 0) order = compare_texts(left->tenant, right->tenant);
     if (order == 0) order = compare_texts(left->marketplace, right->marketplace);
     return order;
 }

@@ -12,7 +12,7 @@
 --   caps         [[group, count, limit, falls at, below the limit at or null], ...] of groups that count anything
 --
 -- The key begins with the partition: a checkpoint writes one partition in the order of its accounts, which then are neighbours in
--- the index. Whoever asks for an account has an index of its own; both are left alone while rows change in their blocks.
+-- the index; then come sellers, which differ, so that one comparison tells two accounts apart. Whoever asks for an account has an index of its own; both are left alone while rows change in their blocks.
 --
 -- Locks: access exclusive on ampel.rating_row while it is rewritten and indexed (some ten seconds for a million rows). Outlooks
 -- are null until their rows are written again, which a start of the worker does within the time that rows for order counts
@@ -28,7 +28,7 @@ alter table ampel.rating_row
     alter column caps type text using caps::text,
     add column outlook text,
     drop constraint rating_row_primary,
-    add constraint rating_row_primary primary key (partition, tenant, seller, marketplace);
+    add constraint rating_row_primary primary key (partition, seller, tenant, marketplace);
 create unique index rating_row_account on ampel.rating_row (tenant, seller, marketplace);
 comment on column ampel.rating_row.outlook is
     'what to fix first, what time alone brings, how far caps are: JSON of at most 32 violations and 64 steps; views read it';

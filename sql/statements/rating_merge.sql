@@ -7,7 +7,7 @@ select tenant, seller, marketplace, $1::bigint, score, status, risk, orders, ord
        as_of, $2::text, score_min, score_max, next_change_at, turns_green_at, turns_yellow_at, turns_red_at,
        score_without_incidents, incidents, incidents_total, outlook
   from pg_temp.staging_rating
-on conflict (partition, tenant, seller, marketplace) do update
+on conflict (partition, seller, tenant, marketplace) do update
    set score = excluded.score, status = excluded.status, risk = excluded.risk,
        orders = excluded.orders, order_points = excluded.order_points, deducted = excluded.deducted,
        criticals = excluded.criticals, caps = excluded.caps, as_of = excluded.as_of,
