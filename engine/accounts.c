@@ -92,16 +92,17 @@ static inline bool texts_same(const char *a, const char *b, uint32_t size) {
     /* The first eight bytes and the last eight, some of them twice; what lies between in long ones. */
     differ = ampel_load_u64(a) ^ ampel_load_u64(b);
     differ |= ampel_load_u64(a + size - 8) ^ ampel_load_u64(b + size - 8);
-    for (offset = 8; offset + 8 < size; offset += 8)
-        differ |= ampel_load_u64(a + offset) ^ ampel_load_u64(b + offset);
+    for (offset = 16; offset < size; offset += 8)
+        differ |= ampel_load_u64(a + offset - 8) ^ ampel_load_u64(b + offset - 8);
     return differ == 0;
 }
 
 /* The texts say it, whatever the hash: it follows from them, and stands in another line. */
 static inline bool account_is(const struct ampel_account *account, uint32_t tenant,
                               struct ampel_text seller, struct ampel_text marketplace) {
-    if (account->tenant != tenant || account->seller_size != seller.size) return false;
-    if (account->marketplace_size != marketplace.size) return false;
+    uint32_t differ = account->tenant ^ tenant;
+    differ |= account->seller_size ^ seller.size;
+    if ((differ | (account->marketplace_size ^ marketplace.size)) != 0) return false;
     const char *texts = account_texts(account);
     return texts_same(texts, seller.bytes, seller.size) &&
            texts_same(texts + seller.size, marketplace.bytes, marketplace.size);
@@ -130,17 +131,20 @@ struct search {
     uint32_t *slots;
     struct ampel_account **found;
     uint32_t tenant;
+    const struct ampel_table_entry *homes[GROUP]; /* of those whose buckets are on their way */
 };
 
-AMPEL_INLINE void buckets_fetch(const struct search *search, uint32_t first, uint32_t end) {
+AMPEL_INLINE void buckets_fetch(struct search *search, uint32_t first, uint32_t end) {
+    const struct ampel_table_entry **homes = search->homes;
     for (uint32_t i = first; i < end; i++)
-        ampel_table_prefetch(&search->accounts->table, ampel_table_tag(search->keys[i].hash));
+        *homes++ = ampel_table_prefetch(&search->accounts->table, ampel_table_tag(search->keys[i].hash));
 }
 
 AMPEL_INLINE void accounts_fetch(const struct search *search, uint32_t first, uint32_t end) {
+    const struct ampel_table_entry *const *homes = search->homes;
     for (uint32_t i = first; i < end; i++) {
-        uint32_t slot =
-            ampel_table_first(&search->accounts->table, ampel_table_tag(search->keys[i].hash));
+        uint32_t slot = ampel_table_first(&search->accounts->table, *homes++,
+                                          ampel_table_tag(search->keys[i].hash));
         search->slots[i] = slot;
         search->found[i] = NULL;
         if (slot == AMPEL_SLOT_NONE) continue;
@@ -166,13 +170,14 @@ AMPEL_INLINE void accounts_judge(const struct search *search, uint32_t first, ui
 void ampel_accounts_find_all(const struct ampel_accounts *accounts, uint32_t tenant,
                              const struct ampel_frame_account *keys, uint32_t count,
                              uint32_t *slots, struct ampel_account **found) {
-    const struct search search = {accounts, keys, slots, found, tenant};
+    struct search search = {
+        .accounts = accounts, .keys = keys, .slots = slots, .found = found, .tenant = tenant};
     uint32_t fetched = 0, known = 0, judged = 0;
     while (judged < count) {
         uint32_t known_end = fetched, judged_end = known;
         uint32_t fetched_end = count - fetched < GROUP ? count : fetched + GROUP;
-        buckets_fetch(&search, fetched, fetched_end);
         accounts_fetch(&search, known, known_end);
+        buckets_fetch(&search, fetched, fetched_end);
         accounts_judge(&search, judged, judged_end);
         fetched = fetched_end;
         known = known_end;

@@ -248,7 +248,8 @@ AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool
     if (extras != read(work->extras_offset, index + 1, sizeof(uint32_t), full)) return false;
     uint32_t count = (uint32_t)read(work->count, index, sizeof(uint32_t), full);
     int64_t at_ms = event_at(work, index, full);
-    if (at_ms < 0 || at_ms > work->now_ms || count - 1 >= AMPEL_ORDERS_MAX) return false;
+    /* As numbers without a sign: none that is below zero passes. */
+    if ((uint64_t)at_ms > (uint64_t)work->now_ms || count - 1 >= AMPEL_ORDERS_MAX) return false;
     if (account->watched != 0) return false;
     uint32_t slot = work->slots[number], place = account->touch;
     bool touched = place < engine->touches_count && work->touches[place].slot == slot;
@@ -288,8 +289,8 @@ AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool
 
 /* The lines of an account itself: the first one where finding it was long ago, the second one for what
    is no order. */
-AMPEL_INLINE void account_fetch(const struct frame_work *work, uint32_t index, bool full) {
-    bool far = work->accounts_count > ACCOUNTS_NEAR;
+AMPEL_INLINE void account_fetch(const struct frame_work *work, uint32_t index, bool full,
+                                bool far) {
     bool order = event_type(work, index, full) <= AMPEL_EVENT_ORDERS_DAY;
     if (order && !far) return;
     uint32_t number = event_account(work, index, full);
@@ -320,12 +321,14 @@ AMPEL_INLINE bool events_walk(const struct frame_work *given, bool full) {
     /* A copy that nobody else knows: its members stay in registers although accounts are written. */
     const struct frame_work copy = *given, *work = &copy;
     uint32_t total = work->frame->events_count, begun = 0, ready = 0, done = 0, passed = 0;
-    bool pass = !work->source.backfill;
+    bool pass = !work->source.backfill, far = work->accounts_count > ACCOUNTS_NEAR;
     while (done < total) {
         uint32_t ready_end = begun, done_end = ready;
         uint32_t begun_end = total - begun < GROUP ? total : begun + GROUP;
+        for (; far && begun < begun_end; begun++)
+            account_fetch(work, begun, full, true);
         for (; begun < begun_end; begun++)
-            account_fetch(work, begun, full);
+            account_fetch(work, begun, full, false);
         for (; ready < ready_end; ready++)
             contents_fetch(work, ready, full);
         for (; done < done_end; done++) {
@@ -453,7 +456,8 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
     }
     ampel_touched_complete(engine, account, touched);
     /* What was too old on arrival never was: it leaves untold, once the whole frame had its say. */
-    if (stale && !ampel_account_leave(engine, touched->slot, account, touched, false)) {
+    if (stale && ampel_violations_due(account->violations) <= engine->now_ms &&
+        !ampel_account_leave(engine, touched->slot, account, touched, false)) {
         return false;
     }
     ampel_account_numbers(engine, account, &after);

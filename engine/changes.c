@@ -28,13 +28,14 @@ struct ampel_change *ampel_change_push(struct ampel_engine *engine, uint8_t kind
     if (changes == NULL) return NULL;
     engine->changes = changes;
     struct ampel_change *change = &changes[engine->changes_count++];
-    memset(change, 0, sizeof(*change));
-    change->at_ms = engine->now_ms;
-    change->position = position;
-    change->slot = slot;
-    change->kind = kind;
-    change->cap_group = AMPEL_CAP_GROUP_NONE;
-    change->cause = *cause;
+    *change = (struct ampel_change){
+        .at_ms = engine->now_ms,
+        .position = position,
+        .slot = slot,
+        .kind = kind,
+        .cap_group = AMPEL_CAP_GROUP_NONE,
+        .cause = *cause,
+    };
     return change;
 }
 
@@ -47,15 +48,22 @@ static uint8_t cap_kind(const struct ampel_rules *rules, uint32_t group, uint16_
     return AMPEL_CHANGES_COUNT;
 }
 
+static bool caps_due(const struct ampel_rules *rules, const struct ampel_numbers *before,
+                     const struct ampel_numbers *after) {
+    for (uint32_t i = 0; i < rules->cap_groups_count; i++) {
+        if (before->caps[i] < after->caps[i] &&
+            cap_kind(rules, i, before->caps[i], after->caps[i]) != AMPEL_CHANGES_COUNT) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool ampel_changes_due(const struct ampel_engine *engine, const struct ampel_numbers *before,
                        const struct ampel_numbers *after, bool is_new) {
     if (is_new || before->score != after->score || before->colour != after->colour) return true;
     if (before->risk != after->risk || before->criticals < after->criticals) return true;
-    for (uint32_t i = 0; i < engine->rules.cap_groups_count; i++) {
-        uint8_t kind = cap_kind(&engine->rules, i, before->caps[i], after->caps[i]);
-        if (kind != AMPEL_CHANGES_COUNT) return true;
-    }
-    return false;
+    return caps_due(&engine->rules, before, after);
 }
 
 /* One naming in progress. */
@@ -68,61 +76,78 @@ struct naming {
     bool is_new;
 };
 
-static bool name_one(const struct naming *naming, uint8_t kind, int32_t deadline_hours,
+/* There is room: ampel_changes_name made it. Every member is written once, as there are several changes
+   to a violation. */
+static void name_one(const struct naming *naming, uint8_t kind, int32_t deadline_hours,
                      uint8_t cap_group) {
-    struct ampel_change *change =
-        ampel_change_push(naming->engine, kind, naming->slot, naming->position, naming->cause);
-    if (change == NULL) return false;
+    struct ampel_engine *engine = naming->engine;
+    AMPEL_ASSERT(engine->changes_count < engine->changes_capacity);
+    struct ampel_change *change = &engine->changes[engine->changes_count++];
+    change->at_ms = engine->now_ms;
+    change->deadline_ms = deadline_hours > 0 ? engine->now_ms + deadline_hours * AMPEL_HOUR_MS : 0;
+    change->position = naming->position;
+    change->since_ms = 0;
+    change->amount = change->amount_before = 0;
+    change->signals_first = change->signals_count = 0;
+    change->slot = naming->slot;
+    change->kind = kind;
+    change->cap_group = cap_group;
+    change->verdict = 0;
+    change->is_new = naming->is_new;
     change->before = *naming->before;
     change->after = *naming->after;
-    change->is_new = naming->is_new;
-    change->cap_group = cap_group;
-    if (deadline_hours > 0) change->deadline_ms = change->at_ms + deadline_hours * AMPEL_HOUR_MS;
-    return true;
+    change->cause = *naming->cause;
 }
 
-static bool name_caps(const struct naming *naming, uint8_t wanted, int32_t deadline_hours) {
+static void name_caps(const struct naming *naming, uint8_t wanted, int32_t deadline_hours) {
     const struct ampel_rules *rules = &naming->engine->rules;
     for (uint32_t i = 0; i < rules->cap_groups_count; i++) {
         uint8_t kind = cap_kind(rules, i, naming->before->caps[i], naming->after->caps[i]);
-        if (kind == wanted && !name_one(naming, kind, deadline_hours, (uint8_t)i)) return false;
+        if (kind == wanted) name_one(naming, kind, deadline_hours, (uint8_t)i);
     }
-    return true;
 }
+
+/* Score, colour, risk, a critical one, and each cap group says one thing at most. */
+#define NAMES_MOST (4 + AMPEL_CAP_GROUPS_MAX)
 
 bool ampel_changes_name(struct ampel_engine *engine, uint32_t slot,
                         const struct ampel_numbers *before, const struct ampel_numbers *after,
                         bool is_new, const struct ampel_cause *cause, uint64_t position) {
-    struct naming naming = {engine, before, after, cause, position, slot, is_new};
+    const struct naming naming = {engine, before, after, cause, position, slot, is_new};
     const struct ampel_rules *rules = &engine->rules;
     bool colour = before->colour != after->colour, risk = before->risk != after->risk;
-    bool done = true;
-    if (is_new || colour || risk || before->score != after->score) {
-        done = name_one(&naming, AMPEL_CHANGE_SCORE, 0, AMPEL_CAP_GROUP_NONE);
-    }
-    if (done && colour) {
+    struct ampel_change *changes =
+        ampel_pool_grow(&engine->pool, engine->changes, &engine->changes_capacity,
+                        engine->changes_count + NAMES_MOST, sizeof(*changes));
+    if (changes == NULL) return false;
+    engine->changes = changes;
+    if (is_new || colour || risk || before->score != after->score)
+        name_one(&naming, AMPEL_CHANGE_SCORE, 0, AMPEL_CAP_GROUP_NONE);
+    if (colour) {
         int32_t hours = after->colour == AMPEL_RED ? rules->deadline_red_hours : 0;
-        done = name_one(&naming, AMPEL_CHANGE_COLOUR, hours, AMPEL_CAP_GROUP_NONE);
+        name_one(&naming, AMPEL_CHANGE_COLOUR, hours, AMPEL_CAP_GROUP_NONE);
     }
-    if (done && risk) done = name_one(&naming, AMPEL_CHANGE_RISK, 0, AMPEL_CAP_GROUP_NONE);
-    done = done && name_caps(&naming, AMPEL_CHANGE_CAP_NEAR, 0);
-    done = done && name_caps(&naming, AMPEL_CHANGE_CAP_REACHED, rules->deadline_cap_hours);
-    if (done && before->criticals < after->criticals) {
-        done = name_one(&naming, AMPEL_CHANGE_CRITICAL, 0, AMPEL_CAP_GROUP_NONE);
+    if (risk) name_one(&naming, AMPEL_CHANGE_RISK, 0, AMPEL_CAP_GROUP_NONE);
+    if (caps_due(rules, before, after)) {
+        name_caps(&naming, AMPEL_CHANGE_CAP_NEAR, 0);
+        name_caps(&naming, AMPEL_CHANGE_CAP_REACHED, rules->deadline_cap_hours);
     }
-    return done;
+    if (before->criticals < after->criticals)
+        name_one(&naming, AMPEL_CHANGE_CRITICAL, 0, AMPEL_CAP_GROUP_NONE);
+    return true;
 }
 
 /* ---- causes --------------------------------------------------------------------------------- */
 
 void ampel_cause_time(int64_t at_ms, uint8_t kind, struct ampel_cause *out) {
-    memset(out, 0, sizeof(*out));
-    out->at_ms = at_ms;
-    out->kind = kind;
-    out->event_type = 255;
-    out->policy = 255;
-    out->severity = AMPEL_SEVERITY_NOT_GIVEN;
-    out->code = AMPEL_CODE_NONE;
+    *out = (struct ampel_cause){
+        .at_ms = at_ms,
+        .kind = kind,
+        .event_type = 255,
+        .policy = 255,
+        .severity = AMPEL_SEVERITY_NOT_GIVEN,
+        .code = AMPEL_CODE_NONE,
+    };
 }
 
 void ampel_cause_violation(uint8_t policy, int8_t severity, struct ampel_text id,

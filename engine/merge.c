@@ -69,6 +69,13 @@ static void facts_of(const struct ampel_event *event, struct ampel_violation_fac
     uint32_t offset = 0;
     uint8_t tag;
     struct ampel_text text;
+    /* Mostly the id is all there is. */
+    if (event->extras_size > 3 && event->extras[0] == AMPEL_EXTRA_ID &&
+        event->extras_size == 3u + ampel_load_u16(event->extras + 1)) {
+        out->texts[AMPEL_TEXT_ID] =
+            (struct ampel_text){(const char *)event->extras + 3, event->extras_size - 3};
+        return;
+    }
     while (ampel_extra_next(event, &offset, &tag, &text)) {
         if (tag >= AMPEL_EXTRA_ID && tag < AMPEL_ARRAY_COUNT(text_of_tag))
             out->texts[text_of_tag[tag]] = text;

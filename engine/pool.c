@@ -134,9 +134,8 @@ void ampel_pool_give(struct ampel_pool *pool, void *block, size_t size) {
     pool->memory.give(pool->memory.context, big, big->size);
 }
 
-void *ampel_pool_grow(struct ampel_pool *pool, void *array, uint32_t *capacity, uint32_t needed,
-                      size_t element_bytes) {
-    if (needed <= *capacity) return array;
+void *ampel_pool_double(struct ampel_pool *pool, void *array, uint32_t *capacity, uint32_t needed,
+                        size_t element_bytes) {
     uint32_t wanted = *capacity < 8 ? 8 : *capacity;
     while (wanted < needed)
         wanted = wanted > UINT32_MAX / 2 ? UINT32_MAX : wanted * 2;

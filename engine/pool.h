@@ -40,10 +40,17 @@ AMPEL_MUST_CHECK void *ampel_pool_take(struct ampel_pool *pool, size_t size);
 /* size is what was asked for. NULL is fine. */
 void ampel_pool_give(struct ampel_pool *pool, void *block, size_t size);
 
+/* ampel_pool_grow where there is not room enough. */
+AMPEL_MUST_CHECK void *ampel_pool_double(struct ampel_pool *pool, void *array, uint32_t *capacity,
+                                         uint32_t needed, size_t element_bytes);
 /* Makes room for needed elements by doubling; the old elements are kept, new ones are not cleared.
    Returns the array or NULL (the old one then still holds). */
-AMPEL_MUST_CHECK void *ampel_pool_grow(struct ampel_pool *pool, void *array, uint32_t *capacity,
-                                       uint32_t needed, size_t element_bytes);
+AMPEL_MUST_CHECK static inline void *ampel_pool_grow(struct ampel_pool *pool, void *array,
+                                                     uint32_t *capacity, uint32_t needed,
+                                                     size_t element_bytes) {
+    if (needed <= *capacity) return array;
+    return ampel_pool_double(pool, array, capacity, needed, element_bytes);
+}
 
 #ifdef __cplusplus
 }

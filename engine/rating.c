@@ -1,6 +1,9 @@
 #include "engine/rating.h"
 
+#include <assert.h>
 #include <string.h>
+
+static_assert(sizeof(struct ampel_numbers) == 40, "numbers are compared and exported whole: no padding");
 
 static int64_t ladder_factor(const struct ampel_rules *rules, uint32_t rank) {
     switch (rules->ladder) {
@@ -68,23 +71,27 @@ static int64_t effects(const struct ampel_rules *rules, int64_t score, uint16_t 
     return score;
 }
 
-int64_t ampel_rating_raw(const struct ampel_rules *rules, uint32_t orders, int64_t deducted) {
-    int64_t raw = rules->start + ampel_rating_order_points(rules, orders);
+static inline int64_t raw_of(const struct ampel_rules *rules, int64_t earned, int64_t deducted) {
+    int64_t raw = rules->start + earned;
     if (rules->clamp_before_deduction && raw > rules->clamp_max) raw = rules->clamp_max;
     return raw - deducted;
+}
+
+int64_t ampel_rating_raw(const struct ampel_rules *rules, uint32_t orders, int64_t deducted) {
+    return raw_of(rules, ampel_rating_order_points(rules, orders), deducted);
 }
 
 void ampel_rating_numbers(const struct ampel_rules *rules, uint32_t orders, int64_t deducted,
                           uint16_t criticals, const uint16_t caps[AMPEL_CAP_GROUPS_MAX],
                           struct ampel_numbers *out) {
-    memset(out, 0, sizeof(*out)); /* padding too: numbers are compared and exported */
     int64_t earned = ampel_rating_order_points(rules, orders);
-    int64_t score =
-        clamp(ampel_rating_raw(rules, orders, deducted), rules->clamp_min, rules->clamp_max);
+    int64_t score = clamp(raw_of(rules, earned, deducted), rules->clamp_min, rules->clamp_max);
     bool reached = false;
     if (caps != NULL) {
         memcpy(out->caps, caps, sizeof(out->caps));
         reached = cap_reached(rules, caps);
+    } else {
+        memset(out->caps, 0, sizeof(out->caps));
     }
     score = effects(rules, score, criticals, reached);
     out->deducted = deducted;

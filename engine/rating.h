@@ -2,7 +2,10 @@
 #ifndef AMPEL_ENGINE_RATING_H
 #define AMPEL_ENGINE_RATING_H
 
+#include <assert.h>
+
 #include "engine/engine.h"
+#include "engine/load.h"
 #include "engine/registry.h"
 #include "engine/rules.h"
 
@@ -42,6 +45,13 @@ static inline int64_t ampel_rating_order_points(const struct ampel_rules *rules,
         return (int64_t)rules->orders_points * orders / rules->orders_block;
     }
     return (int64_t)rules->orders_points * (orders / (uint32_t)rules->orders_block);
+}
+static inline bool ampel_caps_same(const uint16_t a[AMPEL_CAP_GROUPS_MAX],
+                                   const uint16_t b[AMPEL_CAP_GROUPS_MAX]) {
+    /* Two words: a call of memcmp costs more. */
+    static_assert(AMPEL_CAP_GROUPS_MAX * sizeof(uint16_t) == 2 * sizeof(uint64_t), "two words");
+    return ((ampel_load_u64(a) ^ ampel_load_u64(b)) |
+            (ampel_load_u64(a + 4) ^ ampel_load_u64(b + 4))) == 0;
 }
 /* Do so many orders more earn nothing more? */
 static inline bool ampel_rating_orders_quiet(const struct ampel_rules *rules, uint32_t orders,

@@ -126,6 +126,12 @@ static inline struct ampel_violations_context ampel_engine_context(struct ampel_
 
 void ampel_account_numbers(const struct ampel_engine *engine, const struct ampel_account *account,
                            struct ampel_numbers *out);
+/* Whether all but the orders are the same. */
+static inline bool ampel_numbers_same(const struct ampel_numbers *a, const struct ampel_numbers *b) {
+    return a->deducted == b->deducted && a->score == b->score && a->order_points == b->order_points &&
+           a->criticals == b->criticals && a->colour == b->colour && a->risk == b->risk &&
+           ampel_caps_same(a->caps, b->caps);
+}
 /* Room for so many first touches. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_step_reserve(struct ampel_engine *engine, uint32_t count);
 /* The account's touch of this step; to be called before anything of it changes. */

@@ -37,13 +37,15 @@ struct ampel_touched *ampel_step_touch(struct ampel_engine *engine, uint32_t slo
     if (list == NULL) return NULL;
     engine->touched = list;
     struct ampel_touched *touched = &list[engine->touched_count++];
-    memset(touched, 0, sizeof(*touched));
-    touched->slot = slot;
-    touched->is_new = is_new;
-    touched->whole = is_new;
-    if (!is_new) touched->before.orders = touch->orders_before;
-    touched->shows = touch->mover != AMPEL_MOVER_NONE;
-    touched->any_mover = touched->orders_mover = touch->mover;
+    *touched = (struct ampel_touched){
+        .slot = slot,
+        .any_mover = touch->mover,
+        .orders_mover = touch->mover,
+        .shows = touch->mover != AMPEL_MOVER_NONE,
+        .is_new = is_new,
+        .whole = is_new,
+        .before = {.orders = is_new ? 0 : touch->orders_before},
+    };
     touch->whole = engine->touched_count;
     return touched;
 }
@@ -79,7 +81,7 @@ uint32_t ampel_touched_mover(const struct ampel_touched *touched,
     if (before->order_points != after->order_points) mover = touched->orders_mover;
     bool violations = before->deducted != after->deducted ||
                       before->criticals != after->criticals ||
-                      memcmp(before->caps, after->caps, sizeof(before->caps)) != 0;
+                      !ampel_caps_same(before->caps, after->caps);
     if (violations && touched->violations_mover > mover) mover = touched->violations_mover;
     return mover != AMPEL_MOVER_NONE ? mover : touched->any_mover;
 }
@@ -87,12 +89,9 @@ uint32_t ampel_touched_mover(const struct ampel_touched *touched,
 void ampel_account_row_mark(struct ampel_engine *engine, uint32_t slot,
                             struct ampel_account *account, const struct ampel_numbers *before,
                             const struct ampel_numbers *after) {
-    if (memcmp(before, after, sizeof(*before)) == 0) return;
-    struct ampel_numbers same_orders = *before;
-    same_orders.orders = after->orders;
     uint32_t row = before->orders != after->orders ? AMPEL_ROW_ORDERS : 0;
-    if (memcmp(&same_orders, after, sizeof(*after)) != 0) row |= AMPEL_ROW_NUMBERS;
-    ampel_account_dirty(&engine->accounts, slot, account, row);
+    if (!ampel_numbers_same(before, after)) row |= AMPEL_ROW_NUMBERS;
+    if (row != 0) ampel_account_dirty(&engine->accounts, slot, account, row);
 }
 
 bool ampel_account_show(struct ampel_engine *engine, struct ampel_account *account,
@@ -102,25 +101,29 @@ bool ampel_account_show(struct ampel_engine *engine, struct ampel_account *accou
         ampel_account_dirty(&engine->accounts, touched->slot, account, AMPEL_ROW_FACTS);
     }
     if (touched->violations_mover != AMPEL_MOVER_NONE) account->assured |= AMPEL_ASSURED_MOVED;
+    bool below = after->score < engine->rules.assurance_score;
+    if (below == ((account->assured & AMPEL_ASSURED_NOW_BELOW) != 0)) return true;
     return ampel_assurance_show(engine, touched->slot, account, after->score);
+}
+
+static int64_t rare_due(const struct ampel_engine *engine, const struct ampel_account *account) {
+    const struct ampel_rare *rare = account->rare;
+    int64_t due_ms = ampel_clocks_due(account);
+    if (rare->backfill != NULL && rare->backfill->due_ms < due_ms) due_ms = rare->backfill->due_ms;
+    if (rare->takeover != NULL && rare->takeover->due_ms < due_ms) due_ms = rare->takeover->due_ms;
+    if (rare->facts != NULL) {
+        int64_t case_ms = ampel_case_clocks_due(rare->facts, engine->now_ms);
+        if (case_ms < due_ms) due_ms = case_ms;
+    }
+    return due_ms;
 }
 
 void ampel_account_due_renew(struct ampel_engine *engine, uint32_t slot,
                              struct ampel_account *account) {
     int64_t due_ms = ampel_violations_due(account->violations);
-    if (account->rare != NULL && account->rare->backfill != NULL &&
-        account->rare->backfill->due_ms < due_ms) {
-        due_ms = account->rare->backfill->due_ms;
-    }
-    int64_t clocks_ms = ampel_clocks_due(account);
-    if (clocks_ms < due_ms) due_ms = clocks_ms;
-    if (account->rare != NULL && account->rare->facts != NULL) {
-        int64_t case_ms = ampel_case_clocks_due(account->rare->facts, engine->now_ms);
-        if (case_ms < due_ms) due_ms = case_ms;
-    }
-    if (account->rare != NULL && account->rare->takeover != NULL &&
-        account->rare->takeover->due_ms < due_ms) {
-        due_ms = account->rare->takeover->due_ms;
+    if (account->rare != NULL) {
+        int64_t rare_ms = rare_due(engine, account);
+        if (rare_ms < due_ms) due_ms = rare_ms;
     }
     /* Only an image of other times can hold what is overdue: it leaves at the next instant. */
     if (due_ms <= engine->now_ms) due_ms = engine->now_ms + 1;
@@ -133,6 +136,8 @@ void ampel_account_due_renew(struct ampel_engine *engine, uint32_t slot,
 bool ampel_account_warn(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
                         const struct ampel_numbers *numbers, bool told, bool look,
                         const struct ampel_cause *cause, uint64_t position) {
-    if (!ampel_clocks_step(engine, slot, account, numbers, told, position)) return false;
+    /* What is at risk at most and has nothing rare has no clock, and none to start. */
+    bool clocks = account->has_rare != 0 || numbers->risk >= AMPEL_RISK_ELIGIBLE;
+    if (clocks && !ampel_clocks_step(engine, slot, account, numbers, told, position)) return false;
     return !look || ampel_leaving_judge(engine, slot, account, numbers, told, cause, position);
 }

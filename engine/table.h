@@ -68,19 +68,25 @@ static inline uint32_t ampel_table_home(uint32_t tag) {
     return low * AMPEL_TABLE_SEGMENT_ENTRIES >> AMPEL_TABLE_PLACE_BITS;
 }
 
-AMPEL_INLINE void ampel_table_prefetch(const struct ampel_table *table, uint32_t tag) {
-    __builtin_prefetch(&ampel_table_segment_of(table, tag)->entries[ampel_table_home(tag)]);
+/* Fetches the tag's bucket; returns the entry that it names, for ampel_table_first. Borrowed until the next push. */
+AMPEL_INLINE const struct ampel_table_entry *ampel_table_prefetch(const struct ampel_table *table,
+                                                                  uint32_t tag) {
+    const struct ampel_table_entry *home =
+        &ampel_table_segment_of(table, tag)->entries[ampel_table_home(tag)];
+    __builtin_prefetch(home);
+    return home;
 }
 
 /* The next slot whose tag is this one, UINT32_MAX at the end; *step starts 0. */
 uint32_t ampel_table_next(const struct ampel_table *table, uint32_t tag, uint32_t *step);
-/* The first one, mostly of the tag's own bucket. */
-static inline uint32_t ampel_table_first(const struct ampel_table *table, uint32_t tag) {
-    uint32_t home = ampel_table_home(tag), step = 0;
-    const struct ampel_table_entry *bucket =
-        &ampel_table_segment_of(table, tag)->entries[home - home % AMPEL_TABLE_BUCKET_ENTRIES];
-    for (uint32_t i = 0; i < AMPEL_TABLE_BUCKET_ENTRIES; i++) {
-        const struct ampel_table_entry *entry = &bucket[(home + i) % AMPEL_TABLE_BUCKET_ENTRIES];
+/* The first one, mostly where the tag says (home), else of the same bucket. */
+static inline uint32_t ampel_table_first(const struct ampel_table *table,
+                                         const struct ampel_table_entry *home, uint32_t tag) {
+    if (home->tag == tag && home->slot_and_one != 0) return home->slot_and_one - 1;
+    uint32_t place = ampel_table_home(tag) % AMPEL_TABLE_BUCKET_ENTRIES, step = 0;
+    const struct ampel_table_entry *bucket = home - place;
+    for (uint32_t i = 1; i < AMPEL_TABLE_BUCKET_ENTRIES; i++) {
+        const struct ampel_table_entry *entry = &bucket[(place + i) % AMPEL_TABLE_BUCKET_ENTRIES];
         if (entry->tag == tag && entry->slot_and_one != 0) return entry->slot_and_one - 1;
         if (entry->slot_and_one == 0) break;
     }

@@ -28,16 +28,16 @@ static bool refuses(void) { return asked_count++ == refused_at; }
 
 void *__real_ampel_pool_take(struct ampel_pool *pool, size_t size);
 void *__wrap_ampel_pool_take(struct ampel_pool *pool, size_t size);
-void *__real_ampel_pool_grow(struct ampel_pool *pool, void *array, uint32_t *capacity, uint32_t needed, size_t element_bytes);
-void *__wrap_ampel_pool_grow(struct ampel_pool *pool, void *array, uint32_t *capacity, uint32_t needed, size_t element_bytes);
+void *__real_ampel_pool_double(struct ampel_pool *pool, void *array, uint32_t *capacity, uint32_t needed, size_t element_bytes);
+void *__wrap_ampel_pool_double(struct ampel_pool *pool, void *array, uint32_t *capacity, uint32_t needed, size_t element_bytes);
 
 void *__wrap_ampel_pool_take(struct ampel_pool *pool, size_t size) {
     return refuses() ? NULL : __real_ampel_pool_take(pool, size);
 }
 
-void *__wrap_ampel_pool_grow(struct ampel_pool *pool, void *array, uint32_t *capacity, uint32_t needed, size_t element_bytes) {
-    if (needed > *capacity && refuses()) return NULL;
-    return __real_ampel_pool_grow(pool, array, capacity, needed, element_bytes);
+void *__wrap_ampel_pool_double(struct ampel_pool *pool, void *array, uint32_t *capacity, uint32_t needed, size_t element_bytes) {
+    if (refuses()) return NULL;
+    return __real_ampel_pool_double(pool, array, capacity, needed, element_bytes);
 }
 
 /* An allocator whose takes are counted and end at some count. */
