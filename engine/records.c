@@ -8,6 +8,10 @@
 #define CAPACITY_GREATEST 65536
 #define INDEX_FROM        32 /* below, a scan over the hashes of hot records is as fast */
 
+/* A policy stands above any time. */
+#define KEY_SHIFT 56
+
+static_assert(AMPEL_TIME_MAX_MS < INT64_C(1) << KEY_SHIFT, "a key holds a time");
 static_assert(AMPEL_ACCOUNT_VIOLATIONS_MAX < AMPEL_VIOLATION_NONE + 1, "record numbers are u16");
 
 int ampel_text_compare(struct ampel_text a, struct ampel_text b) {
@@ -72,10 +76,16 @@ static uint32_t index_mask(const struct ampel_violations *block) {
     return 2 * (uint32_t)block->capacity - 1;
 }
 
+/* Behind the index; a capacity that has an index is a power of two, so they are aligned. */
+static uint64_t *keys_of(const struct ampel_violations *block) {
+    return (uint64_t *)(uintptr_t)(index_of(block) + 2 * (size_t)block->capacity);
+}
+
 static size_t block_bytes(uint32_t capacity) {
     size_t record = sizeof(struct ampel_violation_hot) + 2 * sizeof(uint16_t);
+    size_t keys = capacity >= INDEX_FROM ? sizeof(uint64_t) * capacity : 0;
     return sizeof(struct ampel_violations) + record * capacity +
-           sizeof(uint16_t) * index_entries(capacity);
+           sizeof(uint16_t) * index_entries(capacity) + keys;
 }
 
 static void block_lay_out(struct ampel_violations *block, uint32_t capacity) {
@@ -154,13 +164,48 @@ int ampel_records_compare(const struct ampel_violations *block, uint16_t a, uint
     return ampel_text_compare(id_of(block, a), id_of(block, b));
 }
 
-/* How many of the first ordered_count sort before the record. */
-static uint32_t order_place(const struct ampel_violations *block, uint16_t record,
-                            uint32_t ordered_count) {
+/* (policy, at) as one number. */
+static uint64_t key_of(uint8_t policy, int64_t at_ms) {
+    return (uint64_t)policy << KEY_SHIFT | (uint64_t)at_ms;
+}
+
+static uint64_t record_key(const struct ampel_violation_hot *hot) {
+    return key_of(hot->policy, hot->at_ms);
+}
+
+/* Of the record at a position. Records lie far apart where there are many of them: then their keys stand
+   in a row. */
+static uint64_t key_at(const struct ampel_violations *block, uint32_t position) {
+    if (indexed(block)) return keys_of(block)[position];
+    return record_key(&block->hot[ampel_violations_order(block)[position]]);
+}
+
+/* How many of the first ordered_count have a key below this one. */
+static uint32_t key_place(const struct ampel_violations *block, uint64_t key,
+                          uint32_t ordered_count) {
     uint32_t low = 0, high = ordered_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (ampel_records_compare(block, ampel_violations_order(block)[middle], record) < 0)
+        if (key_at(block, middle) < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* How many of the first ordered_count sort before the record. */
+static uint32_t order_place(const struct ampel_violations *block, uint16_t record,
+                            uint32_t ordered_count) {
+    const uint16_t *order = ampel_violations_order(block);
+    uint64_t key = record_key(&block->hot[record]);
+    uint32_t low = key_place(block, key, ordered_count);
+    /* Mostly nothing else has its key. */
+    if (low == ordered_count || key_at(block, low) != key) return low;
+    uint32_t high = key_place(block, key + 1, ordered_count);
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (ampel_text_compare(id_of(block, order[middle]), id_of(block, record)) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -176,24 +221,24 @@ uint32_t ampel_records_position(const struct ampel_violations *block, uint16_t r
 
 uint32_t ampel_records_position_from(const struct ampel_violations *block, uint8_t policy,
                                      int64_t at_ms) {
-    uint32_t low = 0, high = block->count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[middle]];
-        bool before = hot->policy != policy ? hot->policy < policy : hot->at_ms < at_ms;
-        if (before)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return key_place(block, at_ms > 0 ? key_of(policy, at_ms) : key_of(policy, 0), block->count);
+}
+
+bool ampel_records_before(const struct ampel_violations *block, uint32_t position, uint8_t policy,
+                          int64_t below_ms) {
+    AMPEL_ASSERT(position < block->count);
+    uint64_t key = key_at(block, position);
+    return key >= key_of(policy, 0) && key < key_of(policy, below_ms);
 }
 
 void ampel_records_order_remove(struct ampel_violations *block, uint32_t position,
                                 uint32_t ordered_count) {
     uint16_t *order = ampel_violations_order(block);
-    memmove(order + position, order + position + 1,
-            (ordered_count - position - 1) * sizeof(uint16_t));
+    uint32_t behind = ordered_count - position - 1;
+    memmove(order + position, order + position + 1, behind * sizeof(*order));
+    if (!indexed(block)) return;
+    uint64_t *keys = keys_of(block);
+    memmove(keys + position, keys + position + 1, behind * sizeof(*keys));
 }
 
 uint32_t ampel_records_order_insert(struct ampel_violations *block, uint16_t record,
@@ -201,11 +246,16 @@ uint32_t ampel_records_order_insert(struct ampel_violations *block, uint16_t rec
     uint32_t position = order_place(block, record, ordered_count);
     uint16_t *order = ampel_violations_order(block);
     uint32_t behind = ordered_count - position;
-    if (behind > 16) memmove(order + position + 1, order + position, behind * sizeof(uint16_t));
+    if (behind > 16) memmove(order + position + 1, order + position, behind * sizeof(*order));
     /* Mostly a handful: a call would cost more. */
     for (uint32_t i = ordered_count; behind <= 16 && i > position; i--)
         order[i] = order[i - 1];
     order[position] = record;
+    if (indexed(block)) {
+        uint64_t *keys = keys_of(block);
+        memmove(keys + position + 1, keys + position, behind * sizeof(*keys));
+        keys[position] = record_key(&block->hot[record]);
+    }
     return position;
 }
 
@@ -224,14 +274,19 @@ static void heap_put(struct ampel_violations *block, uint32_t place, uint16_t re
 }
 
 static void heap_rise(struct ampel_violations *block, uint32_t place) {
-    uint16_t record = ampel_violations_heap(block)[place];
+    const uint16_t *heap = ampel_violations_heap(block);
+    uint16_t record = heap[place];
+    int64_t due_ms = ampel_violation_due(block, &block->hot[record]);
+    uint32_t from = place;
     while (place > 0) {
         uint32_t parent = (place - 1) / 2;
-        if (!due_before(block, record, ampel_violations_heap(block)[parent])) break;
-        heap_put(block, place, ampel_violations_heap(block)[parent]);
+        int64_t parent_ms = ampel_violation_due(block, &block->hot[heap[parent]]);
+        if (due_ms > parent_ms) break;
+        if (due_ms == parent_ms && ampel_records_compare(block, record, heap[parent]) >= 0) break;
+        heap_put(block, place, heap[parent]);
         place = parent;
     }
-    heap_put(block, place, record);
+    if (place != from) heap_put(block, place, record);
 }
 
 static void heap_sink(struct ampel_violations *block, uint32_t place, uint32_t heap_count) {
@@ -260,7 +315,8 @@ static void heap_remove(struct ampel_violations *block, uint16_t record, uint32_
 }
 
 void ampel_records_due_renew(struct ampel_violations *block, uint16_t record) {
-    heap_sink(block, block->hot[record].heap_place, block->count);
+    if (2 * (uint32_t)block->hot[record].heap_place + 1 < block->count)
+        heap_sink(block, block->hot[record].heap_place, block->count);
     heap_rise(block, block->hot[record].heap_place);
 }
 
@@ -287,8 +343,12 @@ static struct ampel_violations *block_resize(struct ampel_violations *old, struc
     memcpy(block->hot, old->hot, old->count * sizeof(*old->hot));
     memcpy(ampel_violations_order(block), ampel_violations_order(old), old->count * sizeof(uint16_t));
     memcpy(ampel_violations_heap(block), ampel_violations_heap(old), old->count * sizeof(uint16_t));
-    for (uint32_t i = 0; i < block->count; i++)
-        index_put(block, (uint16_t)i);
+    if (indexed(block)) {
+        for (uint32_t i = 0; i < block->count; i++) {
+            index_put(block, (uint16_t)i);
+            keys_of(block)[i] = record_key(&block->hot[ampel_violations_order(block)[i]]);
+        }
+    }
     ampel_pool_give(pool, old, block_bytes(old->capacity));
     return block;
 }
@@ -327,15 +387,17 @@ static struct ampel_violation_cold *cold_make(struct ampel_pool *pool,
                                               int64_t sales_cents) {
     struct ampel_violation_cold head = {.state_at_ms = AMPEL_STATE_NEVER_MS,
                                         .has_sales = sales_cents != -1};
+    uint32_t last = 0; /* mostly the id is the only one */
     for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++) {
         AMPEL_ASSERT(texts[i].size <= AMPEL_ID_BYTES_MAX);
         head.sizes[i] = (uint8_t)texts[i].size;
+        if (texts[i].size > 0) last = i;
     }
     struct ampel_violation_cold *cold = ampel_pool_take(pool, cold_bytes(&head));
     if (cold == NULL) return NULL;
     *cold = head;
     uint8_t *place = (uint8_t *)cold + AMPEL_VIOLATION_COLD_BYTES;
-    for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++) {
+    for (uint32_t i = 0; i <= last; i++) {
         if (texts[i].size > 0) memcpy(place, texts[i].bytes, texts[i].size);
         place += texts[i].size;
     }
@@ -437,6 +499,7 @@ bool ampel_records_sane(const struct ampel_violations *block) {
         if (ampel_violations_heap(block)[block->hot[i].heap_place] != i) return false;
         if (i > 0 && due_before(block, ampel_violations_heap(block)[i], ampel_violations_heap(block)[(i - 1) / 2])) return false;
         if (ampel_violations_find(block, id_of(block, (uint16_t)i)) != i) return false;
+        if (indexed(block) && keys_of(block)[i] != record_key(&block->hot[record])) return false;
         known += block->hot[i].policy != AMPEL_POLICY_WAITING;
     }
     return known == block->known_count;

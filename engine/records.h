@@ -39,6 +39,9 @@ uint32_t ampel_records_position(const struct ampel_violations *block, uint16_t r
 /* The first position whose (policy, at) is not below this one. */
 uint32_t ampel_records_position_from(const struct ampel_violations *block, uint8_t policy,
                                      int64_t at_ms);
+/* Whether the record at a position is of this policy, and its at below this one. */
+bool ampel_records_before(const struct ampel_violations *block, uint32_t position, uint8_t policy,
+                          int64_t below_ms);
 void ampel_records_order_remove(struct ampel_violations *block, uint32_t position,
                                 uint32_t ordered_count);
 /* Puts it where its key belongs among ordered_count others; returns the position. */

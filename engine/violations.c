@@ -4,6 +4,9 @@
 
 #include "engine/records.h"
 
+/* Below this position repeats are counted one by one. */
+#define RANKS_COUNTED 16
+
 static bool known(const struct ampel_violation_hot *hot) {
     return hot->policy != AMPEL_POLICY_WAITING;
 }
@@ -48,6 +51,20 @@ static int64_t repeat_limit(const struct ampel_scale *scale,
     return hot->cleared_since_ms < limit ? hot->cleared_since_ms : limit;
 }
 
+/* Where its policy is of severity none, nothing counts as a repeat unless the event says otherwise. */
+static bool policy_repeats(const struct ampel_scale *scale, uint8_t policy) {
+    return ampel_scale_severity(scale, policy, AMPEL_SEVERITY_NOT_GIVEN) != AMPEL_SEVERITY_NONE;
+}
+
+/* Keeps count of those whose limit is another than their policy lets expect: the end of their window, or
+   none at all. As long as there are none, a rank is the difference of two positions, or 0. */
+static void unlike_shift(struct ampel_violations *block, const struct ampel_scale *scale,
+                         const struct ampel_violation_hot *hot, int64_t limit_ms, int sign) {
+    bool repeats = policy_repeats(scale, hot->policy);
+    if (limit_ms == (repeats ? hot->at_ms + scale->window_ms : INT64_MIN)) return;
+    block->sums.unlike = (uint16_t)(block->sums.unlike + sign);
+}
+
 int64_t ampel_violation_limit(const struct ampel_scale *scale,
                               const struct ampel_violation_hot *hot) {
     return repeat_limit(scale, hot);
@@ -68,7 +85,7 @@ static void rank_shift(struct ampel_violations *block, const struct ampel_scale 
 /* The limit of the record at this position moves: the ranks in between move by one. */
 static void limit_move(struct ampel_violations *block, const struct ampel_scale *scale,
                        uint32_t position, int64_t from_ms, int64_t to_ms) {
-    if (from_ms == to_ms) return;
+    if (from_ms == to_ms || position + 1 == block->count) return;
     int64_t low = from_ms < to_ms ? from_ms : to_ms, high = from_ms < to_ms ? to_ms : from_ms;
     int sign = from_ms < to_ms ? 1 : -1;
     uint8_t policy = block->hot[ampel_violations_order(block)[position]].policy;
@@ -77,23 +94,33 @@ static void limit_move(struct ampel_violations *block, const struct ampel_scale 
         uint32_t first = ampel_records_position_from(block, policy, low);
         if (first > start) start = first;
     }
-    for (uint32_t i = start; i < block->count; i++) {
-        struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[i]];
-        if (hot->policy != policy || hot->at_ms >= high) break;
-        rank_shift(block, scale, hot, sign);
-    }
+    for (uint32_t i = start; i < block->count && ampel_records_before(block, i, policy, high); i++)
+        rank_shift(block, scale, &block->hot[ampel_violations_order(block)[i]], sign);
 }
 
 static uint16_t rank_count(const struct ampel_violations *block, const struct ampel_scale *scale,
                            uint32_t position) {
-    const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[position]];
+    const uint16_t *order = ampel_violations_order(block);
+    const struct ampel_violation_hot *hot = &block->hot[order[position]];
     uint32_t rank = 0;
     for (uint32_t i = position; i > 0; i--) {
-        const struct ampel_violation_hot *other = &block->hot[ampel_violations_order(block)[i - 1]];
+        const struct ampel_violation_hot *other = &block->hot[order[i - 1]];
         if (other->policy != hot->policy || hot->at_ms - other->at_ms >= scale->window_ms) break;
         rank += hot->at_ms < repeat_limit(scale, other);
     }
     return (uint16_t)rank;
+}
+
+/* The same, without looking at others where they are many. */
+static uint16_t rank_find(const struct ampel_violations *block, const struct ampel_scale *scale,
+                          uint32_t position) {
+    if (position < RANKS_COUNTED || block->sums.unlike != 0)
+        return rank_count(block, scale, position);
+    const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[position]];
+    if (!policy_repeats(scale, hot->policy)) return 0;
+    int64_t first_ms = hot->at_ms - scale->window_ms + 1;
+    uint32_t first = ampel_records_position_from(block, hot->policy, first_ms > 0 ? first_ms : 0);
+    return (uint16_t)(position - first);
 }
 
 /* ---- in and out of order, window and sums --------------------------------------------------- */
@@ -112,8 +139,10 @@ static void record_detach(struct ampel_violations *block, const struct ampel_sca
     struct ampel_violation_hot *hot = &block->hot[record];
     uint32_t position = ampel_records_position(block, record);
     if (known(hot)) {
+        int64_t limit_ms = repeat_limit(scale, hot);
         sums_shift(block, scale, hot, -1);
-        limit_move(block, scale, position, repeat_limit(scale, hot), INT64_MIN);
+        unlike_shift(block, scale, hot, limit_ms, -1);
+        limit_move(block, scale, position, limit_ms, INT64_MIN);
         block->known_count--;
     }
     ampel_records_order_remove(block, position, block->count);
@@ -125,11 +154,13 @@ static void record_attach(struct ampel_violations *block,
     const struct ampel_scale *scale = context->scale;
     struct ampel_violation_hot *hot = &block->hot[record];
     uint32_t position = ampel_records_order_insert(block, record, block->count - 1);
-    hot->rank = rank_count(block, scale, position);
+    int64_t limit_ms = repeat_limit(scale, hot);
+    hot->rank = rank_find(block, scale, position);
     window_judge(context, hot);
     hot->flags |= AMPEL_VIOLATION_CHANGED;
     block->known_count++;
-    limit_move(block, scale, position, INT64_MIN, repeat_limit(scale, hot));
+    limit_move(block, scale, position, INT64_MIN, limit_ms);
+    unlike_shift(block, scale, hot, limit_ms, 1);
     sums_shift(block, scale, hot, 1);
     ampel_records_due_renew(block, record);
 }
@@ -140,7 +171,7 @@ static enum ampel_outcome moved_or_kept(const struct ampel_violations *block,
                                         const struct ampel_violation_sums *before) {
     bool same = block->sums.deducted == before->deducted &&
                 block->sums.criticals == before->criticals &&
-                memcmp(block->sums.caps, before->caps, sizeof(before->caps)) == 0;
+                ampel_caps_same(block->sums.caps, before->caps);
     return same ? AMPEL_OUTCOME_KEPT : AMPEL_OUTCOME_MOVED;
 }
 
@@ -266,6 +297,8 @@ enum ampel_outcome ampel_violations_state(struct ampel_violations **block,
     if (!known(hot)) return AMPEL_OUTCOME_KEPT;
     sums_shift(records, context->scale, hot, 1);
     int64_t limit = repeat_limit(context->scale, hot);
+    unlike_shift(records, context->scale, hot, limit_before, -1);
+    unlike_shift(records, context->scale, hot, limit, 1);
     if (limit != limit_before) {
         limit_move(records, context->scale, ampel_records_position(records, record), limit_before,
                    limit);
@@ -300,8 +333,9 @@ void ampel_violations_forget(struct ampel_violations **block,
     if (known(hot)) {
         /* What it meant to the ranks of others, all of them out of the window, goes with it: a rank
            is a function of what is known. */
-        limit_move(records, context->scale, ampel_records_position(records, record),
-                   repeat_limit(context->scale, hot), INT64_MIN);
+        int64_t limit_ms = repeat_limit(context->scale, hot);
+        limit_move(records, context->scale, ampel_records_position(records, record), limit_ms, INT64_MIN);
+        unlike_shift(records, context->scale, hot, limit_ms, -1);
         sums_shift(records, context->scale, hot, -1);
         records->known_count--;
     }
@@ -346,7 +380,9 @@ void ampel_violations_recompute(struct ampel_violations *block,
         struct ampel_violation_hot *hot = &block->hot[i];
         window_judge(context, hot);
         if (changed) hot->flags |= AMPEL_VIOLATION_CHANGED;
-        if (known(hot)) sums_shift(block, context->scale, hot, 1);
+        if (!known(hot)) continue;
+        sums_shift(block, context->scale, hot, 1);
+        unlike_shift(block, context->scale, hot, repeat_limit(context->scale, hot), 1);
     }
     ampel_records_heap_rebuild(block);
     AMPEL_ASSERT_PARANOID(ampel_violations_sane(block, context));
@@ -393,6 +429,8 @@ bool ampel_violations_sane(const struct ampel_violations *block,
         if (!known(hot)) continue;
         if (rank_count(block, context->scale, i) != hot->rank) return false;
         sums_shift(&naive, context->scale, hot, 1);
+        unlike_shift(&naive, context->scale, hot, repeat_limit(context->scale, hot), 1);
     }
+    if (naive.sums.unlike != block->sums.unlike) return false;
     return moved_or_kept(block, &naive.sums) == AMPEL_OUTCOME_KEPT;
 }

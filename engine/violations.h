@@ -1,12 +1,14 @@
 /* The violations of one account: what numbers need apart from what only people read.
 
-       one block   sums, counts | hot[capacity] | order u16[] | heap u16[] | index u16[2 x capacity]
+       one block   sums, counts | hot[capacity] | order u16[] | heap u16[] | index u16[2 x capacity] | keys u64[]
        record i    hot[i], 40 bytes ──▶ cold: what only people and state events read, and its texts;
                    0..count-1, dense
        order       record numbers sorted by (policy, at, id); what waits for its violation sorts last,
                    by id
        heap        record numbers, least (due, policy, id) first: the next to expire or to be forgotten
        index       open addressing by the id's hash (from 32 records on; below, a scan of hashes)
+       keys        policy and at by position in the order (from 32 records on; below, those of the
+                   records): a search reads them alone
 
    A record whose policy is AMPEL_POLICY_WAITING is a state that waits for its violation, or the
    place of events that wait for their time. The sums (deducted, caps, criticals) and every rank are
@@ -78,7 +80,9 @@ struct ampel_violation_sums {
     int64_t deducted;
     uint16_t caps[AMPEL_CAP_GROUPS_MAX];
     uint16_t criticals;
-    uint16_t reserved[3];
+    uint16_t unlike; /* known ones that count in ranks for another time than their policy lets expect: cleared
+                        ones, and those of which an event said the severity */
+    uint16_t reserved[2];
 };
 
 struct ampel_violations {
