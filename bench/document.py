@@ -49,13 +49,14 @@ def figures_table(results):
     for name, (title, unit, goal, _) in FIGURES.items():
         figure = results.get(name)
         if figure is None:
-            rows.append((f"`{name}`", title, "missing", f"{short(goal)} {unit}", "", "", "", ""))
+            rows.append((f"`{name}`", title, "missing", f"{short(goal)} {unit}", "", "", "", "", ""))
             continue
         limit = f"{short(figure['limit'])} {figure['unit']}" if "limit" in figure else ""
         ratio = f"{figure['ratio']:.2f}" if "ratio" in figure else ""
         rows.append((f"`{name}`", title, f"{short(figure['value'])} {figure['unit']}", f"{short(figure['goal'])} {unit}",
-                     "yes" if met(figure) else "**no**", limit, ratio, figure.get("load_average", "")))
-    return table(("figure", "what", "value", "goal", "reached", "limit", "ratio", "load"), rows)
+                     "yes" if met(figure) else "**no**", limit, ratio, figure.get("load_average", ""),
+                     figure.get("stolen_percent", "")))
+    return table(("figure", "what", "value", "goal", "reached", "limit", "ratio", "load", "stolen %"), rows)
 
 
 def peers_table(found):
@@ -79,9 +80,11 @@ def peers_text(folder):
 
 def busy_text(results):
     most = max((figure.get("load_average", 0) for figure in results.values()), default=0)
-    if most <= 2 * os.cpu_count():
+    stolen = max((figure.get("stolen_percent", 0) for figure in results.values()), default=0)
+    if most <= 2 * os.cpu_count() and stolen < 5:
         return ""
-    return (f"**The machine was not ours alone** while some of these were taken (load up to {most} on {os.cpu_count()} cores): rates and latencies by "
+    return (f"**The machine was not ours alone** while some of these were taken (load up to {most} on {os.cpu_count()} cores, up to {stolen} % "
+            "of their time taken by its host for others): rates and latencies by "
             "the wall clock are what was left over, not what the machine or Ampel can do; `core` and `ns of one core` are processor time "
             "and less affected. To be repeated on a quiet machine.\n\n")
 
@@ -143,7 +146,7 @@ ratio beside it where there is a limit measured in the same run. Nothing here is
 ## Figures
 
 *limit* is what the machine, or the slowest stage alone, did in the same run; *ratio* is value by limit; *load* is the machine's load
-average when the figure was taken: above some 3 on two cores others were working, too, and a rate by the wall clock is lower than it would be alone.
+average when the figure was taken: above some 3 on two cores others were working, too, and a rate by the wall clock is lower than it would be alone; *stolen* is the share of all cores' time that a virtual machine's host gave to others meanwhile, where the figure was taken since that is measured.
 
 {busy_text(results)}{figures_table(results)}
 
