@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,6 +22,23 @@ struct ampel_text {
     const char *bytes;
     uint32_t size;
 };
+
+static inline bool ampel_text_equal(struct ampel_text left, struct ampel_text right) {
+    return left.size == right.size && (left.size == 0 || memcmp(left.bytes, right.bytes, left.size) == 0);
+}
+/* Below, equal to or above 0, bytewise; of two texts that agree the shorter one is less, so a missing one is least. */
+static inline int ampel_text_compare(struct ampel_text a, struct ampel_text b) {
+    uint32_t size = a.size < b.size ? a.size : b.size;
+    int order = size > 0 ? memcmp(a.bytes, b.bytes, size) : 0;
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+/* What a text begins with, as a number in the order of texts: where two numbers differ, texts do in the same way. */
+static inline uint64_t ampel_text_beginning(struct ampel_text text) {
+    uint64_t number = 0;
+    for (uint32_t i = 0; i < sizeof(number); i++)
+        number = number << 8 | (i < text.size ? (uint8_t)text.bytes[i] : 0);
+    return number;
+}
 
 /* The one thing the engine may call: we are wrong, stop. Defined by each program, never returns. */
 __attribute__((noreturn)) void ampel_panic(const char *file, int line, const char *condition);

@@ -12,12 +12,8 @@ static const struct ampel_facts *facts_of(const struct ampel_engine *engine, uin
     return rare != NULL ? rare->facts : NULL;
 }
 
-static bool text_equal(struct ampel_text a, struct ampel_text b) {
-    return ampel_text_compare(a, b) == 0;
-}
-
 static bool names_none(struct ampel_text tag) {
-    return text_equal(tag, (struct ampel_text){AMPEL_INCIDENT_NONE, sizeof(AMPEL_INCIDENT_NONE) - 1});
+    return ampel_text_equal(tag, (struct ampel_text){AMPEL_INCIDENT_NONE, sizeof(AMPEL_INCIDENT_NONE) - 1});
 }
 
 static struct ampel_incident *incident_push(struct ampel_engine *engine,
@@ -67,7 +63,7 @@ static bool told_collect(struct ampel_engine *engine, struct ampel_outlook *outl
         struct ampel_event event;
         ampel_fact_event(facts->sorted[i], &event);
         struct ampel_text id = ampel_extra_text(&event, AMPEL_EXTRA_ID);
-        if (incident == NULL || !text_equal(incident->id, id)) {
+        if (incident == NULL || !ampel_text_equal(incident->id, id)) {
             incident = incident_push(engine, outlook, id);
             told_ms = INT64_MIN;
         }
@@ -101,7 +97,7 @@ static uint32_t incidents_distinct(struct ampel_incident *list, uint32_t count) 
     sort_heap(list, count, NULL);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (kept == 0 || !text_equal(list[kept - 1].id, list[i].id)) list[kept++] = list[i];
+        if (kept == 0 || !ampel_text_equal(list[kept - 1].id, list[i].id)) list[kept++] = list[i];
     }
     return kept;
 }
@@ -116,7 +112,7 @@ static bool tagged_collect(struct ampel_engine *engine, struct ampel_outlook *ou
         struct ampel_text tag = ampel_violations_text(block, record, AMPEL_TEXT_INCIDENT);
         if (names_none(tag) || listed(outlook, told, tag)) continue;
         uint32_t count = outlook->incidents_count;
-        if (count > told && text_equal(outlook->incidents[count - 1].id, tag)) continue;
+        if (count > told && ampel_text_equal(outlook->incidents[count - 1].id, tag)) continue;
         if (incident_push(engine, outlook, tag) == NULL) return false;
     }
     outlook->incidents_count =
@@ -141,7 +137,7 @@ enum ampel_engine_status ampel_incidents_list(struct ampel_engine *engine, uint3
 
 bool ampel_incident_holds(const struct ampel_incident *incident, int64_t at_ms,
                           struct ampel_text tag) {
-    if (tag.size > 0) return text_equal(tag, incident->id);
+    if (tag.size > 0) return ampel_text_equal(tag, incident->id);
     return incident->from_ms <= at_ms && at_ms < incident->end_ms;
 }
 

@@ -65,18 +65,9 @@ void ampel_pending_pop(struct ampel_pending *pending, struct ampel_pending_entry
     heap[place] = *last;
 }
 
-static void sink_greatest(struct ampel_pending_entry *entries, uint32_t place, uint32_t count) {
-    struct ampel_pending_entry entry = entries[place];
-    for (;;) {
-        uint32_t child = 2 * place + 1;
-        if (child >= count) break;
-        if (child + 1 < count && entry_before(&entries[child], &entries[child + 1])) child++;
-        if (!entry_before(&entry, &entries[child])) break;
-        entries[place] = entries[child];
-        place = child;
-    }
-    entries[place] = entry;
-}
+#define SORT_TYPE         struct ampel_pending_entry
+#define SORT_BEFORE(a, b) entry_before(a, b)
+#include "engine/sort_heap.h"
 
 static bool sorted(const struct ampel_pending *pending) {
     for (uint32_t i = 1; i < pending->count; i++) {
@@ -86,16 +77,7 @@ static bool sorted(const struct ampel_pending *pending) {
 }
 
 void ampel_pending_sort(const struct ampel_pending *pending) {
-    if (sorted(pending)) return;
-    struct ampel_pending_entry *entries = pending->heap;
-    for (uint32_t i = pending->count / 2; i > 0; i--)
-        sink_greatest(entries, i - 1, pending->count);
-    for (uint32_t i = pending->count - 1; i > 0; i--) {
-        struct ampel_pending_entry greatest = entries[0];
-        entries[0] = entries[i];
-        entries[i] = greatest;
-        sink_greatest(entries, 0, i);
-    }
+    if (!sorted(pending)) sort_heap(pending->heap, pending->count, NULL);
 }
 
 void ampel_pending_release(struct ampel_pool *pool, const struct ampel_pending_entry *entry) {

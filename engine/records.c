@@ -14,12 +14,6 @@
 static_assert(AMPEL_TIME_MAX_MS < INT64_C(1) << KEY_SHIFT, "a key holds a time");
 static_assert(AMPEL_ACCOUNT_VIOLATIONS_MAX < AMPEL_VIOLATION_NONE + 1, "record numbers are u16");
 
-int ampel_text_compare(struct ampel_text a, struct ampel_text b) {
-    uint32_t size = a.size < b.size ? a.size : b.size;
-    int order = size > 0 ? memcmp(a.bytes, b.bytes, size) : 0;
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 static uint64_t hash_word(uint64_t hash, uint64_t word) {
     hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
     return hash ^ hash >> 32;

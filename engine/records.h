@@ -59,9 +59,6 @@ AMPEL_MUST_CHECK bool ampel_records_texts_set(struct ampel_violations *block,
                                               int64_t sales_cents);
 bool ampel_records_sane(const struct ampel_violations *block);
 
-/* Bytewise; of two texts that agree the shorter one is less, so a missing one is least. */
-int ampel_text_compare(struct ampel_text a, struct ampel_text b);
-
 #ifdef __cplusplus
 }
 #endif

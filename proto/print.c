@@ -5,6 +5,8 @@
 #include "proto/text.h"
 #include "proto/time.h"
 
+#define DIGITS_MAX 20 /* of a u64 */
+
 static void put(struct ampel_print *print, const char *bytes, uint32_t size) {
     if (print->full || print->capacity - print->size < size) {
         print->full = true;
@@ -22,14 +24,20 @@ void ampel_print_word(struct ampel_print *print, const char *word) {
     put(print, word, (uint32_t)strlen(word));
 }
 
-void ampel_print_unsigned(struct ampel_print *print, uint64_t number) {
-    char digits[20];
+char *ampel_print_digits(char *at, uint64_t number) {
+    char digits[DIGITS_MAX];
     uint32_t first = sizeof digits;
     do {
         digits[--first] = (char)('0' + number % 10);
         number /= 10;
     } while (number > 0);
-    put(print, digits + first, (uint32_t)sizeof digits - first);
+    memcpy(at, digits + first, sizeof digits - first);
+    return at + (sizeof digits - first);
+}
+
+void ampel_print_unsigned(struct ampel_print *print, uint64_t number) {
+    char digits[DIGITS_MAX];
+    put(print, digits, (uint32_t)(ampel_print_digits(digits, number) - digits));
 }
 
 void ampel_print_integer(struct ampel_print *print, int64_t number) {

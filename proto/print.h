@@ -24,6 +24,8 @@ void ampel_print_unsigned(struct ampel_print *print, uint64_t number);
 void ampel_print_json(struct ampel_print *print, struct ampel_text text);
 /* RFC 3339 in quotes. */
 void ampel_print_time(struct ampel_print *print, int64_t at_ms);
+/* Decimal digits at the start of at, which has room for 20; behind the last one. */
+char *ampel_print_digits(char *at, uint64_t number);
 /* What was written, 0 if it did not fit. */
 AMPEL_MUST_CHECK uint32_t ampel_print_size(const struct ampel_print *print);
 

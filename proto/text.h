@@ -12,11 +12,6 @@ static inline bool ampel_text_is(struct ampel_text text, const char *word) {
     return text.size == size && memcmp(text.bytes, word, size) == 0;
 }
 
-static inline bool ampel_text_equal(struct ampel_text left, struct ampel_text right) {
-    return left.size == right.size &&
-           (left.size == 0 || memcmp(left.bytes, right.bytes, left.size) == 0);
-}
-
 static inline struct ampel_text ampel_text_of(const char *word) {
     return (struct ampel_text){word, (uint32_t)strlen(word)};
 }

@@ -1,22 +1,14 @@
 /* The order in which rows are merged: that of their keys, so that neighbours of the index follow each other. A rating's key has the
    seller before the tenant: sellers differ, so that one comparison tells them apart. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "workers/checkpoint.h"
 
-static int compare_texts(struct ampel_text left, struct ampel_text right) {
-    uint32_t common = left.size < right.size ? left.size : right.size;
-    int order = common == 0 ? 0 : memcmp(left.bytes, right.bytes, common);
-    if (order != 0) return order;
-    return (left.size > right.size) - (left.size < right.size);
-}
-
 static int compare_ratings(const void *left_row, const void *right_row) {
     const struct ampel_rating_row *left = left_row, *right = right_row;
-    int order = compare_texts(left->seller, right->seller);
-    if (order == 0) order = compare_texts(left->tenant, right->tenant);
-    if (order == 0) order = compare_texts(left->marketplace, right->marketplace);
+    int order = ampel_text_compare(left->seller, right->seller);
+    if (order == 0) order = ampel_text_compare(left->tenant, right->tenant);
+    if (order == 0) order = ampel_text_compare(left->marketplace, right->marketplace);
     return order;
 }
 

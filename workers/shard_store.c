@@ -128,7 +128,7 @@ static int64_t due_ns(const struct ampel_shard_store *store, const struct ampel_
     return moved_ns > changed_ns ? moved_ns : changed_ns;
 }
 
-/* Begins the partition's checkpoint; copy_on goes on with it. */
+/* Begins the partition's checkpoint; ampel_shard_store_go_on goes on with it. */
 static bool copy_begin(struct ampel_shard_store *store, struct ampel_shard_partition *partition, int64_t now_ns, bool last) {
     bool orders_rows = last || orders_rows_due(store, partition, now_ns);
     struct ampel_checkpoint_source source = {

@@ -25,4 +25,14 @@ static void broken_take(void *context, const struct ampel_error *error) {
     snprintf(wrong + used, sizeof wrong - used, "%u %s: %s\n", error->line, error->field, error->reason);
 }
 
+/* What was wrong, in this order and nothing else, begins with these lines. */
+static void assert_wrong(const char *const *lines, uint32_t count) {
+    const char *at = wrong;
+    for (uint32_t i = 0; i < count; i++) {
+        if (strncmp(at, lines[i], strlen(lines[i])) != 0) fail_msg("'%s' is not '%s'", at, lines[i]);
+        at = strchr(at, '\n') + 1;
+    }
+    assert_int_equal(*at, 0);
+}
+
 #endif

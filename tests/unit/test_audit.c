@@ -39,15 +39,6 @@ static bool audit(const char *csv, bool account) {
 }
 
 /* Each line of `wrong` begins as told. */
-static void assert_wrong(const char *const *lines, uint32_t count) {
-    const char *at = wrong;
-    for (uint32_t i = 0; i < count; i++) {
-        if (strncmp(at, lines[i], strlen(lines[i])) != 0) fail_msg("'%s' is not '%s'", at, lines[i]);
-        at = strchr(at, '\n') + 1;
-    }
-    assert_int_equal(*at, 0);
-}
-
 #define HEAD "{\"tenant\":\"t\",\"seller\":\"A\",\"marketplace\":\"DE\","
 
 static void rows_become_signals_and_announced_work(void **state) {

@@ -42,15 +42,6 @@ static int setup(void **state) {
     return 0;
 }
 
-static void each_wrong(const char *const *lines, uint32_t count) {
-    const char *at = wrong;
-    for (uint32_t i = 0; i < count; i++) {
-        if (strncmp(at, lines[i], strlen(lines[i])) != 0) fail_msg("'%s' is not '%s'", at, lines[i]);
-        at = strchr(at, '\n') + 1;
-    }
-    assert_int_equal(*at, 0);
-}
-
 static void what_a_row_says_wrongly_is_named_and_the_rest_goes_on(void **state) {
     (void)state;
     assert_true(list("Issue Type,Date Opened,Date Resolved,Impact,Status,ASIN,SKU,Incident,Points,Revision,At Risk Sales,Violation ID\n"
@@ -87,7 +78,7 @@ static void what_a_row_says_wrongly_is_named_and_the_rest_goes_on(void **state) 
         "18 column 12, Violation ID: ",              "19 : the row has more cells",
         "20 column 1, Issue Type: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' is no",
     };
-    each_wrong(lines, AMPEL_ARRAY_COUNT(lines));
+    assert_wrong(lines, AMPEL_ARRAY_COUNT(lines));
     assert_int_equal(counts.rows, 20);
     assert_int_equal(counts.broken, 19);
     assert_int_equal(counts.events, 1);
@@ -136,7 +127,7 @@ static void accounts_stand_in_rows_or_are_given(void **state) {
                      "t/B/FR/X,listing_policy,2026-10-01\nt//FR,listing_policy,2026-10-01\nu/B/FR,listing_policy,2026-10-01\n"));
     static const char *const lines[] = {"3 column 1, Account: 'B/FR' is no tenant", "4 column 1, Account: ",
                                         "5 column 1, Account: ", "6 column 1, Account: 'u/B/FR' belongs to another"};
-    each_wrong(lines, AMPEL_ARRAY_COUNT(lines));
+    assert_wrong(lines, AMPEL_ARRAY_COUNT(lines));
     options.account = (struct ampel_document_account){.tenant = {NULL, 0}};
     assert_true(list("Issue Type,Date Opened\nlisting_policy,2026-10-01\n"));
     assert_string_equal(wrong, "2 Account: is missing, and no account was given\n");

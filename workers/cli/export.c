@@ -40,9 +40,7 @@ static void row_write(struct exporting *exporting, const struct ampel_list_row *
 
 static bool row_before(const struct ampel_list_row *left, const struct ampel_list_row *right) {
     if (left->at_ms != right->at_ms) return left->at_ms < right->at_ms;
-    uint32_t common = left->id.size < right->id.size ? left->id.size : right->id.size;
-    int order = memcmp(left->id.bytes, right->id.bytes, common);
-    return order != 0 ? order < 0 : left->id.size < right->id.size;
+    return ampel_text_compare(left->id, right->id) < 0;
 }
 
 static int row_compare(const void *left, const void *right) {

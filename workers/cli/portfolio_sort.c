@@ -30,18 +30,12 @@ struct sorting {
     uint32_t *order;                /* numbers, by name */
 };
 
-static int text_compare(struct ampel_text left, struct ampel_text right) {
-    uint32_t common = left.size < right.size ? left.size : right.size;
-    int order = memcmp(left.bytes, right.bytes, common);
-    return order != 0 ? order : (left.size > right.size) - (left.size < right.size);
-}
-
 static int slot_compare(const struct ampel_engine *engine, uint32_t left, uint32_t right) {
     struct ampel_text a[3], b[3];
     ampel_engine_account_identity(engine, left, &a[0], &a[1], &a[2]);
     ampel_engine_account_identity(engine, right, &b[0], &b[1], &b[2]);
     for (int i = 0; i < 3; i++) {
-        int order = text_compare(a[i], b[i]);
+        int order = ampel_text_compare(a[i], b[i]);
         if (order != 0) return order;
     }
     return 0;
@@ -69,7 +63,7 @@ static int tenant_compare(const void *left, const void *right, void *context) {
                                   &marketplace);
     ampel_engine_account_identity(sorting->engine, sorting->tenants[*(const uint32_t *)right], &name[1], &seller,
                                   &marketplace);
-    return text_compare(name[0], name[1]);
+    return ampel_text_compare(name[0], name[1]);
 }
 
 static bool tenants_sort(struct sorting *sorting) {
@@ -112,21 +106,16 @@ static uint32_t sellers_shared(const struct sorting *sorting) {
     return shared;
 }
 
-static uint64_t number_of(struct ampel_text text, uint32_t from) {
-    uint64_t number = 0;
-    for (uint32_t i = from; i < from + DIGITS; i++)
-        number = number << 8 | (i < text.size ? (uint8_t)text.bytes[i] : 0);
-    return number;
-}
-
 static void entries_fill(struct sorting *sorting) {
     uint32_t shared = sellers_shared(sorting);
-    for (uint32_t i = 0; i < sorting->count; i++)
+    for (uint32_t i = 0; i < sorting->count; i++) {
+        struct ampel_text seller = seller_of(sorting->engine, i);
         sorting->entries[i] = (struct entry){
-            .seller = number_of(seller_of(sorting->engine, i), shared),
+            .seller = ampel_text_beginning((struct ampel_text){seller.bytes + shared, seller.size - shared}),
             .tenant = sorting->tenants[ampel_engine_account_tenant(sorting->engine, i)],
             .slot = i,
         };
+    }
 }
 
 static uint32_t digit_of(const struct entry *entry, bool tenant, uint32_t shift) {

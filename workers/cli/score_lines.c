@@ -77,19 +77,11 @@ static inline char *put_quoted(char *at, const struct quoted *quoted) {
     return at + quoted->size;
 }
 
-static char *put_unsigned(char *at, uint64_t number) {
-    char digits[20];
-    uint32_t first = sizeof digits;
-    if (number < 10) {
-        *at = (char)('0' + number);
-        return at + 1;
-    }
-    do {
-        digits[--first] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    memcpy(at, digits + first, sizeof digits - first);
-    return at + (sizeof digits - first);
+/* Most numbers here have one digit. */
+static inline char *put_unsigned(char *at, uint64_t number) {
+    if (number >= 10) return ampel_print_digits(at, number);
+    *at = (char)('0' + number);
+    return at + 1;
 }
 
 static inline char *put_integer(char *at, int64_t number) {
@@ -140,18 +132,10 @@ static void quote_name(struct quoted *quoted, enum ampel_registry registry, uint
 
 /* ---- violations ----------------------------------------------------------------------------- */
 
-static uint64_t beginning_of(struct ampel_text id) {
-    uint64_t number = 0;
-    for (uint32_t i = 0; i < 8; i++) number = number << 8 | (i < id.size ? (uint8_t)id.bytes[i] : 0);
-    return number;
-}
-
 static int listed_compare(const void *left, const void *right) {
     const struct listed *a = left, *b = right;
     if (a->beginning != b->beginning) return a->beginning < b->beginning ? -1 : 1;
-    uint32_t common = a->id.size < b->id.size ? a->id.size : b->id.size;
-    int order = memcmp(a->id.bytes, b->id.bytes, common);
-    return order != 0 ? order : (a->id.size > b->id.size) - (a->id.size < b->id.size);
+    return ampel_text_compare(a->id, b->id);
 }
 
 static void list_sort(struct lines *lines) {
@@ -186,7 +170,7 @@ static void list_fill(struct lines *lines, uint32_t slot) {
     while (ampel_engine_violation_next(lines->engine, slot, &cursor, &violation)) {
         if (violation.incident.size > 0) lines->incident = true;
         if (!violation.deducting) continue;
-        *list_push(lines) = (struct listed){beginning_of(violation.id), violation.id, violation.points, violation.rank};
+        *list_push(lines) = (struct listed){ampel_text_beginning(violation.id), violation.id, violation.points, violation.rank};
     }
     list_sort(lines);
 }

@@ -59,9 +59,7 @@ struct cap {
 
 static int cap_compare(const void *left_one, const void *right_one) {
     const struct cap *left = left_one, *right = right_one;
-    uint32_t common = left->name.size < right->name.size ? left->name.size : right->name.size;
-    int order = memcmp(left->name.bytes, right->name.bytes, common);
-    return order != 0 ? order : (left->name.size > right->name.size) - (left->name.size < right->name.size);
+    return ampel_text_compare(left->name, right->name);
 }
 
 /* The counts of a row, their names borrowed from *json, which is to be closed. */

@@ -39,12 +39,6 @@ void ampel_verify_problem(struct ampel_verify *verify, const char *format, ...) 
     va_end(arguments);
 }
 
-int ampel_verify_compare(struct ampel_text left, struct ampel_text right) {
-    uint32_t common = left.size < right.size ? left.size : right.size;
-    int order = common == 0 ? 0 : memcmp(left.bytes, right.bytes, common);
-    return order != 0 ? order : (left.size > right.size) - (left.size < right.size);
-}
-
 static enum ampel_database_status partition_verify(struct ampel_verify *verify, uint32_t number,
                                                    struct ampel_error *error) {
     struct ampel_verify_partition partition = {.number = number};

@@ -77,7 +77,4 @@ ampel_verify_columns(struct ampel_verify *verify, const struct ampel_verify_part
 AMPEL_MUST_CHECK enum ampel_database_status
 ampel_verify_history(struct ampel_verify *verify, struct ampel_error *error);
 
-/* Bytewise, the shorter first. */
-int ampel_verify_compare(struct ampel_text left, struct ampel_text right);
-
 #endif

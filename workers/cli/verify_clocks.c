@@ -26,11 +26,11 @@ static void known_push(struct known_clocks *known, const struct known_clock *clo
 
 static int clock_compare(const struct known_clock *left, const struct known_clock *right) {
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(left->identity); i++) {
-        int order = ampel_verify_compare(left->identity[i], right->identity[i]);
+        int order = ampel_text_compare(left->identity[i], right->identity[i]);
         if (order != 0) return order;
     }
     if (left->run.kind != right->run.kind) return left->run.kind < right->run.kind ? -1 : 1;
-    return ampel_verify_compare(left->group, right->group);
+    return ampel_text_compare(left->group, right->group);
 }
 
 static int compare(const void *left, const void *right) { return clock_compare(left, right); }

@@ -125,7 +125,7 @@ static int slot_compare(const void *left, const void *right, void *context) {
     ampel_engine_account_identity(engine, *(const uint32_t *)right, &b[0], &b[1], &b[2]);
     int order = 0;
     for (uint32_t i = 0; i < 3 && order == 0; i++)
-        order = ampel_verify_compare(a[i], b[i]);
+        order = ampel_text_compare(a[i], b[i]);
     return order;
 }
 

@@ -30,9 +30,9 @@ static struct identity identity_of_row(const struct ampel_pq *pq, uint32_t row) 
 }
 
 static int identity_compare(const struct identity *left, const struct identity *right) {
-    int order = ampel_verify_compare(left->tenant, right->tenant);
-    if (order == 0) order = ampel_verify_compare(left->seller, right->seller);
-    return order != 0 ? order : ampel_verify_compare(left->marketplace, right->marketplace);
+    int order = ampel_text_compare(left->tenant, right->tenant);
+    if (order == 0) order = ampel_text_compare(left->seller, right->seller);
+    return order != 0 ? order : ampel_text_compare(left->marketplace, right->marketplace);
 }
 
 static const char *identity_print(const struct identity *identity, char out[ACCOUNT_SIZE]) {
@@ -169,7 +169,7 @@ enum ampel_database_status ampel_verify_ratings(struct ampel_verify *verify,
 /* ---- violations ----------------------------------------------------------------------------- */
 
 static int id_compare(const void *left, const void *right) {
-    return ampel_verify_compare(((const struct ampel_violation *)left)->id,
+    return ampel_text_compare(((const struct ampel_violation *)left)->id,
                                 ((const struct ampel_violation *)right)->id);
 }
 
@@ -221,7 +221,7 @@ static void account_check(struct ampel_verify *verify, const struct known *known
         }
         if (!more && i == known->count) return;
         struct ampel_text id = more ? ampel_pq_get_text(verify->pq, *row, 3) : (struct ampel_text){0};
-        int order = !more ? 1 : i == known->count ? -1 : ampel_verify_compare(id, known->violations[i].id);
+        int order = !more ? 1 : i == known->count ? -1 : ampel_text_compare(id, known->violations[i].id);
         if (order < 0) {
             ampel_verify_problem(verify, "violation %.*s of %s: no page has it", (int)id.size, id.bytes, account);
         } else if (order > 0) {
