@@ -12,8 +12,11 @@ import random
 import re
 import subprocess
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parents[1]
 COLUMNS = ("account", "type", "moment", "day", "rev", "n", "id", "policy", "severity", "points", "state")
+# A rating from events; events up to :as_of, whose day is :today.
+QUERY = "with " + "".join((HERE / name).read_text() for name in ("facts.sql", "points.sql", "rating.sql"))
 TYPES = {"order": 0, "orders_day": 1, "violation": 2, "violation_state": 3}
 SEVERITIES = {"none": 0, "low": 1, "medium": 2, "high": 3, "critical": 4}
 STATES = {name: code for code, name in enumerate(

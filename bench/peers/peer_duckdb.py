@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import types
 
-from events import policies
+from events import QUERY, policies
 
 HERE = pathlib.Path(__file__).resolve().parent
 PACKAGE = "@duckdb/node-api@1.5.6-r.1"
@@ -23,8 +23,7 @@ def installed(folder):
 def recompute(task, build, threads):
     """Ratings by one query over a table in memory; loading it is told apart."""
     query = task.folder / "duckdb.sql"
-    query.write_text(("with " + (HERE / "facts.sql").read_text() + (HERE / "rating.sql").read_text())
-                     .replace(":as_of", str(task.as_of_ms)).replace(":today", str(task.today)))
+    query.write_text(QUERY.replace(":as_of", str(task.as_of_ms)).replace(":today", str(task.today)))
     codes = [(i, group, severity) for i, (_, group, severity) in enumerate(policies())]
     done = subprocess.run(["node", "--max-old-space-size=8000", str(HERE / "duckdb.mjs"), str(task.path), str(query), json.dumps(codes), str(threads)],
                           cwd=installed(build / "peers"), stdout=subprocess.PIPE, text=True, check=True)

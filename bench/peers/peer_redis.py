@@ -145,5 +145,5 @@ def lua_function(task):
         found = {}
         for account in accounts:
             score, status, risk, *rest = client.get(f"r:{account}").decode().split()
-            found[account] = (int(score), status, risk, *map(int, rest))
+            found[account] = (int(score), status, risk, *map(int, rest[:-1]))
         return found, meter, {"batch": BATCH}

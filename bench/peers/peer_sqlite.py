@@ -7,10 +7,8 @@ import pathlib
 import sqlite3
 import tempfile
 
-from events import policies
+from events import QUERY, policies
 from meter import Meter
-
-HERE = pathlib.Path(__file__).resolve().parent
 
 
 def fill(connection, task):
@@ -30,12 +28,11 @@ def fill(connection, task):
 
 def recompute(task):
     """Ratings by one query; loading the file is told apart."""
-    query = ("with " + (HERE / "facts.sql").read_text() + (HERE / "rating.sql").read_text())
     with tempfile.TemporaryDirectory() as folder, contextlib.closing(sqlite3.connect(pathlib.Path(folder) / "events.db")) as connection:
         with Meter([os.getpid()]) as loading:
             fill(connection, task)
             connection.execute("create index event_kinds on event (type, account)")
             connection.execute("analyze")
         with Meter([os.getpid()]) as meter:
-            rows = connection.execute(query, {"as_of": task.as_of_ms, "today": task.today}).fetchall()
+            rows = connection.execute(QUERY, {"as_of": task.as_of_ms, "today": task.today}).fetchall()
         return {row[0]: tuple(row[1:]) for row in rows}, meter, {"load_seconds": round(loading.seconds, 2)}

@@ -1,6 +1,8 @@
 #!lua name=ampel_peer
--- One account's events of a batch: merged into hashes, then its rating computed anew and kept.
--- KEYS: o:N (day -> "added:told"), v:N (id -> "rev:at:policy:severity:points"), s:N (id -> "at:state:cleared"), r:N
+-- One account's events of a batch: merged into hashes, then its rating from its running sum of orders and, where a violation
+-- changed, from all its violations.
+-- KEYS: o:N (day -> "added:told"), v:N (id -> "rev:at:policy:severity:points"), s:N (id -> "at:state:cleared"),
+--       r:N "score status risk orders order_points deducted infringement restricted criticals"
 -- ARGS: as_of, today, then per event type, at, day, rev, n, id, policy, severity, points, state
 local WINDOW, CELL = 15552000000, 16777216
 local FIELDS = 10
@@ -19,21 +21,29 @@ local function greater(a, b)
     return false
 end
 
-local function merge(keys, args, first)
-    local kind = tonumber(args[first])
-    if kind <= 1 then
-        local day, n = args[first + 2], tonumber(args[first + 4])
-        local cell = numbers(redis.call('HGET', keys[1], day) or '0:-1')
-        if kind == 0 then cell[1] = cell[1] + n else cell[2] = math.max(cell[2], tonumber(args[first + 3]) * CELL + n) end
-        redis.call('HSET', keys[1], day, string.format('%.0f:%.0f', cell[1], cell[2]))
-    elseif kind == 2 then
-        local id = args[first + 5]
+local function counted(cell)
+    return cell[2] >= 0 and cell[2] % CELL or math.min(cell[1], CELL - 1)
+end
+
+-- What it adds to the orders of the window.
+local function merge_orders(key, args, first, today)
+    local day, n = args[first + 2], tonumber(args[first + 4])
+    local cell = numbers(redis.call('HGET', key, day) or '0:-1')
+    local before = counted(cell)
+    if tonumber(args[first]) == 0 then cell[1] = cell[1] + n else cell[2] = math.max(cell[2], tonumber(args[first + 3]) * CELL + n) end
+    redis.call('HSET', key, day, string.format('%.0f:%.0f', cell[1], cell[2]))
+    return tonumber(day) > today - 180 and counted(cell) - before or 0
+end
+
+local function merge_violation(keys, args, first)
+    local id = args[first + 5]
+    if tonumber(args[first]) == 2 then
         local new = {tonumber(args[first + 3]), tonumber(args[first + 1]), tonumber(args[first + 6]), tonumber(args[first + 7]),
                      tonumber(args[first + 8])}
         local old = redis.call('HGET', keys[2], id)
         if not old or greater(new, numbers(old)) then redis.call('HSET', keys[2], id, string.format('%.0f:%.0f:%.0f:%.0f:%.0f', unpack(new))) end
-    elseif kind == 3 then
-        local id, at, state = args[first + 5], tonumber(args[first + 1]), tonumber(args[first + 9])
+    else
+        local at, state = tonumber(args[first + 1]), tonumber(args[first + 9])
         local old = numbers(redis.call('HGET', keys[3], id) or '-1:-1:1e300')
         local cleared = state >= 5 and math.min(old[3], at) or old[3]
         if greater({at, state}, {old[1], old[2]}) then old[1], old[2] = at, state end
@@ -41,17 +51,8 @@ local function merge(keys, args, first)
     end
 end
 
-local function rate(keys, as_of, today, policies)
-    local orders = 0
-    local days = redis.call('HGETALL', keys[1])
-    for i = 1, #days, 2 do
-        if tonumber(days[i]) > today - 180 then
-            local cell = numbers(days[i + 1])
-            orders = orders + (cell[2] >= 0 and cell[2] % CELL or math.min(cell[1], CELL - 1))
-        else
-            redis.call('HDEL', keys[1], days[i])
-        end
-    end
+-- What violations come to: deducted, infringement, restricted, criticals.
+local function burden(keys, as_of, policies)
     local list, states = {}, {}
     local found = redis.call('HGETALL', keys[3])
     for i = 1, #found, 2 do states[found[i]] = numbers(found[i + 1]) end
@@ -80,17 +81,36 @@ local function rate(keys, as_of, today, policies)
             if v.severity > 0 and v.state < 5 then caps[v.group] = caps[v.group] + 1 end
         end
     end
+    return deducted, caps[1], caps[2], criticals
+end
+
+local function rate(key, orders, deducted, infringement, restricted, criticals)
     local order_points = 4 * math.floor(orders / 200)
     local score = math.max(0, math.min(1000, 200 + order_points - deducted))
     if criticals > 0 then score = 0 end
     local status = score >= 200 and 'green' or (score >= 100 and 'yellow' or 'red')
-    local risk = (caps[1] >= 5 or caps[2] >= 2) and 'immediate' or (score < 100 and 'eligible' or (score < 200 and 'at_risk' or 'none'))
-    redis.call('SET', keys[4], string.format('%.0f %s %s %.0f %.0f %.0f %.0f %.0f', score, status, risk, orders, order_points, deducted, caps[1], caps[2]))
+    local risk = (infringement >= 5 or restricted >= 2) and 'immediate' or (score < 100 and 'eligible' or (score < 200 and 'at_risk' or 'none'))
+    redis.call('SET', key, string.format('%.0f %s %s %.0f %.0f %.0f %.0f %.0f %.0f', score, status, risk, orders, order_points, deducted,
+                                         infringement, restricted, criticals))
 end
 
 local POLICIES = {@policies@} -- cap group, severity
 redis.register_function('ampel_apply', function(keys, args)
-    for first = 3, #args, FIELDS do merge(keys, args, first) end
-    rate(keys, tonumber(args[1]), tonumber(args[2]), POLICIES)
+    local as_of, today = tonumber(args[1]), tonumber(args[2])
+    local kept = redis.call('GET', keys[4]) or '200 green none 0 0 0 0 0 0'
+    local orders, deducted, infringement, restricted, criticals = string.match(kept, '%S+ %S+ %S+ (%S+) %S+ (%S+) (%S+) (%S+) (%S+)')
+    orders, deducted, infringement, restricted, criticals =
+        tonumber(orders), tonumber(deducted), tonumber(infringement), tonumber(restricted), tonumber(criticals)
+    local violations = false
+    for first = 3, #args, FIELDS do
+        local kind = tonumber(args[first])
+        if kind <= 1 then orders = orders + merge_orders(keys[1], args, first, today)
+        elseif kind <= 3 then
+            merge_violation(keys, args, first)
+            violations = true
+        end
+    end
+    if violations then deducted, infringement, restricted, criticals = burden(keys, as_of, POLICIES) end
+    rate(keys[4], orders, deducted, infringement, restricted, criticals)
     return 1
 end)
