@@ -20,6 +20,7 @@ struct walk {
     int64_t at_ms, until_ms;
     int64_t midnight_ms;   /* the next one; INT64_MAX: none matters any more */
     int64_t expires_ms;    /* the next expiry; INT64_MAX: none is left */
+    struct ampel_window_days days; /* that have orders */
     uint32_t orders, kept; /* kept: what every day after today brings */
     uint32_t expiries_count, expiries_next;
 };
@@ -62,6 +63,16 @@ static int64_t expiry_ms(const struct walk *walk) {
     return item_of(walk, walk->expiries_next)->at_ms + walk->engine->scale.window_ms;
 }
 
+/* The midnight, from that of a day on, at which orders move; INT64_MAX: at none. Where new days bring nothing these are those that
+   a day with orders leaves at. */
+static int64_t midnight_from(const struct walk *walk, int64_t day) {
+    if (walk->kept > 0) return day * AMPEL_DAY_MS;
+    int64_t leaves = day - walk->engine->rules.window_days;
+    uint32_t ahead = ampel_window_days_ahead(&walk->days, (uint32_t)((uint64_t)(leaves + AMPEL_WINDOW_CELLS) % AMPEL_WINDOW_CELLS));
+    /* What comes behind today's cell are days that have left. */
+    return leaves + ahead <= walk->engine->now_day ? (day + ahead) * AMPEL_DAY_MS : INT64_MAX;
+}
+
 static bool walk_init(struct walk *walk, struct ampel_engine *engine, uint32_t slot,
                       bool keep_orders) {
     struct ampel_outlook *outlook = ampel_outlook_claim(engine);
@@ -74,15 +85,14 @@ static bool walk_init(struct walk *walk, struct ampel_engine *engine, uint32_t s
     walk->numbers = outlook->view.numbers;
     walk->at_ms = engine->now_ms;
     walk->until_ms = engine->now_ms + engine->scale.window_ms;
-    walk->midnight_ms = (engine->now_day + 1) * AMPEL_DAY_MS;
     walk->expires_ms = expiry_ms(walk);
     walk->orders = outlook->view.account->orders;
-    if (!keep_orders && walk->orders == 0) walk->midnight_ms = INT64_MAX;
-    if (!keep_orders) return true;
+    ampel_window_days(&outlook->view.account->window, &walk->days);
     uint64_t sum = 0;
-    for (int64_t day = engine->now_day - KEEP_DAYS; day < engine->now_day; day++)
+    for (int64_t day = engine->now_day - KEEP_DAYS; keep_orders && day < engine->now_day; day++)
         sum += orders_of(walk, day);
     walk->kept = (uint32_t)(sum / KEEP_DAYS);
+    walk->midnight_ms = midnight_from(walk, engine->now_day + 1);
     return true;
 }
 
@@ -116,13 +126,12 @@ static bool midnight_pass(struct walk *walk) {
     int64_t day = walk->midnight_ms / AMPEL_DAY_MS;
     walk->orders += walk->kept;
     walk->orders -= orders_of(walk, day - rules->window_days);
-    walk->midnight_ms += AMPEL_DAY_MS;
+    walk->midnight_ms = midnight_from(walk, day + 1);
     if (walk->orders == before) return false;
-    if (walk->orders == 0 && walk->kept == 0) walk->midnight_ms = INT64_MAX;
     return ampel_rating_order_points(rules, walk->orders) != ampel_rating_order_points(rules, before);
 }
 
-/* Moves to the next step. False at the end. Most midnights move nothing and cost a look at one day. */
+/* Moves to the next step. False at the end. */
 static bool walk_next(struct walk *walk, struct ampel_outlook_step *step) {
     for (;;) {
         bool leave = walk->expires_ms <= walk->midnight_ms;

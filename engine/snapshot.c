@@ -20,35 +20,39 @@ void ampel_image_put_numbers(struct ampel_image_writer *writer,
     ampel_image_put_u8(writer, numbers->risk);
 }
 
-static uint32_t day_of_age(const struct ampel_engine *engine, const struct ampel_account *account,
-                           uint32_t age_days) {
-    uint32_t cell = (engine->now_cell + AMPEL_WINDOW_CELLS - age_days) % AMPEL_WINDOW_CELLS;
-    return ampel_window_get(&account->window, cell);
+/* Cells from the newest day's back to the oldest's; age 0 is today's. */
+static uint32_t cell_of_age(const struct ampel_engine *engine, uint32_t age_days) {
+    return (engine->now_cell + AMPEL_WINDOW_CELLS - age_days) % AMPEL_WINDOW_CELLS;
 }
 
 static void orders_put(struct ampel_image_writer *writer, const struct ampel_engine *engine,
                        const struct ampel_account *account) {
-    uint32_t oldest = 0, newest = AMPEL_WINDOW_CELLS;
-    uint8_t bits = 0;
-    for (uint32_t age = 0; age < AMPEL_WINDOW_CELLS; age++) {
-        uint32_t packed = day_of_age(engine, account, age);
-        if (packed == 0) continue;
-        if (newest == AMPEL_WINDOW_CELLS) newest = age;
-        oldest = age;
-        uint8_t needed = ampel_cells_bits(packed);
+    struct ampel_window_days filled;
+    uint8_t cells[4 * AMPEL_WINDOW_CELLS], bits = 0;
+    uint32_t oldest = 0, days = 0;
+    ampel_window_days(&account->window, &filled);
+    /* Behind today's cell comes that of the oldest day. */
+    uint32_t ahead = ampel_window_days_ahead(&filled, cell_of_age(engine, AMPEL_WINDOW_CELLS - 1));
+    if (ahead < AMPEL_WINDOW_CELLS) oldest = AMPEL_WINDOW_CELLS - 1 - ahead;
+    for (uint32_t age = oldest; ahead < AMPEL_WINDOW_CELLS; age -= ahead) {
+        uint8_t needed = ampel_cells_bits(ampel_window_get(&account->window, cell_of_age(engine, age)));
         if (needed > bits) bits = needed;
+        days = oldest - age + 1;
+        if (age == 0) break;
+        ahead = 1 + ampel_window_days_ahead(&filled, cell_of_age(engine, age - 1));
+        if (ahead > age) break;
     }
     /* A page knows no cells narrower than bytes. */
     if (bits == 4) bits = 8;
     uint8_t width = bits / 8;
-    uint32_t days = width > 0 ? oldest - newest + 1 : 0;
     ampel_image_put_u8(writer, width);
     ampel_image_put_u8(writer, 0);
     ampel_image_put_u16(writer, (uint16_t)days);
     ampel_image_put_u32(writer, width > 0 ? (uint32_t)(engine->now_day - oldest) : 0);
-    uint8_t cells[4 * AMPEL_WINDOW_CELLS];
+    memset(cells, 0, (size_t)days * width);
     for (uint32_t i = 0; i < days; i++) {
-        ampel_cells_set(cells, bits, i, day_of_age(engine, account, oldest - i));
+        i += ampel_window_days_ahead(&filled, cell_of_age(engine, oldest - i));
+        ampel_cells_set(cells, bits, i, ampel_window_get(&account->window, cell_of_age(engine, oldest - i)));
     }
     ampel_image_put(writer, cells, days * width);
 }

@@ -91,3 +91,49 @@ uint32_t ampel_window_sum(const struct ampel_window *window, uint32_t last, uint
     }
     return sum;
 }
+
+/* ---- days that are not empty ------------------------------------------------------------------ */
+
+static void day_mark(struct ampel_window_days *days, uint32_t cell) {
+    days->words[cell / 64] |= UINT64_C(1) << (cell % 64);
+}
+
+void ampel_window_days(const struct ampel_window *window, struct ampel_window_days *out) {
+    *out = (struct ampel_window_days){{0}};
+    if (window->near != 0) day_mark(out, window->near_cell);
+    if (window->ring == NULL) return;
+    const uint32_t bits = window->bits, size = (uint32_t)ring_bytes(window->bits);
+    const uint64_t one = (UINT64_C(1) << bits) - 1;
+    for (uint32_t at = 0; at < size; at += 8) {
+        uint64_t word = 0;
+        /* Little-endian, so that lower bits are earlier cells; a ring need not end with a whole word. */
+        if (size - at >= 8)
+            word = ampel_load_u64(window->ring + at);
+        else
+            for (uint32_t i = at; i < size; i++)
+                word |= (uint64_t)window->ring[i] << (8 * (i - at));
+        while (word != 0) {
+            uint32_t cell = (uint32_t)__builtin_ctzll(word) / bits;
+            day_mark(out, at * 8 / bits + cell);
+            word &= ~(one << (cell * bits));
+        }
+    }
+}
+
+/* The first from a cell on to the end of the ring; AMPEL_WINDOW_CELLS: none. */
+static uint32_t day_from(const struct ampel_window_days *days, uint32_t cell) {
+    uint64_t rest = ~UINT64_C(0) << (cell % 64);
+    for (uint32_t word = cell / 64; word < AMPEL_ARRAY_COUNT(days->words); word++, rest = ~UINT64_C(0)) {
+        uint64_t found = days->words[word] & rest;
+        if (found != 0) return word * 64 + (uint32_t)__builtin_ctzll(found);
+    }
+    return AMPEL_WINDOW_CELLS;
+}
+
+uint32_t ampel_window_days_ahead(const struct ampel_window_days *days, uint32_t cell) {
+    AMPEL_ASSERT(cell < AMPEL_WINDOW_CELLS);
+    uint32_t found = day_from(days, cell);
+    if (found < AMPEL_WINDOW_CELLS) return found - cell;
+    found = day_from(days, 0);
+    return found < AMPEL_WINDOW_CELLS ? found + AMPEL_WINDOW_CELLS - cell : AMPEL_WINDOW_CELLS;
+}

@@ -108,6 +108,14 @@ void ampel_window_trim(struct ampel_pool *pool, struct ampel_window *window);
 /* The sum of days cells that end with the cell `last`; days <= AMPEL_WINDOW_CELLS. */
 uint32_t ampel_window_sum(const struct ampel_window *window, uint32_t last, uint32_t days);
 
+/* Which cells are not empty, so that a walk over the days of an account that sells seldom need not look at all of them. */
+struct ampel_window_days {
+    uint64_t words[(AMPEL_WINDOW_CELLS + 63) / 64];
+};
+void ampel_window_days(const struct ampel_window *window, struct ampel_window_days *out);
+/* How many cells on, round the ring, the first that is not empty lies (0: this one); AMPEL_WINDOW_CELLS: all are empty. */
+uint32_t ampel_window_days_ahead(const struct ampel_window_days *days, uint32_t cell);
+
 #ifdef __cplusplus
 }
 #endif

@@ -108,6 +108,34 @@ static void names_chosen_to_collide_cost_steps_but_no_directory(void **state) {
 
 /* ---- window --------------------------------------------------------------------------------- */
 
+/* From each cell on, the first day that is not empty; as a walk over all cells finds it. */
+static void check_days(const struct ampel_window *window, const uint32_t *naive) {
+    struct ampel_window_days days;
+    ampel_window_days(window, &days);
+    for (uint32_t cell = 0; cell < AMPEL_WINDOW_CELLS; cell++) {
+        uint32_t ahead = 0;
+        while (ahead < AMPEL_WINDOW_CELLS && naive[(cell + ahead) % AMPEL_WINDOW_CELLS] == 0)
+            ahead++;
+        assert_int_equal(ampel_window_days_ahead(&days, cell), ahead);
+    }
+}
+
+static void days_that_are_not_empty_are_found_from_every_cell(void **state) {
+    (void)state;
+    for (uint32_t filled = 0; filled < 12; filled++) {
+        struct ampel_pool pool = pool_open();
+        struct ampel_window window = {0};
+        uint32_t naive[AMPEL_WINDOW_CELLS] = {0};
+        for (uint32_t i = 0; i < filled; i++) {
+            uint32_t cell = draw(AMPEL_WINDOW_CELLS);
+            naive[cell] = ampel_day_pack(draw(2), draw(2) == 0 ? 0 : 1 + draw(1u << draw(20)));
+            assert_true(ampel_window_put(&pool, &window, cell, naive[cell]));
+        }
+        check_days(&window, naive);
+        ampel_pool_reset(&pool);
+    }
+}
+
 static void a_ring_of_any_width_keeps_every_day(void **state) {
     (void)state;
     static const uint32_t most[] = {7, 8, 127, 128, 32767, 32768, AMPEL_ORDERS_MAX};
@@ -137,6 +165,7 @@ static void a_ring_of_any_width_keeps_every_day(void **state) {
             if (cell >= 100 || cell <= 10) sum += ampel_day_total(naive[cell]);
         }
         assert_int_equal(ampel_window_sum(&window, 10, 91), (uint32_t)sum);
+        check_days(&window, naive);
         assert_true(ampel_window_put(&pool, &window, 3, ampel_day_pack(2, 1)));
         assert_true(ampel_window_bring(&pool, &window, 2));
         assert_int_equal(window.bits, 32);
@@ -393,6 +422,7 @@ int main(void) {
         cmocka_unit_test(a_table_finds_all_it_was_given_through_every_split),
         cmocka_unit_test(names_chosen_to_collide_cost_steps_but_no_directory),
         cmocka_unit_test(a_ring_of_any_width_keeps_every_day),
+        cmocka_unit_test(days_that_are_not_empty_are_found_from_every_cell),
         cmocka_unit_test(increments_stop_at_the_bound_and_before_a_told_total),
         cmocka_unit_test(the_wheel_turns_accounts_in_the_order_of_a_sorted_list),
         cmocka_unit_test(sorting_sorts),
