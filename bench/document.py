@@ -90,7 +90,10 @@ def busy_text(results):
 
 
 def remarks(results):
-    return "\n".join(f"- `{name}`: {figure['note']}" for name, figure in results.items() if figure.get("note"))
+    def remark(figure):
+        calmest = f"the calmest of {figure['tries']} times" if "tries" in figure else ""
+        return "; ".join(part for part in (figure.get("note"), calmest) if part)
+    return "\n".join(f"- `{name}`: {remark(figure)}" for name, figure in results.items() if remark(figure))
 
 
 def series_text(series, pictures):
