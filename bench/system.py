@@ -1,4 +1,5 @@
-"""A whole Ampel for a measurement: a private PostgreSQL, a database of its own, keys, journal, worker; all gone at the end."""
+"""A whole Ampel for a measurement, as deploy/up starts it: a private PostgreSQL that gives way, a database of its own, keys, journal,
+worker; all gone at the end."""
 
 import json
 import os
@@ -95,6 +96,7 @@ class System:
             if self.worker.poll() is not None or time.monotonic() > limit:
                 raise RuntimeError("the worker does not become ready:\n" + self.log_text()[-3000:])
             time.sleep(0.02)
+        self.cluster.give_way()
 
     def stop(self):
         """Orderly; everything is stored afterwards."""

@@ -4,6 +4,7 @@
     deploy/postgres.py start DIR [--port N]    makes it if needed, starts it, prints its URL
     deploy/postgres.py stop DIR                orderly; --immediate as in a crash
     deploy/postgres.py url DIR
+    deploy/postgres.py yield DIR                its processes of now give way where the machine is full
 
 PostgreSQL refuses to run as root. For root it runs as the system user postgres, which keeps just enough rights
 to reach a folder below closed ones (a checkout in /root). The server owns DIR/data; DIR/password is for its user
@@ -11,6 +12,7 @@ alone. Also a module: Cluster(DIR).start() for tests.
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
 import secrets
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import time
 
+YIELDING_NICE = "10"
 BIN = "/usr/lib/postgresql/15/bin"
 ROLE = DATABASE = "ampel"
 SETTINGS = {
@@ -124,6 +127,20 @@ class Cluster:
         if (self.data / "PG_VERSION").exists() and self.running():
             run([f"{BIN}/pg_ctl", "-D", str(self.data), "-w", "-t", "60", "-m", mode, "stop"])
 
+    def give_way(self):
+        """Where the machine is full, what stores yields to what scores: each process of the server gets a tenth of the usual weight. For
+        kernels that share by session (sched_autogroup), where one connection otherwise weighs as much as a whole worker; under a service
+        manager its weights count instead (docs/OPERATIONS.md). Later connections weigh as usual. Returns how many processes took it."""
+        postmaster = (self.data / "postmaster.pid").read_text().split()[0]
+        taken = 0
+        with contextlib.suppress(OSError):
+            for pid in pathlib.Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
+                with contextlib.suppress(OSError):
+                    pathlib.Path(f"/proc/{pid}/autogroup").write_text(YIELDING_NICE)
+                    taken += 1
+                time.sleep(0.11)  # the kernel takes ten such words a second from a user
+        return taken
+
     def pause_until(self, condition, seconds=30):
         limit = time.monotonic() + seconds
         while not condition():
@@ -134,7 +151,7 @@ class Cluster:
 
 def main():
     parser = argparse.ArgumentParser(description="A private PostgreSQL cluster.")
-    parser.add_argument("action", choices=("start", "stop", "url"))
+    parser.add_argument("action", choices=("start", "stop", "url", "yield"))
     parser.add_argument("folder")
     parser.add_argument("--port", type=int)
     parser.add_argument("--immediate", action="store_true")
@@ -142,6 +159,9 @@ def main():
     cluster = Cluster(given.folder)
     if given.action == "stop":
         cluster.stop("immediate" if given.immediate else "fast")
+        return
+    if given.action == "yield":
+        cluster.give_way()
         return
     if given.action == "start":
         cluster.start(given.port)
