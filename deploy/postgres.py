@@ -27,8 +27,12 @@ ROLE = DATABASE = "ampel"
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "shared_buffers": "256MB",
-    "max_wal_size": "2GB",
+    # Checkpoints of Ampel write much: a larger log between PostgreSQL's own, kept for the next one, and less of each block in it.
+    "shared_buffers": "1GB",
+    "max_wal_size": "4GB",
+    "min_wal_size": "1GB",
+    "checkpoint_timeout": "15min",
+    "wal_compression": "lz4",
     "max_connections": "60",
     "timezone": "UTC",
     "log_timezone": "UTC",
