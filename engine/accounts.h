@@ -1,6 +1,6 @@
 /* All accounts of a partition, in slot order, in chunks that never move.
 
-       chunk      accounts[512] of two lines each
+       chunk      accounts[512] of two lines each, midnights[512] (midnight.h)
        line 1     what an order needs: who it is (tenant number, seller and marketplace, in place up to 28
                   bytes), today's orders, the window's sum, what keeps it from being merged in passing
        line 2     the rest ──▶ violations (violations.h), rare (facts, a running backfill, days below),
@@ -28,6 +28,7 @@ extern "C" {
 
 #define AMPEL_CHUNK_ACCOUNTS 512
 #define AMPEL_WHEEL_NOWHERE  UINT16_MAX
+#define AMPEL_WHEEL_AGENDA   (UINT16_MAX - 1) /* wheel.h */
 
 static_assert(AMPEL_CHUNK_ACCOUNTS % AMPEL_PAGE_ACCOUNTS == 0, "a page lies in one chunk");
 
@@ -50,9 +51,9 @@ struct ampel_rare {
     struct ampel_takeover *takeover; /* takeover.h; while suspected */
 };
 
-/* A flag above the bits of enum AMPEL_ROW_*: the account hangs in the wheel where it no longer
- * belongs. */
-enum { AMPEL_ACCOUNT_DUE_STALE = 8 };
+/* Flags beside the bits of enum AMPEL_ROW_*: the account hangs in the wheel where it no longer belongs;
+   its risk is eligible at least, as it was looked at last. */
+enum { AMPEL_ACCOUNT_DUE_STALE = 8, AMPEL_ACCOUNT_ELIGIBLE = 64 };
 
 /* Marketplaces' own ids are no longer; longer texts stand elsewhere. */
 #define AMPEL_ACCOUNT_PLACE 28
@@ -85,6 +86,7 @@ static_assert(offsetof(struct ampel_account, violations) == 64, "what an order n
 
 struct ampel_chunk {
     struct ampel_account accounts[AMPEL_CHUNK_ACCOUNTS];
+    uint8_t midnights[AMPEL_CHUNK_ACCOUNTS];
 };
 
 struct ampel_tenant {

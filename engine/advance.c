@@ -7,6 +7,7 @@
 #include "engine/case_clocks.h"
 #include "engine/drift.h"
 #include "engine/leaving.h"
+#include "engine/midnight.h"
 #include "engine/sort.h"
 #include "engine/state.h"
 #include "engine/takeover.h"
@@ -180,7 +181,7 @@ static bool turn(struct ampel_engine *engine, uint32_t slot, struct ampel_accoun
     bool keyed =
         instant->keys_next < instant->keys_count && instant->keys[instant->keys_next] >> 32 == slot;
     if (keyed) ampel_touched_complete(engine, account, touched);
-    if (instant->midnight) ampel_account_midnight(engine, slot, account, touched);
+    if (instant->midnight) ampel_midnight_leave(engine, slot, account, touched);
     if (keyed) done = ampel_account_leave(engine, slot, account, touched, true);
     while (done && instant->keys_next < instant->keys_count &&
            instant->keys[instant->keys_next] >> 32 == slot) {
@@ -199,15 +200,46 @@ static bool turn(struct ampel_engine *engine, uint32_t slot, struct ampel_accoun
     return done;
 }
 
+/* Whether nothing but violations that are due can concern the account: then turn_plain does all that turn
+   does. */
+static bool plain(const struct ampel_engine *engine, const struct ampel_account *account) {
+    return engine->instant.entries_count == 0 && account->has_rare == 0 && account->watched == 0;
+}
+
+/* The turn of most: violations leave, and numbers are computed once before and once behind. */
+static bool turn_plain(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account) {
+    struct ampel_touched touched = {.slot = slot, .whole = true};
+    struct ampel_numbers after;
+    struct ampel_cause cause;
+    if (!ampel_account_before(engine, slot)) return false;
+    engine->instant.keys_next++;
+    ampel_account_numbers(engine, account, &touched.before);
+    if (!ampel_account_leave(engine, slot, account, &touched, true)) return false;
+    ampel_account_numbers(engine, account, &after);
+    ampel_account_row_mark(engine, slot, account, &touched.before, &after);
+    if (!ampel_account_show(engine, account, &touched, &after)) return false;
+    bool due = ampel_changes_due(engine, &touched.before, &after, false);
+    bool look = touched.before.colour != after.colour;
+    if (due || look) turn_cause(engine, &touched, &after, &cause);
+    if (due && !ampel_changes_name(engine, slot, &touched.before, &after, false, &cause, engine->position))
+        return false;
+    ampel_account_due_renew(engine, slot, account);
+    if (!ampel_account_warn(engine, slot, account, &after, true, look, &cause, engine->position)) return false;
+    if ((account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0) ampel_account_due_renew(engine, slot, account);
+    return true;
+}
+
 /* ---- one instant ---------------------------------------------------------------------------- */
 
 static bool key_push(struct ampel_engine *engine, uint32_t slot, uint32_t index) {
     struct ampel_instant *instant = &engine->instant;
-    uint64_t *keys = ampel_pool_grow(&engine->pool, instant->keys, &instant->keys_capacity,
-                                     instant->keys_count + 1, sizeof(*keys));
-    if (keys == NULL) return false;
-    instant->keys = keys;
-    keys[instant->keys_count++] = (uint64_t)slot << 32 | index;
+    if (instant->keys_count == instant->keys_capacity) {
+        uint64_t *keys = ampel_pool_grow(&engine->pool, instant->keys, &instant->keys_capacity,
+                                         instant->keys_count + 1, sizeof(*keys));
+        if (keys == NULL) return false;
+        instant->keys = keys;
+    }
+    instant->keys[instant->keys_count++] = (uint64_t)slot << 32 | index;
     return true;
 }
 
@@ -242,6 +274,7 @@ static bool instant_begin(struct ampel_engine *engine, int64_t at_ms) {
         AMPEL_ASSERT(engine->before == NULL);
         engine->now_day = at_ms / AMPEL_DAY_MS;
         engine->now_cell = (uint32_t)(engine->now_day % AMPEL_WINDOW_DAYS_MAX);
+        engine->now_midnight = ampel_midnight_code(engine->now_day);
         ampel_producers_forget(&engine->producers, &engine->pool, at_ms);
     }
     for (;;) {
@@ -250,7 +283,7 @@ static bool instant_begin(struct ampel_engine *engine, int64_t at_ms) {
         if (!key_push(engine, slot, UINT32_MAX)) return false;
     }
     if (!entries_collect(engine)) return false;
-    ampel_sort_u64(instant->keys, instant->keys_count);
+    if (instant->keys_count > 1) ampel_sort_u64(instant->keys, instant->keys_count);
     return true;
 }
 
@@ -263,35 +296,90 @@ static void instant_end(struct ampel_engine *engine) {
     instant->active = false;
 }
 
-/* At midnight every account is looked at: two cells of its ring, and that far ahead they are
- * fetched. */
-#define SWEEP_AHEAD_HEADER 32
-#define SWEEP_AHEAD_RING   16
+/* So many accounts that a midnight concerns go together: their first lines are fetched, a group later the
+   cells that leave, and another group later they turn. */
+#define SWEEP_GROUP  32
+#define SWEEP_STAGES 3
 
-AMPEL_INLINE void sweep_prefetch(const struct ampel_engine *engine, uint32_t slot) {
-    const struct ampel_accounts *accounts = &engine->accounts;
-    if (slot + SWEEP_AHEAD_HEADER < accounts->count) {
-        __builtin_prefetch(ampel_account_at(accounts, slot + SWEEP_AHEAD_HEADER));
+struct sweep {
+    uint32_t slots[SWEEP_GROUP];
+    uint32_t count;
+};
+
+/* The slot of the first key that the present instant has not turned yet and that is not below this one. */
+static uint32_t key_slot(const struct ampel_instant *instant, uint32_t *key, uint32_t slot) {
+    while (*key < instant->keys_count && instant->keys[*key] >> 32 < slot)
+        (*key)++;
+    return *key < instant->keys_count ? (uint32_t)(instant->keys[*key] >> 32) : AMPEL_SLOT_NONE;
+}
+
+/* Those that the midnight concerns next: by their bytes, and by their keys. A chunk in which there is none
+   takes a step. */
+static void sweep_gather(struct ampel_engine *engine, uint32_t *steps, struct sweep *sweep) {
+    struct ampel_instant *instant = &engine->instant;
+    uint32_t key = instant->keys_next, count = engine->accounts.count, slot = instant->sweep_slot;
+    uint32_t most = *steps < SWEEP_GROUP ? *steps : SWEEP_GROUP;
+    sweep->count = 0;
+    while (sweep->count < most && slot < count) {
+        uint32_t end = (slot / AMPEL_CHUNK_ACCOUNTS + 1) * AMPEL_CHUNK_ACCOUNTS;
+        if (end > count) end = count;
+        uint32_t keyed = key_slot(instant, &key, slot), due = ampel_midnight_next(engine, slot, end);
+        uint32_t next = keyed < due ? keyed : due;
+        slot = next < end ? next + 1 : end;
+        if (next < end) {
+            __builtin_prefetch(ampel_account_at(&engine->accounts, next), 1);
+            sweep->slots[sweep->count++] = next;
+        } else if (most > sweep->count) {
+            most--;
+            (*steps)--;
+        }
     }
-    if (slot + SWEEP_AHEAD_RING < accounts->count) {
-        const struct ampel_account *account = ampel_account_at(accounts, slot + SWEEP_AHEAD_RING);
-        const uint8_t *place = ampel_window_place(&account->window, engine->now_cell);
-        if (place != NULL) __builtin_prefetch(place);
+    *steps -= sweep->count;
+    instant->sweep_slot = slot;
+}
+
+/* The cell that the day which begins takes. */
+AMPEL_INLINE void sweep_fetch(const struct ampel_engine *engine, const struct sweep *sweep) {
+    for (uint32_t i = 0; i < sweep->count; i++) {
+        const struct ampel_window *window =
+            &ampel_account_at(&engine->accounts, sweep->slots[i])->window;
+        const uint8_t *place = ampel_window_place(window, engine->now_cell);
+        if (place != NULL) __builtin_prefetch(place, 1);
     }
+}
+
+static bool slot_turn(struct ampel_engine *engine, uint32_t slot) {
+    const struct ampel_instant *instant = &engine->instant;
+    struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
+    bool keyed =
+        instant->keys_next < instant->keys_count && instant->keys[instant->keys_next] >> 32 == slot;
+    if (keyed || ampel_midnight_due(engine, account)) {
+        if (!ampel_account_before(engine, slot)) return false;
+        bool passed = !keyed && ampel_midnight_pass(engine, slot, account);
+        if (!passed && !turn(engine, slot, account)) return false;
+    }
+    ampel_midnight_renew(engine, slot, account);
+    return true;
+}
+
+static bool sweep_turn(struct ampel_engine *engine, const struct sweep *sweep) {
+    for (uint32_t i = 0; i < sweep->count; i++) {
+        if (!slot_turn(engine, sweep->slots[i])) return false;
+    }
+    return true;
 }
 
 /* False: no memory. Stops where the steps end; the instant is over when nothing is left. */
 static bool sweep_run(struct ampel_engine *engine, uint32_t *steps) {
     struct ampel_instant *instant = &engine->instant;
-    while (instant->sweep_slot<engine->accounts.count && * steps> 0) {
-        uint32_t slot = instant->sweep_slot++;
-        (*steps)--;
-        sweep_prefetch(engine, slot);
-        struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
-        bool keyed = instant->keys_next < instant->keys_count &&
-                     instant->keys[instant->keys_next] >> 32 == slot;
-        if (!keyed && !ampel_account_midnight_due(engine, account)) continue;
-        if (!turn(engine, slot, account)) return false;
+    struct sweep sweeps[SWEEP_STAGES] = {0};
+    uint32_t under_way = 0;
+    for (uint32_t round = 0; under_way > 0 || (instant->sweep_slot < engine->accounts.count && *steps > 0); round++) {
+        struct sweep *last = &sweeps[(round + 1) % SWEEP_STAGES];
+        sweep_gather(engine, steps, &sweeps[round % SWEEP_STAGES]);
+        sweep_fetch(engine, &sweeps[(round + 2) % SWEEP_STAGES]);
+        if (!sweep_turn(engine, last)) return false;
+        under_way = sweeps[round % SWEEP_STAGES].count + sweeps[(round + 2) % SWEEP_STAGES].count;
     }
     if (instant->sweep_slot == engine->accounts.count) instant_end(engine);
     return true;
@@ -303,7 +391,9 @@ static bool instant_run(struct ampel_engine *engine, uint32_t *steps) {
     while (instant->keys_next<instant->keys_count && * steps> 0) {
         uint32_t slot = (uint32_t)(instant->keys[instant->keys_next] >> 32);
         (*steps)--;
-        if (!turn(engine, slot, ampel_account_at(&engine->accounts, slot))) return false;
+        struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
+        bool done = plain(engine, account) ? turn_plain(engine, slot, account) : turn(engine, slot, account);
+        if (!done) return false;
     }
     if (instant->keys_next == instant->keys_count) instant_end(engine);
     return true;
@@ -354,7 +444,7 @@ enum ampel_engine_status ampel_engine_advance(struct ampel_engine *engine, int64
             return AMPEL_ENGINE_NO_MEMORY;
         }
     }
-    AMPEL_ASSERT_PARANOID(ampel_wheel_sane(&engine->wheel, &engine->accounts));
+    AMPEL_ASSERT_PARANOID(ampel_wheel_sane(&engine->wheel, &engine->accounts) && ampel_midnights_sane(engine));
     *done = true;
     return AMPEL_ENGINE_OK;
 }

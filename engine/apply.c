@@ -7,6 +7,7 @@
 #include "engine/case_clocks.h"
 #include "engine/drift.h"
 #include "engine/load.h"
+#include "engine/midnight.h"
 #include "engine/state.h"
 #include "engine/takeover.h"
 #include "engine/window.h"
@@ -261,10 +262,12 @@ AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool
                      : ampel_rating_orders_quiet(&engine->rules, account->orders, count);
     if (!quiet) return false;
     uint32_t day = window_cell(work, at_ms, work->window_days);
-    /* What was told as a total is more than any count. */
-    if (day == account->window.near_cell && account->window.near <= AMPEL_ORDERS_MAX - count) {
+    /* What was told as a total is more than any count; 0 less 1, too. */
+    if (day == account->window.near_cell && account->window.near - 1 < AMPEL_ORDERS_MAX - count) {
         account->window.near += count;
-    } else if (!order_far(work, &account->window, day, count)) {
+    } else if (order_far(work, &account->window, day, count)) {
+        ampel_midnight_orders(engine, slot, account, day);
+    } else {
         return false;
     }
     if (!touched) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/assurance.h"
+#include "engine/midnight.h"
 #include "engine/outlook_view.h"
 #include "engine/records.h"
 #include "engine/state.h"
@@ -30,6 +31,7 @@ enum ampel_engine_status ampel_engine_open(const struct ampel_engine_options *op
     engine->now_ms = start_ms;
     engine->now_day = start_ms / AMPEL_DAY_MS;
     engine->now_cell = (uint32_t)(engine->now_day % AMPEL_WINDOW_DAYS_MAX);
+    engine->now_midnight = ampel_midnight_code(engine->now_day);
     engine->accounts_per_tenant_max = options->accounts_per_tenant_max;
     engine->violations_per_account_max = options->violations_per_account_max;
     if (engine->violations_per_account_max == 0 ||
@@ -101,6 +103,7 @@ static bool account_recompute(struct ampel_engine *engine, uint32_t slot,
         return false;
     }
     ampel_account_due_renew(engine, slot, account);
+    ampel_midnight_renew(engine, slot, account);
     return ampel_takeover_renew(engine, slot, account, cause);
 }
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "engine/assurance.h"
+#include "engine/midnight.h"
 #include "engine/outlook_view.h"
 #include "engine/window.h"
 
@@ -83,6 +84,14 @@ static void told_set(struct ampel_engine *engine, uint32_t slot, struct ampel_ac
     ampel_account_dirty(&engine->accounts, slot, account, 0);
 }
 
+/* The account is looked at again at the midnight that begins a day. */
+static void look_set(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account, int64_t day) {
+    int64_t ahead = day - engine->now_day;
+    account->look_day = ampel_leaving_look(day);
+    ampel_midnight_by(engine, slot, account,
+                      (uint32_t)(ahead < AMPEL_MIDNIGHT_AHEAD_MAX ? ahead : AMPEL_MIDNIGHT_AHEAD_MAX));
+}
+
 bool ampel_leaving_judge(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
                          const struct ampel_numbers *numbers, bool told,
                          const struct ampel_cause *cause, uint64_t position) {
@@ -93,7 +102,7 @@ bool ampel_leaving_judge(struct ampel_engine *engine, uint32_t slot, struct ampe
     if (!told || numbers->colour != AMPEL_GREEN) return true;
     bool midnight = engine->instant.active && engine->instant.midnight;
     if (was && !midnight) {
-        account->look_day = ampel_leaving_look(today + 1);
+        look_set(engine, slot, account, today + 1);
         return true;
     }
     int64_t day = day_least(engine, account);
@@ -103,16 +112,16 @@ bool ampel_leaving_judge(struct ampel_engine *engine, uint32_t slot, struct ampe
         day = leaving.at_ms == INT64_MAX ? INT64_MAX : leaving.at_ms / AMPEL_DAY_MS;
     }
     if (was && day - today <= AMPEL_LEAVING_AGAIN_DAYS) {
-        account->look_day = ampel_leaving_look(today + 1);
+        look_set(engine, slot, account, today + 1);
         return true;
     }
     if (was) told_set(engine, slot, account, false);
     if (day == INT64_MAX) return true;
     if (day - today > AMPEL_LEAVING_DAYS) {
-        account->look_day = ampel_leaving_look(day - AMPEL_LEAVING_DAYS);
+        look_set(engine, slot, account, day - AMPEL_LEAVING_DAYS);
         return true;
     }
-    account->look_day = ampel_leaving_look(today + 1);
+    look_set(engine, slot, account, today + 1);
     told_set(engine, slot, account, true);
     return name(engine, slot, account, &leaving, cause, position);
 }

@@ -24,10 +24,11 @@ extern "C" {
 
 #define AMPEL_LEAVING_DAYS       14
 #define AMPEL_LEAVING_AGAIN_DAYS 28
+#define AMPEL_LEAVING_LOOKS      65535
 
 /* What stands in account->look_day for a day: told from others within one round of 65 535 days. */
 static inline uint16_t ampel_leaving_look(int64_t day) {
-    return (uint16_t)(1 + day % 65535);
+    return (uint16_t)(1 + day % AMPEL_LEAVING_LOOKS);
 }
 /* Whether the midnight that has just begun is the account's. */
 static inline bool ampel_leaving_due(const struct ampel_engine *engine,

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "engine/case_clocks.h"
+#include "engine/midnight.h"
 #include "engine/state.h"
 #include "engine/window.h"
 
@@ -40,6 +41,7 @@ static enum ampel_outcome orders_merge(struct ampel_engine *engine, uint32_t slo
     if (!ampel_window_put(&engine->pool, &account->window, cell, after)) {
         return AMPEL_OUTCOME_NO_MEMORY;
     }
+    ampel_midnight_orders(engine, slot, account, cell);
     ampel_account_dirty(&engine->accounts, slot, account, 0);
     if (age_days >= engine->rules.window_days) return AMPEL_OUTCOME_KEPT;
     if (ampel_day_total(after) < ampel_day_total(before)) touched->nearer = true;
@@ -131,6 +133,7 @@ static enum ampel_outcome rest_merge(struct ampel_engine *engine, uint32_t slot,
         ampel_facts_apply(&rare->facts, &engine->pool, event, engine->now_day);
     uint32_t after = rare->facts != NULL ? rare->facts->count : 0;
     engine->facts_count += after - before;
+    if (after > 0) ampel_midnight_by(engine, slot, account, 1);
     if (outcome == AMPEL_OUTCOME_KEPT) {
         ampel_account_dirty(&engine->accounts, slot, account, AMPEL_ROW_FACTS);
         bool assurance = event->type == AMPEL_EVENT_PROFILE || event->type == AMPEL_EVENT_DAY_MARK;

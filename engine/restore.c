@@ -4,6 +4,7 @@
 #include "engine/assurance.h"
 #include "engine/image.h"
 #include "engine/leaving.h"
+#include "engine/midnight.h"
 #include "engine/takeover.h"
 
 static enum ampel_engine_status poisoned(struct ampel_engine *engine,
@@ -99,6 +100,7 @@ static enum ampel_engine_status meta_read(struct ampel_engine *engine,
     engine->now_ms = now_ms;
     engine->now_day = now_ms / AMPEL_DAY_MS;
     engine->now_cell = (uint32_t)(engine->now_day % AMPEL_WINDOW_DAYS_MAX);
+    engine->now_midnight = ampel_midnight_code(engine->now_day);
     ampel_wheel_init(&engine->wheel, now_ms);
     uint32_t count = ampel_image_get_u32(reader);
     enum ampel_engine_status status = AMPEL_ENGINE_OK;
@@ -194,6 +196,7 @@ static enum ampel_engine_status account_settle(struct ampel_engine *engine, uint
     }
     if (!engine->other_rules) ampel_leaving_renew(engine, account);
     ampel_account_due_renew(engine, slot, account);
+    ampel_midnight_renew(engine, slot, account);
     bool named = ampel_takeover_renew(engine, slot, account, &cause);
     return named ? AMPEL_ENGINE_OK : AMPEL_ENGINE_NO_MEMORY;
 }
@@ -258,6 +261,6 @@ enum ampel_engine_status ampel_engine_import_finish(struct ampel_engine *engine)
         return poisoned(engine, AMPEL_ENGINE_BAD_BYTES);
     }
     engine->importing = false;
-    AMPEL_ASSERT_PARANOID(ampel_wheel_sane(&engine->wheel, &engine->accounts));
+    AMPEL_ASSERT_PARANOID(ampel_wheel_sane(&engine->wheel, &engine->accounts) && ampel_midnights_sane(engine));
     return AMPEL_ENGINE_OK;
 }

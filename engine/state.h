@@ -85,7 +85,8 @@ struct ampel_engine {
     struct ampel_rules rules;
     struct ampel_scale scale;
     int64_t now_ms, now_day;
-    uint32_t now_cell; /* now_day mod 180 */
+    uint32_t now_cell;     /* now_day mod 180 */
+    uint32_t now_midnight; /* midnight.h: now_day in a byte */
     uint64_t position;
     uint32_t accounts_per_tenant_max, violations_per_account_max;
     bool poisoned, importing;
@@ -243,11 +244,6 @@ AMPEL_MUST_CHECK bool ampel_account_refuse(struct ampel_engine *engine, uint32_t
 /* ---- turn.c: what time alone does to one account ----------------------------------------------
  */
 
-/* Would the midnight that has just begun change anything? Reads two cells of the ring. */
-bool ampel_account_midnight_due(const struct ampel_engine *engine,
-                                const struct ampel_account *account);
-void ampel_account_midnight(struct ampel_engine *engine, uint32_t slot,
-                            struct ampel_account *account, struct ampel_touched *touched);
 /* Everything due by now leaves the window or memory, with FORGOTTEN changes where told is set.
  * False: no memory. */
 AMPEL_MUST_CHECK bool ampel_account_leave(struct ampel_engine *engine, uint32_t slot,

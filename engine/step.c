@@ -137,7 +137,8 @@ bool ampel_account_warn(struct ampel_engine *engine, uint32_t slot, struct ampel
                         const struct ampel_numbers *numbers, bool told, bool look,
                         const struct ampel_cause *cause, uint64_t position) {
     /* What is at risk at most and has nothing rare has no clock, and none to start. */
-    bool clocks = account->has_rare != 0 || numbers->risk >= AMPEL_RISK_ELIGIBLE;
+    bool eligible = numbers->risk >= AMPEL_RISK_ELIGIBLE, clocks = account->has_rare != 0 || eligible;
+    account->flags = (uint8_t)((account->flags & ~AMPEL_ACCOUNT_ELIGIBLE) | (eligible ? AMPEL_ACCOUNT_ELIGIBLE : 0));
     if (clocks && !ampel_clocks_step(engine, slot, account, numbers, told, position)) return false;
     return !look || ampel_leaving_judge(engine, slot, account, numbers, told, cause, position);
 }

@@ -1,43 +1,6 @@
 #include <string.h>
 
-#include "engine/leaving.h"
 #include "engine/state.h"
-#include "engine/window.h"
-
-/* ---- midnight ------------------------------------------------------------------------------- */
-
-/* The cell of the day that has just left the rule's window. */
-static uint32_t leaving_cell(const struct ampel_engine *engine) {
-    uint32_t days = (uint32_t)engine->rules.window_days;
-    return (engine->now_cell + AMPEL_WINDOW_CELLS - days) % AMPEL_WINDOW_CELLS;
-}
-
-bool ampel_account_midnight_due(const struct ampel_engine *engine,
-                                const struct ampel_account *account) {
-    if (account->has_rare != 0 && account->rare->facts != NULL) return true;
-    if (ampel_leaving_due(engine, account)) return true;
-    return ampel_window_get(&account->window, leaving_cell(engine)) != 0 ||
-           ampel_window_get(&account->window, engine->now_cell) != 0;
-}
-
-void ampel_account_midnight(struct ampel_engine *engine, uint32_t slot,
-                            struct ampel_account *account, struct ampel_touched *touched) {
-    struct ampel_window *window = &account->window;
-    uint32_t leaving = ampel_day_total(ampel_window_get(window, leaving_cell(engine)));
-    account->orders -= leaving;
-    if (leaving > 0) touched->orders_mover = AMPEL_MOVER_MIDNIGHT;
-    /* The day that begins takes the cell of the day 180 before. */
-    if (ampel_window_get(window, engine->now_cell) != 0) {
-        ampel_window_drop(window, engine->now_cell);
-        ampel_account_dirty(&engine->accounts, slot, account, 0);
-    }
-    if (account->orders == 0) ampel_window_trim(&engine->pool, window);
-    if (account->rare != NULL && account->rare->facts != NULL) {
-        uint32_t gone = ampel_facts_forget(&account->rare->facts, &engine->pool, engine->now_day);
-        engine->facts_count -= gone;
-        if (gone > 0) ampel_account_dirty(&engine->accounts, slot, account, 0);
-    }
-}
 
 /* ---- violations ----------------------------------------------------------------------------- */
 

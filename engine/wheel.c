@@ -2,12 +2,15 @@
 
 #include <string.h>
 
+#include "engine/sort.h"
+
 #define DIGIT_BITS 11
 /* So many lists of level 1 behind the present one have their first accounts fetched. */
 #define HEADS_AHEAD 8
 
 static_assert(AMPEL_WHEEL_LISTS == 1 << DIGIT_BITS, "a digit names a list");
-static_assert(AMPEL_WHEEL_LEVELS * AMPEL_WHEEL_LISTS < AMPEL_WHEEL_NOWHERE, "a place is a u16");
+static_assert(AMPEL_WHEEL_LEVELS * AMPEL_WHEEL_LISTS < AMPEL_WHEEL_AGENDA, "a place is a u16");
+static_assert(2 * DIGIT_BITS <= 32, "a due within a list of level 2 is half an entry");
 static_assert(AMPEL_WHEEL_WORDS <= 64, "a bit for each word");
 static_assert(AMPEL_TIME_MAX_MS + 3 * AMPEL_WINDOW_MS <
                   INT64_C(1) << (DIGIT_BITS * AMPEL_WHEEL_LEVELS),
@@ -19,7 +22,7 @@ static uint32_t digit(int64_t time_ms, uint32_t level) {
 
 void ampel_wheel_init(struct ampel_wheel *wheel, int64_t now_ms) {
     memset(wheel, 0, sizeof(*wheel));
-    wheel->now_ms = now_ms;
+    wheel->now_ms = wheel->lists_ms = now_ms;
     for (uint32_t level = 0; level < AMPEL_WHEEL_LEVELS; level++) {
         for (uint32_t list = 0; list < AMPEL_WHEEL_LISTS; list++) {
             wheel->first[level][list] = AMPEL_SLOT_NONE;
@@ -50,7 +53,10 @@ static uint32_t occupied_from(const struct ampel_wheel *wheel, uint32_t level, u
 
 static void unhang(struct ampel_wheel *wheel, const struct ampel_accounts *accounts,
                    struct ampel_account *account) {
-    if (account->wheel_place == AMPEL_WHEEL_NOWHERE) return;
+    if (account->wheel_place >= AMPEL_WHEEL_AGENDA) {
+        account->wheel_place = AMPEL_WHEEL_NOWHERE;
+        return;
+    }
     uint32_t level = account->wheel_place / AMPEL_WHEEL_LISTS;
     uint32_t list = account->wheel_place % AMPEL_WHEEL_LISTS;
     if (account->wheel_next != AMPEL_SLOT_NONE) {
@@ -71,6 +77,8 @@ static void hang(struct ampel_wheel *wheel, const struct ampel_accounts *account
     uint32_t level = (63 - (uint32_t)__builtin_clzll(differ | 1)) / DIGIT_BITS;
     AMPEL_ASSERT(level < AMPEL_WHEEL_LEVELS);
     uint32_t list = digit(account->due_ms, level), next = wheel->first[level][list];
+    int64_t start_ms = account->due_ms >> (DIGIT_BITS * level) << (DIGIT_BITS * level);
+    if (start_ms < wheel->lists_ms) wheel->lists_ms = start_ms;
     account->wheel_previous = AMPEL_SLOT_NONE;
     account->wheel_next = next;
     account->wheel_place = (uint16_t)(level * AMPEL_WHEEL_LISTS + list);
@@ -113,7 +121,7 @@ static int64_t earliest_list(const struct ampel_wheel *wheel, uint32_t *level) {
 }
 
 /* What is due soon: the first accounts of the next lists of level 1. Few hang behind them. */
-static void heads_prefetch(const struct ampel_wheel *wheel, const struct ampel_accounts *accounts) {
+AMPEL_INLINE void heads_prefetch(const struct ampel_wheel *wheel, const struct ampel_accounts *accounts) {
     uint32_t list = digit(wheel->now_ms, 1);
     for (uint32_t i = 0; i < HEADS_AHEAD; i++) {
         list = occupied_from(wheel, 1, list + 1);
@@ -122,8 +130,101 @@ static void heads_prefetch(const struct ampel_wheel *wheel, const struct ampel_a
     }
 }
 
-/* A list reached by time is spread; who hung four places behind is fetched meanwhile. What comes down to the last level turns next: the rest of it is
-   fetched. */
+/* ---- the agenda ----------------------------------------------------------------------------- */
+
+/* So many entries ahead an account is fetched, its violations, and what names the first of them. */
+#define AHEAD_ACCOUNT    24
+#define AHEAD_VIOLATIONS 16
+#define AHEAD_COLD       8
+
+static struct ampel_account *agenda_account(const struct ampel_wheel *wheel,
+                                            const struct ampel_accounts *accounts, uint32_t entry) {
+    return ampel_account_at(accounts, (uint32_t)wheel->agenda[entry]);
+}
+
+static int64_t agenda_due(const struct ampel_wheel *wheel, uint32_t entry) {
+    return wheel->agenda_ms + (int64_t)(wheel->agenda[entry] >> 32);
+}
+
+/* By the two digits of a due, the lower one first; few are sorted as they are. */
+static void agenda_sort(struct ampel_wheel *wheel) {
+    uint64_t other[AMPEL_WHEEL_AGENDA_MAX], *from = wheel->agenda, *to = other;
+    if (wheel->agenda_count < 256) {
+        ampel_sort_u64(wheel->agenda, wheel->agenda_count);
+        return;
+    }
+    for (uint32_t level = 0; level < 2; level++) {
+        uint32_t places[AMPEL_WHEEL_LISTS] = {0}, place = 0, shift = 32 + DIGIT_BITS * level;
+        for (uint32_t i = 0; i < wheel->agenda_count; i++)
+            places[(from[i] >> shift) % AMPEL_WHEEL_LISTS]++;
+        for (uint32_t i = 0; i < AMPEL_WHEEL_LISTS; i++) {
+            uint32_t count = places[i];
+            places[i] = place;
+            place += count;
+        }
+        for (uint32_t i = 0; i < wheel->agenda_count; i++)
+            to[places[(from[i] >> shift) % AMPEL_WHEEL_LISTS]++] = from[i];
+        uint64_t *swap = from;
+        from = to;
+        to = swap;
+    }
+}
+
+/* What turns soon is on its way when it does. */
+AMPEL_INLINE void agenda_fetch(const struct ampel_wheel *wheel, const struct ampel_accounts *accounts) {
+    uint32_t next = wheel->agenda_next, count = wheel->agenda_count;
+    if (next + AHEAD_ACCOUNT < count) {
+        const struct ampel_account *account = agenda_account(wheel, accounts, next + AHEAD_ACCOUNT);
+        __builtin_prefetch(account, 1);
+        __builtin_prefetch(&account->violations, 1);
+    }
+    if (next + AHEAD_VIOLATIONS < count) {
+        const uint8_t *block =
+            (const uint8_t *)agenda_account(wheel, accounts, next + AHEAD_VIOLATIONS)->violations;
+        for (size_t line = 0; block != NULL && line < 3; line++)
+            __builtin_prefetch(block + 64 * line, 1);
+    }
+    if (next + AHEAD_COLD < count) {
+        const struct ampel_violations *block = agenda_account(wheel, accounts, next + AHEAD_COLD)->violations;
+        if (block != NULL) __builtin_prefetch(block->hot[ampel_violations_due_record(block)].cold);
+    }
+}
+
+/* When the first entry that holds is due; INT64_MAX where none is left. */
+static int64_t agenda_first(struct ampel_wheel *wheel, const struct ampel_accounts *accounts) {
+    for (; wheel->agenda_next < wheel->agenda_count; wheel->agenda_next++) {
+        const struct ampel_account *account = agenda_account(wheel, accounts, wheel->agenda_next);
+        int64_t due_ms = agenda_due(wheel, wheel->agenda_next);
+        if (account->wheel_place == AMPEL_WHEEL_AGENDA && account->due_ms == due_ms) return due_ms;
+        agenda_fetch(wheel, accounts);
+    }
+    return INT64_MAX;
+}
+
+/* False: it is full. */
+static bool agenda_put(struct ampel_wheel *wheel, struct ampel_account *account, uint32_t slot) {
+    if (!wheel->agenda_filling) {
+        /* What is left of it is due at times that have passed: nobody believes it. */
+        wheel->agenda_count = wheel->agenda_next = 0;
+        wheel->agenda_ms = wheel->now_ms;
+        wheel->agenda_filling = true;
+    }
+    if (wheel->agenda_count == AMPEL_WHEEL_AGENDA_MAX) return false;
+    wheel->agenda[wheel->agenda_count++] = (uint64_t)(account->due_ms - wheel->agenda_ms) << 32 | slot;
+    account->wheel_place = AMPEL_WHEEL_AGENDA;
+    return true;
+}
+
+static void agenda_close(struct ampel_wheel *wheel) {
+    if (!wheel->agenda_filling) return;
+    agenda_sort(wheel);
+    wheel->agenda_filling = false;
+}
+
+/* ---- on the way ----------------------------------------------------------------------------- */
+
+/* A list reached by time is spread; who hung four places behind is fetched meanwhile. What comes down to the
+   last level turns next: the rest of it is fetched. */
 static void spread(struct ampel_wheel *wheel, const struct ampel_accounts *accounts, uint32_t level,
                    uint32_t slot) {
     struct ampel_account *account = ampel_account_at(accounts, slot);
@@ -135,26 +236,38 @@ static void spread(struct ampel_wheel *wheel, const struct ampel_accounts *accou
             __builtin_prefetch((const uint8_t *)account->violations + 64 * (size_t)line, 1);
     }
     unhang(wheel, accounts, account);
-    hang(wheel, accounts, slot);
+    if (level != 2 || !agenda_put(wheel, account, slot)) hang(wheel, accounts, slot);
+}
+
+/* A list of a higher level at the digit of now is one that time has reached. False: the steps did not suffice. */
+static bool lists_spread(struct ampel_wheel *wheel, const struct ampel_accounts *accounts, uint32_t *steps) {
+    for (uint32_t level = AMPEL_WHEEL_LEVELS - 1; level > 0; level--) {
+        uint32_t list = digit(wheel->now_ms, level);
+        while (wheel->first[level][list] != AMPEL_SLOT_NONE) {
+            if (*steps == 0) return false;
+            (*steps)--;
+            spread(wheel, accounts, level, wheel->first[level][list]);
+        }
+    }
+    agenda_close(wheel);
+    return true;
 }
 
 bool ampel_wheel_next(struct ampel_wheel *wheel, const struct ampel_accounts *accounts,
                       int64_t limit_ms, uint32_t *steps, int64_t *out) {
     *out = INT64_MAX;
     for (;;) {
-        /* A list of a higher level at the digit of now is one whose spreading was cut short. */
-        for (uint32_t level = AMPEL_WHEEL_LEVELS - 1; level > 0; level--) {
-            uint32_t list = digit(wheel->now_ms, level);
-            while (wheel->first[level][list] != AMPEL_SLOT_NONE) {
-                if (*steps == 0) return false;
-                (*steps)--;
-                spread(wheel, accounts, level, wheel->first[level][list]);
-            }
-        }
+        int64_t agenda_ms = wheel->agenda_filling ? INT64_MAX : agenda_first(wheel, accounts), start_ms = 0;
         uint32_t level = 0;
-        int64_t start_ms = earliest_list(wheel, &level);
+        if (agenda_ms >= wheel->lists_ms) {
+            if (!lists_spread(wheel, accounts, steps)) return false;
+            wheel->lists_ms = start_ms = earliest_list(wheel, &level);
+            agenda_ms = agenda_first(wheel, accounts);
+        }
+        bool exact = level == 0 || agenda_ms < wheel->lists_ms;
+        if (agenda_ms < wheel->lists_ms) start_ms = agenda_ms;
         if (start_ms > limit_ms) return true;
-        if (level == 0) {
+        if (exact) {
             *out = start_ms;
             return true;
         }
@@ -170,14 +283,36 @@ void ampel_wheel_move(struct ampel_wheel *wheel, int64_t now_ms) {
 
 uint32_t ampel_wheel_pop(struct ampel_wheel *wheel, const struct ampel_accounts *accounts) {
     uint32_t slot = wheel->first[0][digit(wheel->now_ms, 0)];
-    if (slot == AMPEL_SLOT_NONE) return slot;
+    if (slot == AMPEL_SLOT_NONE) {
+        if (wheel->agenda_next == wheel->agenda_count || agenda_due(wheel, wheel->agenda_next) > wheel->now_ms)
+            return slot;
+        if (agenda_first(wheel, accounts) != wheel->now_ms) return slot;
+        slot = (uint32_t)wheel->agenda[wheel->agenda_next];
+        agenda_fetch(wheel, accounts);
+        wheel->agenda_next++;
+    }
     struct ampel_account *account = ampel_account_at(accounts, slot);
     AMPEL_ASSERT(account->due_ms == wheel->now_ms);
     unhang(wheel, accounts, account);
     return slot;
 }
 
+/* Whoever says that it is on the agenda has an entry there that is to come, and entries that hold are sorted. */
+static bool agenda_sane(const struct ampel_wheel *wheel, const struct ampel_accounts *accounts) {
+    uint32_t on = 0, entries = 0;
+    for (uint32_t slot = 0; slot < accounts->count; slot++)
+        on += ampel_account_at(accounts, slot)->wheel_place == AMPEL_WHEEL_AGENDA;
+    for (uint32_t i = wheel->agenda_next; i < wheel->agenda_count; i++) {
+        const struct ampel_account *account = agenda_account(wheel, accounts, i);
+        bool before = wheel->agenda_filling || i == 0 || wheel->agenda[i - 1] < wheel->agenda[i];
+        if (!before) return false;
+        entries += account->wheel_place == AMPEL_WHEEL_AGENDA && account->due_ms == agenda_due(wheel, i);
+    }
+    return on == entries;
+}
+
 bool ampel_wheel_sane(const struct ampel_wheel *wheel, const struct ampel_accounts *accounts) {
+    if (!agenda_sane(wheel, accounts)) return false;
     for (uint32_t level = 0; level < AMPEL_WHEEL_LEVELS; level++) {
         for (uint32_t list = 0; list < AMPEL_WHEEL_LISTS; list++) {
             uint32_t slot = wheel->first[level][list], previous = AMPEL_SLOT_NONE;

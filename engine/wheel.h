@@ -5,12 +5,17 @@
                  from the least) hangs in list digit(due, L) of that level
        level 0   the exact millisecond
        occupied  a bit for each list that is not empty, and one for each word of them that is not 0
+       agenda    (due, slot) of the accounts of one list of level 2, sorted; due counts from the list's begin
 
-   Time reaching a list of level L > 0 spreads its accounts over the lower levels. Levels span two
-   seconds, 70 minutes, 99 days and 557 years. Cost: an account moves at most once a level, each time a
-   line far away that only the one before it names, so levels are few and wide; the next instant is
-   found by two bit scans a level. An account also knows who hung two to four places behind it when it
-   came: these are hints, which a removal may make stale. A wheel is 33 KiB. */
+   Time reaching a list of level 1 or 3 spreads its accounts over the lower levels; those of a list of level 2
+   go on the agenda as far as it holds them, the others are spread. Levels span two seconds, 70 minutes, 99
+   days and 557 years. An account that leaves the agenda, as it is due at another time now, leaves its entry
+   there, which nobody believes: one holds where the account says that it is on the agenda and due then.
+
+   Cost: an account moves at most once a level, each time a line far away that only the one before it
+   names, so levels are few and wide, and the agenda names who turns next: what their turns need is fetched.
+   The next instant is found by two bit scans a level. An account also knows who hung two to four places
+   behind it when it came: these are hints, which a removal may make stale. A wheel is 65 KiB. */
 #ifndef AMPEL_ENGINE_WHEEL_H
 #define AMPEL_ENGINE_WHEEL_H
 
@@ -23,12 +28,19 @@ extern "C" {
 #define AMPEL_WHEEL_LEVELS 4
 #define AMPEL_WHEEL_LISTS  2048
 #define AMPEL_WHEEL_WORDS  (AMPEL_WHEEL_LISTS / 64)
+/* Two million that are due within a month come to 3 200 a list. */
+#define AMPEL_WHEEL_AGENDA_MAX 4096
 
 struct ampel_wheel {
     int64_t now_ms;
     uint64_t words[AMPEL_WHEEL_LEVELS]; /* which of occupied are not 0 */
     uint64_t occupied[AMPEL_WHEEL_LEVELS][AMPEL_WHEEL_WORDS];
     uint32_t first[AMPEL_WHEEL_LEVELS][AMPEL_WHEEL_LISTS];
+    int64_t lists_ms;  /* no list begins before it: as long as the agenda is due earlier, none is asked */
+    int64_t agenda_ms; /* when its list began */
+    uint32_t agenda_count, agenda_next;
+    bool agenda_filling; /* its list is not empty yet: it is not sorted */
+    uint64_t agenda[AMPEL_WHEEL_AGENDA_MAX];
 };
 
 void ampel_wheel_init(struct ampel_wheel *wheel, int64_t now_ms);

@@ -70,13 +70,32 @@ void ampel_window_drop(struct ampel_window *window, uint32_t cell) {
         ampel_cells_set(window->ring, window->bits, cell, 0);
 }
 
+uint32_t ampel_window_gap(const struct ampel_window *window, uint32_t cell, uint32_t most) {
+    uint32_t bits = window->bits, gap = 0, cells = AMPEL_WINDOW_CELLS - cell;
+    if (cells > most) cells = most;
+    if (bits == 4 && cell % 2 == 1 && cells > 0) {
+        if (ampel_cells_get(window->ring, 4, cell) != 0) return 0;
+        gap = 1;
+    }
+    const uint8_t *at = window->ring + (size_t)(cell + gap) * bits / 8;
+    const uint8_t *end = window->ring + ring_bytes(window->bits);
+    for (; gap < cells && (size_t)(end - at) >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        uint64_t word = ampel_load_u64(at);
+        if (word != 0) {
+            gap += (uint32_t)__builtin_ctzll(word) / bits;
+            return gap < cells ? gap : cells;
+        }
+        gap += 64 / bits;
+    }
+    while (gap < cells && ampel_cells_get(window->ring, window->bits, cell + gap) == 0)
+        gap++;
+    return gap < cells ? gap : cells;
+}
+
 void ampel_window_trim(struct ampel_pool *pool, struct ampel_window *window) {
     if (window->ring == NULL) return;
-    size_t size = ring_bytes(window->bits);
-    for (size_t i = 0; i < size; i++) {
-        if (window->ring[i] != 0) return;
-    }
-    ampel_pool_give(pool, window->ring, size);
+    if (ampel_window_gap(window, 0, AMPEL_WINDOW_CELLS) < AMPEL_WINDOW_CELLS) return;
+    ampel_pool_give(pool, window->ring, ring_bytes(window->bits));
     window->ring = NULL;
     window->bits = 0;
 }

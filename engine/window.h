@@ -28,6 +28,8 @@ struct ampel_window {
     uint32_t near; /* packed */
     uint8_t near_cell;
     uint8_t bits; /* of a cell; 0 as long as there is no ring */
+    uint8_t midnight; /* midnight.h, where there was room */
+    uint8_t reserved;
 };
 
 static inline uint32_t ampel_day_pack(uint32_t rev, uint32_t total) {
@@ -90,6 +92,12 @@ static inline uint32_t ampel_window_get(const struct ampel_window *window, uint3
     if (cell == window->near_cell) return window->near;
     return window->ring != NULL ? ampel_cells_get(window->ring, window->bits, cell) : 0;
 }
+/* How many cells from this one on lie in its line of memory, at least 1; there is a ring. */
+static inline uint32_t ampel_window_line(const struct ampel_window *window, uint32_t cell) {
+    uintptr_t at = (uintptr_t)window->ring + (uintptr_t)cell * window->bits / 8;
+    uint32_t cells = (uint32_t)(64 - at % 64) * 8 / window->bits;
+    return cells < AMPEL_WINDOW_CELLS - cell ? (cells > 0 ? cells : 1) : AMPEL_WINDOW_CELLS - cell;
+}
 /* Where a cell of the ring lies, to be fetched; NULL where there is none. */
 static inline const uint8_t *ampel_window_place(const struct ampel_window *window, uint32_t cell) {
     return window->ring != NULL ? window->ring + (size_t)cell * window->bits / 8 : NULL;
@@ -105,6 +113,9 @@ AMPEL_MUST_CHECK bool ampel_window_bring(struct ampel_pool *pool, struct ampel_w
 void ampel_window_drop(struct ampel_window *window, uint32_t cell);
 /* Gives back a ring in which no day is left. */
 void ampel_window_trim(struct ampel_pool *pool, struct ampel_window *window);
+/* How many cells of the ring from this one on are empty, at most so many and up to the ring's end; the near
+   day's cell is. */
+uint32_t ampel_window_gap(const struct ampel_window *window, uint32_t cell, uint32_t most);
 /* The sum of days cells that end with the cell `last`; days <= AMPEL_WINDOW_CELLS. */
 uint32_t ampel_window_sum(const struct ampel_window *window, uint32_t last, uint32_t days);
 
