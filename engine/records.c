@@ -314,6 +314,11 @@ void ampel_records_due_renew(struct ampel_violations *block, uint16_t record) {
     heap_rise(block, block->hot[record].heap_place);
 }
 
+void ampel_records_due_later(struct ampel_violations *block, uint16_t record) {
+    if (2 * (uint32_t)block->hot[record].heap_place + 1 < block->count)
+        heap_sink(block, block->hot[record].heap_place, block->count);
+}
+
 void ampel_records_heap_rebuild(struct ampel_violations *block) {
     for (uint32_t i = 0; i < block->count; i++)
         heap_put(block, i, (uint16_t)i);

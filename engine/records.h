@@ -50,6 +50,8 @@ uint32_t ampel_records_order_insert(struct ampel_violations *block, uint16_t rec
 
 /* The record's due has changed, or what breaks its ties. */
 void ampel_records_due_renew(struct ampel_violations *block, uint16_t record);
+/* The same where it can only have become later. */
+void ampel_records_due_later(struct ampel_violations *block, uint16_t record);
 void ampel_records_heap_rebuild(struct ampel_violations *block);
 
 /* Replaces the texts behind the id (or all, for a new record). False: no memory. */

@@ -322,7 +322,7 @@ enum ampel_outcome ampel_violations_expire(struct ampel_violations *block,
     struct ampel_violation_sums before = block->sums;
     sums_shift(block, context->scale, hot, -1);
     hot->flags = (uint8_t)((hot->flags & ~AMPEL_VIOLATION_IN_WINDOW) | AMPEL_VIOLATION_CHANGED);
-    ampel_records_due_renew(block, record);
+    ampel_records_due_later(block, record);
     return moved_or_kept(block, &before);
 }
 

@@ -201,18 +201,11 @@ static int64_t agenda_first(struct ampel_wheel *wheel, const struct ampel_accoun
     return INT64_MAX;
 }
 
-/* False: it is full. */
-static bool agenda_put(struct ampel_wheel *wheel, struct ampel_account *account, uint32_t slot) {
-    if (!wheel->agenda_filling) {
-        /* What is left of it is due at times that have passed: nobody believes it. */
-        wheel->agenda_count = wheel->agenda_next = 0;
-        wheel->agenda_ms = wheel->now_ms;
-        wheel->agenda_filling = true;
-    }
-    if (wheel->agenda_count == AMPEL_WHEEL_AGENDA_MAX) return false;
-    wheel->agenda[wheel->agenda_count++] = (uint64_t)(account->due_ms - wheel->agenda_ms) << 32 | slot;
-    account->wheel_place = AMPEL_WHEEL_AGENDA;
-    return true;
+/* What is left of it is due at times that have passed: nobody believes it. */
+static void agenda_open(struct ampel_wheel *wheel) {
+    wheel->agenda_count = wheel->agenda_next = 0;
+    wheel->agenda_ms = wheel->now_ms;
+    wheel->agenda_filling = true;
 }
 
 static void agenda_close(struct ampel_wheel *wheel) {
@@ -236,7 +229,31 @@ static void spread(struct ampel_wheel *wheel, const struct ampel_accounts *accou
             __builtin_prefetch((const uint8_t *)account->violations + 64 * (size_t)line, 1);
     }
     unhang(wheel, accounts, account);
-    if (level != 2 || !agenda_put(wheel, account, slot)) hang(wheel, accounts, slot);
+    hang(wheel, accounts, slot);
+}
+
+/* The same of a list of level 2, as far as the agenda holds it: false where it is full. */
+static bool agenda_fill(struct ampel_wheel *wheel, const struct ampel_accounts *accounts, uint32_t list,
+                        uint32_t *steps) {
+    uint32_t slot = wheel->first[2][list], count = wheel->agenda_count, most = AMPEL_WHEEL_AGENDA_MAX;
+    if (most > count + *steps) most = count + *steps;
+    *steps -= most - count;
+    for (; count < most && slot != AMPEL_SLOT_NONE; count++) {
+        struct ampel_account *account = ampel_account_at(accounts, slot);
+        if (account->wheel_ahead[2] != AMPEL_SLOT_NONE)
+            __builtin_prefetch(&ampel_account_at(accounts, account->wheel_ahead[2])->violations, 1);
+        wheel->agenda[count] = (uint64_t)(account->due_ms - wheel->agenda_ms) << 32 | slot;
+        account->wheel_place = AMPEL_WHEEL_AGENDA;
+        slot = account->wheel_next;
+    }
+    *steps += most - count;
+    wheel->agenda_count = count;
+    wheel->first[2][list] = slot;
+    if (slot == AMPEL_SLOT_NONE)
+        occupied_set(wheel, 2, list, false);
+    else
+        ampel_account_at(accounts, slot)->wheel_previous = AMPEL_SLOT_NONE;
+    return count < AMPEL_WHEEL_AGENDA_MAX;
 }
 
 /* A list of a higher level at the digit of now is one that time has reached. False: the steps did not suffice. */
@@ -245,6 +262,9 @@ static bool lists_spread(struct ampel_wheel *wheel, const struct ampel_accounts 
         uint32_t list = digit(wheel->now_ms, level);
         while (wheel->first[level][list] != AMPEL_SLOT_NONE) {
             if (*steps == 0) return false;
+            if (level == 2 && !wheel->agenda_filling) agenda_open(wheel);
+            if (level == 2 && agenda_fill(wheel, accounts, list, steps)) continue;
+            if (*steps == 0 || wheel->first[level][list] == AMPEL_SLOT_NONE) continue;
             (*steps)--;
             spread(wheel, accounts, level, wheel->first[level][list]);
         }

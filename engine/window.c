@@ -72,6 +72,7 @@ void ampel_window_drop(struct ampel_window *window, uint32_t cell) {
 
 uint32_t ampel_window_gap(const struct ampel_window *window, uint32_t cell, uint32_t most) {
     uint32_t bits = window->bits, gap = 0, cells = AMPEL_WINDOW_CELLS - cell;
+    uint32_t shift = (uint32_t)__builtin_ctz(bits), word_cells = 64u >> shift;
     if (cells > most) cells = most;
     if (bits == 4 && cell % 2 == 1 && cells > 0) {
         if (ampel_cells_get(window->ring, 4, cell) != 0) return 0;
@@ -82,10 +83,10 @@ uint32_t ampel_window_gap(const struct ampel_window *window, uint32_t cell, uint
     for (; gap < cells && (size_t)(end - at) >= sizeof(uint64_t); at += sizeof(uint64_t)) {
         uint64_t word = ampel_load_u64(at);
         if (word != 0) {
-            gap += (uint32_t)__builtin_ctzll(word) / bits;
+            gap += (uint32_t)__builtin_ctzll(word) >> shift;
             return gap < cells ? gap : cells;
         }
-        gap += 64 / bits;
+        gap += word_cells;
     }
     while (gap < cells && ampel_cells_get(window->ring, window->bits, cell + gap) == 0)
         gap++;
@@ -94,8 +95,13 @@ uint32_t ampel_window_gap(const struct ampel_window *window, uint32_t cell, uint
 
 void ampel_window_trim(struct ampel_pool *pool, struct ampel_window *window) {
     if (window->ring == NULL) return;
-    if (ampel_window_gap(window, 0, AMPEL_WINDOW_CELLS) < AMPEL_WINDOW_CELLS) return;
-    ampel_pool_give(pool, window->ring, ring_bytes(window->bits));
+    size_t size = ring_bytes(window->bits);
+    /* The last word may hold some of the one before. */
+    uint64_t any = ampel_load_u64(window->ring + size - sizeof(any));
+    for (size_t i = 0; i + sizeof(any) <= size; i += sizeof(any))
+        any |= ampel_load_u64(window->ring + i);
+    if (any != 0) return;
+    ampel_pool_give(pool, window->ring, size);
     window->ring = NULL;
     window->bits = 0;
 }

@@ -95,7 +95,7 @@ static inline uint32_t ampel_window_get(const struct ampel_window *window, uint3
 /* How many cells from this one on lie in its line of memory, at least 1; there is a ring. */
 static inline uint32_t ampel_window_line(const struct ampel_window *window, uint32_t cell) {
     uintptr_t at = (uintptr_t)window->ring + (uintptr_t)cell * window->bits / 8;
-    uint32_t cells = (uint32_t)(64 - at % 64) * 8 / window->bits;
+    uint32_t cells = (uint32_t)(64 - at % 64) * 8 >> __builtin_ctz(window->bits);
     return cells < AMPEL_WINDOW_CELLS - cell ? (cells > 0 ? cells : 1) : AMPEL_WINDOW_CELLS - cell;
 }
 /* Where a cell of the ring lies, to be fetched; NULL where there is none. */
