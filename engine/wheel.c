@@ -235,25 +235,23 @@ static void spread(struct ampel_wheel *wheel, const struct ampel_accounts *accou
 /* The same of a list of level 2, as far as the agenda holds it: false where it is full. */
 static bool agenda_fill(struct ampel_wheel *wheel, const struct ampel_accounts *accounts, uint32_t list,
                         uint32_t *steps) {
-    uint32_t slot = wheel->first[2][list], count = wheel->agenda_count, most = AMPEL_WHEEL_AGENDA_MAX;
-    if (most > count + *steps) most = count + *steps;
-    *steps -= most - count;
-    for (; count < most && slot != AMPEL_SLOT_NONE; count++) {
+    uint32_t slot = wheel->first[2][list], room = AMPEL_WHEEL_AGENDA_MAX - wheel->agenda_count;
+    if (room > *steps) room = *steps;
+    for (; room > 0 && slot != AMPEL_SLOT_NONE; room--) {
         struct ampel_account *account = ampel_account_at(accounts, slot);
         if (account->wheel_ahead[2] != AMPEL_SLOT_NONE)
             __builtin_prefetch(&ampel_account_at(accounts, account->wheel_ahead[2])->violations, 1);
-        wheel->agenda[count] = (uint64_t)(account->due_ms - wheel->agenda_ms) << 32 | slot;
+        wheel->agenda[wheel->agenda_count++] = (uint64_t)(account->due_ms - wheel->agenda_ms) << 32 | slot;
         account->wheel_place = AMPEL_WHEEL_AGENDA;
         slot = account->wheel_next;
+        (*steps)--;
     }
-    *steps += most - count;
-    wheel->agenda_count = count;
     wheel->first[2][list] = slot;
     if (slot == AMPEL_SLOT_NONE)
         occupied_set(wheel, 2, list, false);
     else
         ampel_account_at(accounts, slot)->wheel_previous = AMPEL_SLOT_NONE;
-    return count < AMPEL_WHEEL_AGENDA_MAX;
+    return wheel->agenda_count < AMPEL_WHEEL_AGENDA_MAX;
 }
 
 /* A list of a higher level at the digit of now is one that time has reached. False: the steps did not suffice. */
@@ -324,7 +322,7 @@ static bool agenda_sane(const struct ampel_wheel *wheel, const struct ampel_acco
         on += ampel_account_at(accounts, slot)->wheel_place == AMPEL_WHEEL_AGENDA;
     for (uint32_t i = wheel->agenda_next; i < wheel->agenda_count; i++) {
         const struct ampel_account *account = agenda_account(wheel, accounts, i);
-        bool before = wheel->agenda_filling || i == 0 || wheel->agenda[i - 1] < wheel->agenda[i];
+        bool before = wheel->agenda_filling || i == 0 || wheel->agenda[i - 1] >> 32 <= wheel->agenda[i] >> 32;
         if (!before) return false;
         entries += account->wheel_place == AMPEL_WHEEL_AGENDA && account->due_ms == agenda_due(wheel, i);
     }

@@ -5,7 +5,7 @@
                  from the least) hangs in list digit(due, L) of that level
        level 0   the exact millisecond
        occupied  a bit for each list that is not empty, and one for each word of them that is not 0
-       agenda    (due, slot) of the accounts of one list of level 2, sorted; due counts from the list's begin
+       agenda    due and slot of the accounts of one list of level 2, sorted by due, which counts from the list's begin
 
    Time reaching a list of level 1 or 3 spreads its accounts over the lower levels; those of a list of level 2
    go on the agenda as far as it holds them, the others are spread. Levels span two seconds, 70 minutes, 99

@@ -165,6 +165,13 @@ static void a_ring_of_any_width_keeps_every_day(void **state) {
             if (cell >= 100 || cell <= 10) sum += ampel_day_total(naive[cell]);
         }
         assert_int_equal(ampel_window_sum(&window, 10, 91), (uint32_t)sum);
+        for (uint32_t cell = 0; cell < AMPEL_WINDOW_CELLS; cell++) {
+            uint32_t gap = 0, limit = draw(AMPEL_WINDOW_CELLS);
+            while (gap < limit && cell + gap < AMPEL_WINDOW_CELLS &&
+                   (cell + gap == window.near_cell || naive[cell + gap] == 0))
+                gap++;
+            assert_int_equal(ampel_window_gap(&window, cell, limit), gap);
+        }
         check_days(&window, naive);
         assert_true(ampel_window_put(&pool, &window, 3, ampel_day_pack(2, 1)));
         assert_true(ampel_window_bring(&pool, &window, 2));
@@ -227,6 +234,59 @@ static void the_wheel_turns_accounts_in_the_order_of_a_sorted_list(void **state)
         }
         for (uint32_t i = 0; i < WHEEL_ACCOUNTS; i++)
             assert_true(due[i] > now_ms);
+    }
+    ampel_pool_reset(&pool);
+}
+
+#define AGENDA_ACCOUNTS (2 * AMPEL_WHEEL_AGENDA_MAX)
+
+static int compare_due(const void *a, const void *b) {
+    const int64_t *left = a, *right = b;
+    return (*left > *right) - (*left < *right);
+}
+
+static void accounts_due_within_the_hour_turn_in_order_though_they_are_more_than_an_agenda(void **state) {
+    (void)state;
+    struct ampel_pool pool = pool_open();
+    struct ampel_accounts accounts;
+    struct ampel_wheel wheel;
+    static int64_t due[AGENDA_ACCOUNTS], sorted[AGENDA_ACCOUNTS];
+    assert_true(ampel_accounts_init(&accounts, &pool, 0));
+    uint32_t tenant = ampel_tenant_claim(&accounts, &pool, text("t")), counts[] = {100, 300, AGENDA_ACCOUNTS};
+    for (uint32_t i = 0; i < AGENDA_ACCOUNTS; i++) {
+        struct ampel_account_key key = {i, tenant, text("s"), text("m")};
+        assert_int_equal(ampel_accounts_claim(&accounts, &pool, &key), i);
+    }
+    int64_t now_ms = NOON;
+    ampel_wheel_init(&wheel, now_ms);
+    for (uint32_t round = 0; round < AMPEL_ARRAY_COUNT(counts); round++) {
+        uint32_t count = counts[round], turned = 0, steps = 1;
+        for (uint32_t i = 0; i < count; i++) {
+            due[i] = now_ms + DAY + (int64_t)draw((uint32_t)HOUR);
+            ampel_wheel_set(&wheel, &accounts, i, due[i]);
+        }
+        /* Some are due at another time as soon as all lists are spread. */
+        int64_t next_ms;
+        while (!ampel_wheel_next(&wheel, &accounts, now_ms + 2 * DAY, &steps, &next_ms))
+            steps = 1 + draw(30);
+        for (uint32_t i = 0; i < count; i += 1 + draw(5)) {
+            due[i] = 1 + (draw(3) == 0 ? due[i] : next_ms + (int64_t)draw((uint32_t)HOUR));
+            ampel_wheel_set(&wheel, &accounts, i, due[i]);
+        }
+        assert_true(ampel_wheel_sane(&wheel, &accounts));
+        memcpy(sorted, due, count * sizeof(*due));
+        qsort(sorted, count, sizeof(*sorted), compare_due);
+        while (turned < count) {
+            while (!ampel_wheel_next(&wheel, &accounts, now_ms + 2 * DAY, &steps, &next_ms))
+                steps = 1 + draw(30);
+            assert_true(next_ms == sorted[turned]);
+            ampel_wheel_move(&wheel, next_ms);
+            for (uint32_t slot; (slot = ampel_wheel_pop(&wheel, &accounts)) != AMPEL_SLOT_NONE; turned++)
+                assert_true(due[slot] == next_ms);
+        }
+        now_ms += 2 * DAY;
+        ampel_wheel_move(&wheel, now_ms);
+        assert_true(ampel_wheel_sane(&wheel, &accounts));
     }
     ampel_pool_reset(&pool);
 }
@@ -425,6 +485,7 @@ int main(void) {
         cmocka_unit_test(days_that_are_not_empty_are_found_from_every_cell),
         cmocka_unit_test(increments_stop_at_the_bound_and_before_a_told_total),
         cmocka_unit_test(the_wheel_turns_accounts_in_the_order_of_a_sorted_list),
+        cmocka_unit_test(accounts_due_within_the_hour_turn_in_order_though_they_are_more_than_an_agenda),
         cmocka_unit_test(sorting_sorts),
         cmocka_unit_test(differences_keep_what_counting_anew_gives),
         cmocka_unit_test(a_ladder_stays_what_it_is_beyond_its_last_step),
