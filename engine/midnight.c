@@ -1,9 +1,8 @@
 #include "engine/midnight.h"
 
-#include <string.h>
-
 #include "engine/assurance.h"
 #include "engine/leaving.h"
+#include "engine/load.h"
 #include "engine/window.h"
 
 static uint32_t less(uint32_t a, uint32_t b) {
@@ -113,12 +112,20 @@ void ampel_midnight_leave(struct ampel_engine *engine, uint32_t slot, struct amp
 
 uint32_t ampel_midnight_next(const struct ampel_engine *engine, uint32_t slot, uint32_t end) {
     AMPEL_ASSERT(slot < end && (end - 1) / AMPEL_CHUNK_ACCOUNTS == slot / AMPEL_CHUNK_ACCOUNTS);
-    const uint8_t *bytes =
-        engine->accounts.chunks[slot / AMPEL_CHUNK_ACCOUNTS]->midnights + slot % AMPEL_CHUNK_ACCOUNTS;
-    /* Where all lose something, the call would cost more. */
-    if (*bytes == engine->now_midnight) return slot;
-    const uint8_t *found = memchr(bytes, (int)engine->now_midnight, end - slot);
-    return found != NULL ? slot + (uint32_t)(found - bytes) : end;
+    const uint8_t *bytes = engine->accounts.chunks[slot / AMPEL_CHUNK_ACCOUNTS]->midnights;
+    const uint64_t ones = UINT64_C(0x0101010101010101), today = ones * engine->now_midnight;
+    for (; slot < end && slot % 8 != 0; slot++) {
+        if (bytes[slot % AMPEL_CHUNK_ACCOUNTS] == engine->now_midnight) return slot;
+    }
+    for (; slot < end; slot += 8) {
+        /* The lowest byte that is 0 is the lowest with this bit. */
+        uint64_t word = ampel_load_u64(bytes + slot % AMPEL_CHUNK_ACCOUNTS) ^ today;
+        uint64_t found = (word - ones) & ~word & ones << 7;
+        if (found == 0) continue;
+        slot += (uint32_t)__builtin_ctzll(found) / 8;
+        return slot < end ? slot : end;
+    }
+    return end;
 }
 
 /* ---- the drawing, asserted ------------------------------------------------------------------ */
