@@ -10,4 +10,6 @@ set tcp_keepalives_interval = 5;
 set tcp_keepalives_count = 3;
 set tcp_user_timeout = '20s';
 set client_min_messages = 'warning';
+-- Statements are many and short; compiling one takes longer than running it.
+set jit = off;
 select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';
