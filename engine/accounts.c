@@ -121,9 +121,9 @@ uint32_t ampel_accounts_find(const struct ampel_accounts *accounts,
     }
 }
 
-/* So many keys are searched together, step by step: enough for lines to arrive between two steps, few
-   enough that they are still near. */
-#define GROUP 32
+/* So many keys lie between two steps of one search: enough for a line to arrive. Steps of different keys
+   take turns one by one, so that lines are on their way while others are compared. */
+#define AHEAD 16
 
 struct search {
     const struct ampel_accounts *accounts;
@@ -131,40 +131,34 @@ struct search {
     uint32_t *slots;
     struct ampel_account **found;
     uint32_t tenant;
-    const struct ampel_table_entry *homes[GROUP]; /* of those whose buckets are on their way */
+    const struct ampel_table_entry *homes[AHEAD]; /* of those whose buckets are on their way */
 };
 
-AMPEL_INLINE void buckets_fetch(struct search *search, uint32_t first, uint32_t end) {
-    const struct ampel_table_entry **homes = search->homes;
-    for (uint32_t i = first; i < end; i++)
-        *homes++ = ampel_table_prefetch(&search->accounts->table, ampel_table_tag(search->keys[i].hash));
+AMPEL_INLINE void bucket_fetch(struct search *search, uint32_t i) {
+    search->homes[i % AHEAD] =
+        ampel_table_prefetch(&search->accounts->table, ampel_table_tag(search->keys[i].hash));
 }
 
-AMPEL_INLINE void accounts_fetch(const struct search *search, uint32_t first, uint32_t end) {
-    const struct ampel_table_entry *const *homes = search->homes;
-    for (uint32_t i = first; i < end; i++) {
-        uint32_t slot = ampel_table_first(&search->accounts->table, *homes++,
-                                          ampel_table_tag(search->keys[i].hash));
-        search->slots[i] = slot;
-        search->found[i] = NULL;
-        if (slot == AMPEL_SLOT_NONE) continue;
-        search->found[i] = ampel_account_at(search->accounts, slot);
-        __builtin_prefetch(search->found[i], 1);
-    }
+AMPEL_INLINE void account_fetch(const struct search *search, uint32_t i) {
+    uint32_t slot = ampel_table_first(&search->accounts->table, search->homes[i % AHEAD],
+                                      ampel_table_tag(search->keys[i].hash));
+    search->slots[i] = slot;
+    search->found[i] = NULL;
+    if (slot == AMPEL_SLOT_NONE) return;
+    search->found[i] = ampel_account_at(search->accounts, slot);
+    __builtin_prefetch(search->found[i], 1);
 }
 
-AMPEL_INLINE void accounts_judge(const struct search *search, uint32_t first, uint32_t end) {
-    for (uint32_t i = first; i < end; i++) {
-        const struct ampel_frame_account *key = &search->keys[i];
-        if (search->found[i] == NULL) continue;
-        if (account_is(search->found[i], search->tenant, key->seller, key->marketplace)) continue;
-        /* Another account has the same tag: all of them one by one. */
-        struct ampel_account_key whole = {key->hash, search->tenant, key->seller, key->marketplace};
-        search->slots[i] = ampel_accounts_find(search->accounts, &whole);
-        search->found[i] = search->slots[i] != AMPEL_SLOT_NONE
-                               ? ampel_account_at(search->accounts, search->slots[i])
-                               : NULL;
-    }
+AMPEL_INLINE void account_judge(const struct search *search, uint32_t i) {
+    const struct ampel_frame_account *key = &search->keys[i];
+    if (search->found[i] == NULL) return;
+    if (account_is(search->found[i], search->tenant, key->seller, key->marketplace)) return;
+    /* Another account has the same tag: all of them one by one. */
+    struct ampel_account_key whole = {key->hash, search->tenant, key->seller, key->marketplace};
+    search->slots[i] = ampel_accounts_find(search->accounts, &whole);
+    search->found[i] = search->slots[i] != AMPEL_SLOT_NONE
+                           ? ampel_account_at(search->accounts, search->slots[i])
+                           : NULL;
 }
 
 void ampel_accounts_find_all(const struct ampel_accounts *accounts, uint32_t tenant,
@@ -172,16 +166,11 @@ void ampel_accounts_find_all(const struct ampel_accounts *accounts, uint32_t ten
                              uint32_t *slots, struct ampel_account **found) {
     struct search search = {
         .accounts = accounts, .keys = keys, .slots = slots, .found = found, .tenant = tenant};
-    uint32_t fetched = 0, known = 0, judged = 0;
-    while (judged < count) {
-        uint32_t known_end = fetched, judged_end = known;
-        uint32_t fetched_end = count - fetched < GROUP ? count : fetched + GROUP;
-        accounts_fetch(&search, known, known_end);
-        buckets_fetch(&search, fetched, fetched_end);
-        accounts_judge(&search, judged, judged_end);
-        fetched = fetched_end;
-        known = known_end;
-        judged = judged_end;
+    uint32_t ahead = count < AHEAD ? count : AHEAD;
+    for (uint32_t i = 0; i < count + 2 * ahead; i++) {
+        if (i >= 2 * ahead) account_judge(&search, i - 2 * ahead);
+        if (i >= ahead && i - ahead < count) account_fetch(&search, i - ahead);
+        if (i < count) bucket_fetch(&search, i);
     }
 }
 

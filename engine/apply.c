@@ -283,23 +283,19 @@ AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool
 
 /* ---- all events ----------------------------------------------------------------------------- */
 
-/* So many events go together, step by step: fetching of what they need, and the work. */
-#define GROUP 32
-/* The first lines of so many accounts are still near when they were found. */
-#define ACCOUNTS_NEAR 8192
+/* So many events lie between two steps of fetching what one of them needs, and between the last of them and
+   its work: enough for lines to arrive. */
+#define AHEAD 16
 /* Violations of an account with a few of them fill so many lines. */
 #define VIOLATIONS_LINES 4
 
-/* The lines of an account itself: the first one where finding it was long ago, the second one for what
-   is no order. */
-AMPEL_INLINE void account_fetch(const struct frame_work *work, uint32_t index, bool full,
-                                bool far) {
-    bool order = event_type(work, index, full) <= AMPEL_EVENT_ORDERS_DAY;
-    if (order && !far) return;
+/* The lines of an account itself; the second one for what is no order. */
+AMPEL_INLINE void account_fetch(const struct frame_work *work, uint32_t index, bool full) {
     uint32_t number = event_account(work, index, full);
     if (number == UINT32_MAX || work->accounts[number] == NULL) return;
     __builtin_prefetch(work->accounts[number], 1);
-    if (!order) __builtin_prefetch(&work->accounts[number]->violations, 1);
+    if (event_type(work, index, full) > AMPEL_EVENT_ORDERS_DAY)
+        __builtin_prefetch(&work->accounts[number]->violations, 1);
 }
 
 /* What hangs below an account that was fetched before. */
@@ -323,23 +319,17 @@ AMPEL_INLINE void contents_fetch(const struct frame_work *work, uint32_t index, 
 AMPEL_INLINE bool events_walk(const struct frame_work *given, bool full) {
     /* A copy that nobody else knows: its members stay in registers although accounts are written. */
     const struct frame_work copy = *given, *work = &copy;
-    uint32_t total = work->frame->events_count, begun = 0, ready = 0, done = 0, passed = 0;
-    bool pass = !work->source.backfill, far = work->accounts_count > ACCOUNTS_NEAR;
-    while (done < total) {
-        uint32_t ready_end = begun, done_end = ready;
-        uint32_t begun_end = total - begun < GROUP ? total : begun + GROUP;
-        for (; far && begun < begun_end; begun++)
-            account_fetch(work, begun, full, true);
-        for (; begun < begun_end; begun++)
-            account_fetch(work, begun, full, false);
-        for (; ready < ready_end; ready++)
-            contents_fetch(work, ready, full);
-        for (; done < done_end; done++) {
-            if (pass && order_pass(work, done, full))
-                passed++;
-            else if (!event_apply(given, done))
-                return false;
-        }
+    uint32_t total = work->frame->events_count, passed = 0;
+    uint32_t ahead = total < AHEAD ? total : AHEAD;
+    bool pass = !work->source.backfill;
+    for (uint32_t i = 0; i < total + 2 * ahead; i++) {
+        if (i < total) account_fetch(work, i, full);
+        if (i >= ahead && i - ahead < total) contents_fetch(work, i - ahead, full);
+        if (i < 2 * ahead) continue;
+        if (pass && order_pass(work, i - 2 * ahead, full))
+            passed++;
+        else if (!event_apply(given, i - 2 * ahead))
+            return false;
     }
     work->counts->applied += passed;
     return true;
@@ -483,13 +473,36 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
     return true;
 }
 
+/* So many touched accounts ahead of the one that is finished the next one's lines are fetched, and half as many
+   ahead what hangs below: since their events came, a whole frame has passed. */
+#define FINISH_AHEAD 8
+
+AMPEL_INLINE void touched_fetch(const struct ampel_engine *engine, uint32_t index) {
+    if (index < engine->touched_count) {
+        const struct ampel_account *account =
+            ampel_account_at(&engine->accounts, engine->touched[index].slot);
+        __builtin_prefetch(account, 1);
+        __builtin_prefetch(&account->violations, 1);
+    }
+    index -= FINISH_AHEAD / 2;
+    if (index >= engine->touched_count) return;
+    const struct ampel_account *account =
+        ampel_account_at(&engine->accounts, engine->touched[index].slot);
+    if (account->violations == NULL) return;
+    for (uint32_t line = 0; line < VIOLATIONS_LINES; line++)
+        __builtin_prefetch((const uint8_t *)account->violations + 64 * (size_t)line, 1);
+}
+
 /* Orders that came in passing are movers like others; where they are all, nothing is to be told. */
 static bool touches_finish(const struct frame_work *work) {
     struct ampel_engine *engine = work->engine;
+    for (uint32_t i = 0; i < FINISH_AHEAD; i++)
+        touched_fetch(engine, i);
     for (uint32_t i = 0; i < engine->touches_count; i++) {
         const struct ampel_touch *touch = &work->touches[i];
         if (touch->whole == 0) continue;
         struct ampel_touched *touched = &engine->touched[touch->whole - 1];
+        touched_fetch(engine, touch->whole - 1 + FINISH_AHEAD);
         if (touch->mover != AMPEL_MOVER_NONE) touched->shows = true;
         if (touch->mover > touched->orders_mover) touched->orders_mover = touch->mover;
         if (touch->mover > touched->any_mover) touched->any_mover = touch->mover;

@@ -44,6 +44,10 @@ static int64_t day_least(const struct ampel_engine *engine, const struct ampel_a
     uint32_t days = (uint32_t)engine->rules.window_days;
     uint32_t ahead = days < LOOK_DAYS ? days : LOOK_DAYS;
     uint32_t cell = (engine->now_cell + AMPEL_WINDOW_CELLS - (days - 1)) % AMPEL_WINDOW_CELLS;
+    /* Mostly all of these days together leave enough. */
+    uint32_t last = (cell + ahead - 1) % AMPEL_WINDOW_CELLS;
+    if (orders - ampel_window_sum(&account->window, last, ahead) >= needed)
+        return ahead < days ? engine->now_day + ahead + 1 : INT64_MAX;
     for (uint32_t day = 1; day <= ahead; day++) {
         orders -= ampel_day_total(ampel_window_get(&account->window, cell));
         if (orders < needed) return engine->now_day + day;

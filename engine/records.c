@@ -61,8 +61,9 @@ static bool indexed(const struct ampel_violations *block) {
     return block->capacity >= INDEX_FROM;
 }
 
-static uint16_t *index_of(const struct ampel_violations *block) {
-    return ampel_violations_order(block) + 2 * (size_t)block->capacity;
+/* Behind order and heap; a capacity that has an index is a power of two, so it is aligned. */
+static uint32_t *index_of(const struct ampel_violations *block) {
+    return (uint32_t *)(uintptr_t)(ampel_violations_order(block) + 2 * (size_t)block->capacity);
 }
 
 /* Where there is an index, its entries are a power of two. */
@@ -70,37 +71,48 @@ static uint32_t index_mask(const struct ampel_violations *block) {
     return 2 * (uint32_t)block->capacity - 1;
 }
 
-/* Behind the index; a capacity that has an index is a power of two, so they are aligned. */
-static uint64_t *keys_of(const struct ampel_violations *block) {
-    return (uint64_t *)(uintptr_t)(index_of(block) + 2 * (size_t)block->capacity);
+/* How many sort before the end of each policy; those that wait follow behind the last. */
+static uint16_t *ends_of(const struct ampel_violations *block) {
+    return (uint16_t *)(uintptr_t)(index_of(block) + 2 * (size_t)block->capacity);
 }
 
 static size_t block_bytes(uint32_t capacity) {
     size_t record = sizeof(struct ampel_violation_hot) + 2 * sizeof(uint16_t);
-    size_t keys = capacity >= INDEX_FROM ? sizeof(uint64_t) * capacity : 0;
+    size_t ends = capacity >= INDEX_FROM ? sizeof(uint16_t) * AMPEL_POLICIES_MAX : 0;
     return sizeof(struct ampel_violations) + record * capacity +
-           sizeof(uint16_t) * index_entries(capacity) + keys;
+           sizeof(uint32_t) * index_entries(capacity) + ends;
 }
 
 static void block_lay_out(struct ampel_violations *block, uint32_t capacity) {
     uint32_t entries = index_entries(capacity);
     block->capacity = capacity & 0xffffff;
-    if (entries > 0) memset(index_of(block), 0, entries * sizeof(uint16_t));
+    if (entries > 0) memset(index_of(block), 0, entries * sizeof(uint32_t));
 }
 
 /* ---- the index ------------------------------------------------------------------------------ */
 
+/* The upper half of the hash beside the record's number: who looks for an id that is unknown reads
+   nothing but the index. */
+static uint32_t index_entry(uint32_t hash, uint16_t record) {
+    return (hash & UINT32_C(0xffff0000)) | (uint32_t)(record + 1);
+}
+
+static uint16_t index_record(uint32_t entry) {
+    return (uint16_t)((entry & 0xffff) - 1);
+}
+
 static void index_put(struct ampel_violations *block, uint16_t record) {
     if (!indexed(block)) return;
-    uint32_t place = block->hot[record].id_hash & index_mask(block);
-    while (index_of(block)[place] != 0)
-        place = (place + 1) & index_mask(block);
-    index_of(block)[place] = (uint16_t)(record + 1);
+    uint32_t hash = block->hot[record].id_hash, mask = index_mask(block), place = hash & mask;
+    uint32_t *index = index_of(block);
+    while (index[place] != 0)
+        place = (place + 1) & mask;
+    index[place] = index_entry(hash, record);
 }
 
 static uint32_t index_place(const struct ampel_violations *block, uint16_t record) {
-    uint32_t place = block->hot[record].id_hash & index_mask(block);
-    while (index_of(block)[place] != record + 1)
+    uint32_t hash = block->hot[record].id_hash, place = hash & index_mask(block);
+    while (index_of(block)[place] != index_entry(hash, record))
         place = (place + 1) & index_mask(block);
     return place;
 }
@@ -114,7 +126,7 @@ static void index_remove(struct ampel_violations *block, uint16_t record) {
         for (;;) {
             place = (place + 1) & mask;
             if (index_of(block)[place] == 0) return;
-            uint32_t home = block->hot[index_of(block)[place] - 1].id_hash & mask;
+            uint32_t home = block->hot[index_record(index_of(block)[place])].id_hash & mask;
             if (((place - home) & mask) >= ((place - hole) & mask)) break;
         }
         index_of(block)[hole] = index_of(block)[place];
@@ -141,9 +153,11 @@ uint16_t ampel_records_find(const struct ampel_violations *block, struct ampel_t
         }
         return AMPEL_VIOLATION_NONE;
     }
-    uint32_t place = hash & index_mask(block);
-    for (; index_of(block)[place] != 0; place = (place + 1) & index_mask(block)) {
-        uint16_t record = (uint16_t)(index_of(block)[place] - 1);
+    const uint32_t *index = index_of(block);
+    uint32_t mask = index_mask(block), place = hash & mask;
+    for (; index[place] != 0; place = (place + 1) & mask) {
+        if (((index[place] ^ hash) & UINT32_C(0xffff0000)) != 0) continue;
+        uint16_t record = index_record(index[place]);
         if (record_is(block, record, hash, id)) return record;
     }
     return AMPEL_VIOLATION_NONE;
@@ -167,17 +181,44 @@ static uint64_t record_key(const struct ampel_violation_hot *hot) {
     return key_of(hot->policy, hot->at_ms);
 }
 
-/* Of the record at a position. Records lie far apart where there are many of them: then their keys stand
-   in a row. */
+/* Of the record at a position. */
 static uint64_t key_at(const struct ampel_violations *block, uint32_t position) {
-    if (indexed(block)) return keys_of(block)[position];
     return record_key(&block->hot[ampel_violations_order(block)[position]]);
+}
+
+/* Where those of a policy start and end among the first ordered_count; a policy that is none is that of those
+   that wait. */
+static void run_find(const struct ampel_violations *block, uint32_t policy, uint32_t ordered_count,
+                     uint32_t *start, uint32_t *end) {
+    const uint16_t *ends = ends_of(block);
+    if (policy > AMPEL_POLICIES_MAX) policy = AMPEL_POLICIES_MAX;
+    *start = policy > 0 ? ends[policy - 1] : 0;
+    *end = policy < AMPEL_POLICIES_MAX ? ends[policy] : ordered_count;
+}
+
+/* One more of a policy, or one less. */
+static void ends_shift(struct ampel_violations *block, uint32_t policy, int by) {
+    uint16_t *ends = ends_of(block);
+    for (uint32_t i = policy; i < AMPEL_POLICIES_MAX; i++)
+        ends[i] = (uint16_t)(ends[i] + by);
 }
 
 /* How many of the first ordered_count have a key below this one. */
 static uint32_t key_place(const struct ampel_violations *block, uint64_t key,
                           uint32_t ordered_count) {
     uint32_t low = 0, high = ordered_count;
+    if (indexed(block)) {
+        run_find(block, (uint32_t)(key >> KEY_SHIFT), ordered_count, &low, &high);
+        /* Records lie far apart, and mostly what comes is among the latest of its policy. */
+        for (uint32_t step = 1; low < high; step *= 2) {
+            uint32_t probe = high - low > step ? high - step : low;
+            if (key_at(block, probe) < key) {
+                low = probe + 1;
+                break;
+            }
+            high = probe;
+        }
+    }
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (key_at(block, middle) < key)
@@ -188,23 +229,29 @@ static uint32_t key_place(const struct ampel_violations *block, uint64_t key,
     return low;
 }
 
-/* How many of the first ordered_count sort before the record. */
-static uint32_t order_place(const struct ampel_violations *block, uint16_t record,
-                            uint32_t ordered_count) {
+uint32_t ampel_records_place(const struct ampel_violations *block, uint8_t policy, int64_t at_ms,
+                             struct ampel_text id, uint32_t ordered_count) {
     const uint16_t *order = ampel_violations_order(block);
-    uint64_t key = record_key(&block->hot[record]);
+    uint64_t key = key_of(policy, at_ms);
     uint32_t low = key_place(block, key, ordered_count);
     /* Mostly nothing else has its key. */
     if (low == ordered_count || key_at(block, low) != key) return low;
     uint32_t high = key_place(block, key + 1, ordered_count);
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (ampel_text_compare(id_of(block, order[middle]), id_of(block, record)) < 0)
+        if (ampel_text_compare(id_of(block, order[middle]), id) < 0)
             low = middle + 1;
         else
             high = middle;
     }
     return low;
+}
+
+/* How many of the first ordered_count sort before the record. */
+static uint32_t order_place(const struct ampel_violations *block, uint16_t record,
+                            uint32_t ordered_count) {
+    const struct ampel_violation_hot *hot = &block->hot[record];
+    return ampel_records_place(block, hot->policy, hot->at_ms, id_of(block, record), ordered_count);
 }
 
 uint32_t ampel_records_position(const struct ampel_violations *block, uint16_t record) {
@@ -215,29 +262,33 @@ uint32_t ampel_records_position(const struct ampel_violations *block, uint16_t r
 
 uint32_t ampel_records_position_from(const struct ampel_violations *block, uint8_t policy,
                                      int64_t at_ms) {
-    return key_place(block, at_ms > 0 ? key_of(policy, at_ms) : key_of(policy, 0), block->count);
+    uint64_t key = at_ms > 0 ? key_of(policy, at_ms) : key_of(policy, 0);
+    if (indexed(block)) {
+        /* Mostly all of a policy are young enough. */
+        uint32_t start, end;
+        run_find(block, policy, block->count, &start, &end);
+        if (start == end || key_at(block, start) >= key) return start;
+    }
+    return key_place(block, key, block->count);
 }
 
-bool ampel_records_before(const struct ampel_violations *block, uint32_t position, uint8_t policy,
-                          int64_t below_ms) {
-    AMPEL_ASSERT(position < block->count);
-    uint64_t key = key_at(block, position);
-    return key >= key_of(policy, 0) && key < key_of(policy, below_ms);
+uint32_t ampel_records_run_end(const struct ampel_violations *block, uint8_t policy) {
+    uint32_t start, end = block->count;
+    if (indexed(block)) run_find(block, policy, block->count, &start, &end);
+    return end;
 }
 
 void ampel_records_order_remove(struct ampel_violations *block, uint32_t position,
                                 uint32_t ordered_count) {
     uint16_t *order = ampel_violations_order(block);
     uint32_t behind = ordered_count - position - 1;
+    if (indexed(block)) ends_shift(block, block->hot[order[position]].policy, -1);
     memmove(order + position, order + position + 1, behind * sizeof(*order));
-    if (!indexed(block)) return;
-    uint64_t *keys = keys_of(block);
-    memmove(keys + position, keys + position + 1, behind * sizeof(*keys));
 }
 
-uint32_t ampel_records_order_insert(struct ampel_violations *block, uint16_t record,
-                                    uint32_t ordered_count) {
-    uint32_t position = order_place(block, record, ordered_count);
+/* Puts the record at a position among ordered_count others. */
+static void order_put(struct ampel_violations *block, uint16_t record, uint32_t position,
+                      uint32_t ordered_count) {
     uint16_t *order = ampel_violations_order(block);
     uint32_t behind = ordered_count - position;
     if (behind > 16) memmove(order + position + 1, order + position, behind * sizeof(*order));
@@ -245,11 +296,13 @@ uint32_t ampel_records_order_insert(struct ampel_violations *block, uint16_t rec
     for (uint32_t i = ordered_count; behind <= 16 && i > position; i--)
         order[i] = order[i - 1];
     order[position] = record;
-    if (indexed(block)) {
-        uint64_t *keys = keys_of(block);
-        memmove(keys + position + 1, keys + position, behind * sizeof(*keys));
-        keys[position] = record_key(&block->hot[record]);
-    }
+    if (indexed(block)) ends_shift(block, block->hot[record].policy, 1);
+}
+
+uint32_t ampel_records_order_insert(struct ampel_violations *block, uint16_t record,
+                                    uint32_t ordered_count) {
+    uint32_t position = order_place(block, record, ordered_count);
+    order_put(block, record, position, ordered_count);
     return position;
 }
 
@@ -328,6 +381,17 @@ void ampel_records_heap_rebuild(struct ampel_violations *block) {
 
 /* ---- room ----------------------------------------------------------------------------------- */
 
+/* The ends of a block of which all records stand in order. */
+static void ends_count(struct ampel_violations *block) {
+    uint16_t *ends = ends_of(block);
+    memset(ends, 0, AMPEL_POLICIES_MAX * sizeof(*ends));
+    for (uint32_t i = 0; i < block->count; i++) {
+        if (block->hot[i].policy < AMPEL_POLICIES_MAX) ends[block->hot[i].policy]++;
+    }
+    for (uint32_t i = 1; i < AMPEL_POLICIES_MAX; i++)
+        ends[i] = (uint16_t)(ends[i] + ends[i - 1]);
+}
+
 static struct ampel_violations *block_resize(struct ampel_violations *old, struct ampel_pool *pool,
                                              uint32_t capacity) {
     struct ampel_violations *block = ampel_pool_take(pool, block_bytes(capacity));
@@ -343,10 +407,9 @@ static struct ampel_violations *block_resize(struct ampel_violations *old, struc
     memcpy(ampel_violations_order(block), ampel_violations_order(old), old->count * sizeof(uint16_t));
     memcpy(ampel_violations_heap(block), ampel_violations_heap(old), old->count * sizeof(uint16_t));
     if (indexed(block)) {
-        for (uint32_t i = 0; i < block->count; i++) {
+        for (uint32_t i = 0; i < block->count; i++)
             index_put(block, (uint16_t)i);
-            keys_of(block)[i] = record_key(&block->hot[ampel_violations_order(block)[i]]);
-        }
+        ends_count(block);
     }
     ampel_pool_give(pool, old, block_bytes(old->capacity));
     return block;
@@ -418,44 +481,49 @@ bool ampel_records_texts_set(struct ampel_violations *block, struct ampel_pool *
     return true;
 }
 
-uint16_t ampel_records_append(struct ampel_violations **block, struct ampel_pool *pool,
-                              const struct ampel_text texts[AMPEL_TEXTS_COUNT], int64_t sales_cents,
-                              uint32_t id_hash, int64_t at_ms, int64_t window_ms) {
+struct ampel_violations *ampel_records_put(struct ampel_violations **block,
+                                           struct ampel_pool *pool,
+                                           const struct ampel_violation_hot *hot,
+                                           const struct ampel_text texts[AMPEL_TEXTS_COUNT],
+                                           int64_t sales_cents, uint32_t position,
+                                           int64_t seen_ms, int64_t window_ms) {
     struct ampel_violation_cold *cold = cold_make(pool, texts, sales_cents);
-    if (cold == NULL) return AMPEL_VIOLATION_NONE;
+    if (cold == NULL) return NULL;
     /* The room comes last, so that no block without records is left where there is none. */
     if (!room_make(block, pool)) {
         ampel_pool_give(pool, cold, cold_bytes(cold));
-        return AMPEL_VIOLATION_NONE;
+        return NULL;
     }
     struct ampel_violations *records = *block;
-    cold->last_seen_ms = at_ms;
+    cold->last_seen_ms = seen_ms;
     if (records->count == 0) records->window_days = (uint8_t)(window_ms / AMPEL_DAY_MS);
-    AMPEL_ASSERT(records->window_days * AMPEL_DAY_MS == window_ms);
+    AMPEL_ASSERT_PARANOID(records->window_days * AMPEL_DAY_MS == window_ms);
     uint16_t record = (uint16_t)records->count;
-    records->hot[record] = (struct ampel_violation_hot){
-        .cleared_since_ms = AMPEL_CLEARED_NEVER_MS,
-        .cold = cold,
-        .id_hash = id_hash,
-        .points_given = -1,
-        .policy = AMPEL_POLICY_WAITING,
-        .severity_given = AMPEL_SEVERITY_NOT_GIVEN,
-    };
+    records->hot[record] = *hot;
+    records->hot[record].cold = cold;
     index_put(records, record);
+    order_put(records, record, position, records->count);
     records->count++;
     heap_put(records, record, record);
-    return record;
+    heap_rise(records, record);
+    return records;
 }
 
 uint16_t ampel_records_claim(struct ampel_violations **block, struct ampel_pool *pool,
                              struct ampel_text id, int64_t at_ms, int64_t window_ms) {
     struct ampel_text texts[AMPEL_TEXTS_COUNT] = {[AMPEL_TEXT_ID] = id};
-    uint16_t record =
-        ampel_records_append(block, pool, texts, -1, ampel_records_hash(id), at_ms, window_ms);
-    if (record == AMPEL_VIOLATION_NONE) return record;
-    ampel_records_order_insert(*block, record, (*block)->count - 1);
-    ampel_records_due_renew(*block, record);
-    return record;
+    const struct ampel_violation_hot waiting = {
+        .cleared_since_ms = AMPEL_CLEARED_NEVER_MS,
+        .id_hash = ampel_records_hash(id),
+        .points_given = -1,
+        .policy = AMPEL_POLICY_WAITING,
+        .severity_given = AMPEL_SEVERITY_NOT_GIVEN,
+    };
+    uint32_t count = *block != NULL ? (*block)->count : 0, position = 0;
+    if (count > 0) position = ampel_records_place(*block, waiting.policy, waiting.at_ms, id, count);
+    struct ampel_violations *records =
+        ampel_records_put(block, pool, &waiting, texts, -1, position, at_ms, window_ms);
+    return records != NULL ? (uint16_t)count : AMPEL_VIOLATION_NONE;
 }
 
 /* The last record takes a free number; everything that knew it by its old one learns the new one.
@@ -466,7 +534,8 @@ static void record_renumber(struct ampel_violations *block, uint16_t from, uint1
     AMPEL_ASSERT(ampel_violations_order(block)[position] == from);
     ampel_violations_order(block)[position] = to;
     ampel_violations_heap(block)[block->hot[from].heap_place] = to;
-    if (indexed(block)) index_of(block)[index_place(block, from)] = (uint16_t)(to + 1);
+    if (indexed(block))
+        index_of(block)[index_place(block, from)] = index_entry(block->hot[from].id_hash, to);
     block->hot[to] = block->hot[from];
 }
 
@@ -489,6 +558,20 @@ void ampel_records_release(struct ampel_violations **block, struct ampel_pool *p
     }
 }
 
+static bool ends_sane(const struct ampel_violations *block) {
+    uint32_t start, end, last = 0;
+    for (uint32_t policy = 0; policy <= AMPEL_POLICIES_MAX; policy++) {
+        run_find(block, policy, block->count, &start, &end);
+        if (start != last || end < start || end > block->count) return false;
+        for (uint32_t i = start; i < end; i++) {
+            uint8_t of = block->hot[ampel_violations_order(block)[i]].policy;
+            if ((of < AMPEL_POLICIES_MAX ? of : AMPEL_POLICIES_MAX) != policy) return false;
+        }
+        last = end;
+    }
+    return last == block->count;
+}
+
 bool ampel_records_sane(const struct ampel_violations *block) {
     uint32_t known = 0;
     for (uint32_t i = 0; i < block->count; i++) {
@@ -498,8 +581,7 @@ bool ampel_records_sane(const struct ampel_violations *block) {
         if (ampel_violations_heap(block)[block->hot[i].heap_place] != i) return false;
         if (i > 0 && due_before(block, ampel_violations_heap(block)[i], ampel_violations_heap(block)[(i - 1) / 2])) return false;
         if (ampel_violations_find(block, id_of(block, (uint16_t)i)) != i) return false;
-        if (indexed(block) && keys_of(block)[i] != record_key(&block->hot[record])) return false;
         known += block->hot[i].policy != AMPEL_POLICY_WAITING;
     }
-    return known == block->known_count;
+    return known == block->known_count && (!indexed(block) || ends_sane(block));
 }

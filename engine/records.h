@@ -8,15 +8,17 @@
 extern "C" {
 #endif
 
-/* A new waiting record with these texts (whose id must be unknown) at the end of count, in the index,
-   last in the heap, and not yet in the order: these places are the caller's to set. at_ms is when it
-   was seen; window_ms, the rule's, is kept where the record is the first.
-   AMPEL_VIOLATION_NONE: no memory. */
-AMPEL_MUST_CHECK uint16_t ampel_records_append(struct ampel_violations **block,
-                                               struct ampel_pool *pool,
-                                               const struct ampel_text texts[AMPEL_TEXTS_COUNT],
-                                               int64_t sales_cents, uint32_t id_hash,
-                                               int64_t at_ms, int64_t window_ms);
+/* Where a record of this key and id stands, or would stand, among the first ordered_count in order. */
+uint32_t ampel_records_place(const struct ampel_violations *block, uint8_t policy, int64_t at_ms,
+                             struct ampel_text id, uint32_t ordered_count);
+/* A new record like this one, whose id must be unknown, at that place of the order, in index and heap. seen_ms
+   is the at of what told of it; window_ms, the rule's, is kept where the record is the first. Returns *block,
+   which may be another now. NULL: no memory. */
+AMPEL_MUST_CHECK struct ampel_violations *
+ampel_records_put(struct ampel_violations **block, struct ampel_pool *pool,
+                  const struct ampel_violation_hot *hot,
+                  const struct ampel_text texts[AMPEL_TEXTS_COUNT], int64_t sales_cents,
+                  uint32_t position, int64_t seen_ms, int64_t window_ms);
 /* What index and search know an id by. */
 uint32_t ampel_records_hash(struct ampel_text id);
 /* ampel_violations_find for who has the hash already. */
@@ -39,9 +41,8 @@ uint32_t ampel_records_position(const struct ampel_violations *block, uint16_t r
 /* The first position whose (policy, at) is not below this one. */
 uint32_t ampel_records_position_from(const struct ampel_violations *block, uint8_t policy,
                                      int64_t at_ms);
-/* Whether the record at a position is of this policy, and its at below this one. */
-bool ampel_records_before(const struct ampel_violations *block, uint32_t position, uint8_t policy,
-                          int64_t below_ms);
+/* Behind the last position of a policy, or further behind where the block has no index. */
+uint32_t ampel_records_run_end(const struct ampel_violations *block, uint8_t policy);
 void ampel_records_order_remove(struct ampel_violations *block, uint32_t position,
                                 uint32_t ordered_count);
 /* Puts it where its key belongs among ordered_count others; returns the position. */

@@ -6,6 +6,8 @@
 
 /* Below this position repeats are counted one by one. */
 #define RANKS_COUNTED 16
+/* Records lie far apart where there are many: so many ahead of the one whose rank moves the next is fetched. */
+#define SHIFTS_AHEAD 8
 
 static bool known(const struct ampel_violation_hot *hot) {
     return hot->policy != AMPEL_POLICY_WAITING;
@@ -94,32 +96,37 @@ static void limit_move(struct ampel_violations *block, const struct ampel_scale 
         uint32_t first = ampel_records_position_from(block, policy, low);
         if (first > start) start = first;
     }
-    for (uint32_t i = start; i < block->count && ampel_records_before(block, i, policy, high); i++)
-        rank_shift(block, scale, &block->hot[ampel_violations_order(block)[i]], sign);
+    const uint16_t *order = ampel_violations_order(block);
+    uint32_t end = ampel_records_run_end(block, policy);
+    for (uint32_t i = start; i < end; i++) {
+        struct ampel_violation_hot *behind = &block->hot[order[i]];
+        if (behind->policy != policy || behind->at_ms >= high) break;
+        if (i + SHIFTS_AHEAD < end) __builtin_prefetch(&block->hot[order[i + SHIFTS_AHEAD]], 1);
+        rank_shift(block, scale, behind, sign);
+    }
 }
 
+/* The rank of what stands, or would stand, at this position. */
 static uint16_t rank_count(const struct ampel_violations *block, const struct ampel_scale *scale,
-                           uint32_t position) {
+                           uint8_t policy, int64_t at_ms, uint32_t position) {
     const uint16_t *order = ampel_violations_order(block);
-    const struct ampel_violation_hot *hot = &block->hot[order[position]];
     uint32_t rank = 0;
     for (uint32_t i = position; i > 0; i--) {
         const struct ampel_violation_hot *other = &block->hot[order[i - 1]];
-        if (other->policy != hot->policy || hot->at_ms - other->at_ms >= scale->window_ms) break;
-        rank += hot->at_ms < repeat_limit(scale, other);
+        if (other->policy != policy || at_ms - other->at_ms >= scale->window_ms) break;
+        rank += at_ms < repeat_limit(scale, other);
     }
     return (uint16_t)rank;
 }
 
 /* The same, without looking at others where they are many. */
 static uint16_t rank_find(const struct ampel_violations *block, const struct ampel_scale *scale,
-                          uint32_t position) {
+                          uint8_t policy, int64_t at_ms, uint32_t position) {
     if (position < RANKS_COUNTED || block->sums.unlike != 0)
-        return rank_count(block, scale, position);
-    const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[position]];
-    if (!policy_repeats(scale, hot->policy)) return 0;
-    int64_t first_ms = hot->at_ms - scale->window_ms + 1;
-    uint32_t first = ampel_records_position_from(block, hot->policy, first_ms > 0 ? first_ms : 0);
+        return rank_count(block, scale, policy, at_ms, position);
+    if (!policy_repeats(scale, policy)) return 0;
+    int64_t first_ms = at_ms - scale->window_ms + 1;
+    uint32_t first = ampel_records_position_from(block, policy, first_ms > 0 ? first_ms : 0);
     return (uint16_t)(position - first);
 }
 
@@ -155,7 +162,7 @@ static void record_attach(struct ampel_violations *block,
     struct ampel_violation_hot *hot = &block->hot[record];
     uint32_t position = ampel_records_order_insert(block, record, block->count - 1);
     int64_t limit_ms = repeat_limit(scale, hot);
-    hot->rank = rank_find(block, scale, position);
+    hot->rank = rank_find(block, scale, hot->policy, hot->at_ms, position);
     window_judge(context, hot);
     hot->flags |= AMPEL_VIOLATION_CHANGED;
     block->known_count++;
@@ -233,18 +240,35 @@ static void facts_set(struct ampel_violation_hot *hot, const struct ampel_violat
     hot->points_given = facts->points_given;
 }
 
-/* Nothing was known of it: the usual violation. */
+/* Nothing was known of it: the usual violation. All that it is is known before it takes its place. */
 static enum ampel_outcome record_new(struct ampel_violations **block,
                                      const struct ampel_violations_context *context,
                                      const struct ampel_violation_facts *facts, uint32_t id_hash) {
-    if (*block != NULL && (*block)->count >= context->records_max) return AMPEL_OUTCOME_FULL;
-    uint16_t record = ampel_records_append(block, context->pool, facts->texts,
-                                           facts->at_risk_sales_cents, id_hash, facts->at_ms, context->scale->window_ms);
-    if (record == AMPEL_VIOLATION_NONE) return AMPEL_OUTCOME_NO_MEMORY;
-    struct ampel_violations *records = *block;
+    const struct ampel_scale *scale = context->scale;
+    uint32_t position = 0;
+    struct ampel_violation_hot hot = {
+        .cleared_since_ms = AMPEL_CLEARED_NEVER_MS,
+        .id_hash = id_hash,
+        .flags = AMPEL_VIOLATION_CHANGED,
+    };
+    facts_set(&hot, facts);
+    window_judge(context, &hot);
+    if (*block != NULL) {
+        if ((*block)->count >= context->records_max) return AMPEL_OUTCOME_FULL;
+        position = ampel_records_place(*block, facts->policy, facts->at_ms, facts->texts[AMPEL_TEXT_ID],
+                                       (*block)->count);
+        hot.rank = rank_find(*block, scale, facts->policy, facts->at_ms, position);
+    }
+    struct ampel_violations *records = ampel_records_put(block, context->pool, &hot, facts->texts,
+                                                         facts->at_risk_sales_cents, position,
+                                                         facts->at_ms, scale->window_ms);
+    if (records == NULL) return AMPEL_OUTCOME_NO_MEMORY;
     struct ampel_violation_sums before = records->sums;
-    facts_set(&records->hot[record], facts);
-    record_attach(records, context, record);
+    int64_t limit_ms = repeat_limit(scale, &hot);
+    records->known_count++;
+    limit_move(records, scale, position, INT64_MIN, limit_ms);
+    unlike_shift(records, scale, &hot, limit_ms, 1);
+    sums_shift(records, scale, &hot, 1);
     return moved_or_kept(records, &before);
 }
 
@@ -427,7 +451,7 @@ bool ampel_violations_sane(const struct ampel_violations *block,
     for (uint32_t i = 0; i < block->count; i++) {
         const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[i]];
         if (!known(hot)) continue;
-        if (rank_count(block, context->scale, i) != hot->rank) return false;
+        if (rank_count(block, context->scale, hot->policy, hot->at_ms, i) != hot->rank) return false;
         sums_shift(&naive, context->scale, hot, 1);
         unlike_shift(&naive, context->scale, hot, repeat_limit(context->scale, hot), 1);
     }

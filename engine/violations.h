@@ -1,14 +1,15 @@
 /* The violations of one account: what numbers need apart from what only people read.
 
-       one block   sums, counts | hot[capacity] | order u16[] | heap u16[] | index u16[2 x capacity] | keys u64[]
+       one block   sums, counts | hot[capacity] | order u16[] | heap u16[] | index u32[2 x capacity] | ends u16[64]
        record i    hot[i], 40 bytes ──▶ cold: what only people and state events read, and its texts;
                    0..count-1, dense
        order       record numbers sorted by (policy, at, id); what waits for its violation sorts last,
                    by id
        heap        record numbers, least (due, policy, id) first: the next to expire or to be forgotten
-       index       open addressing by the id's hash (from 32 records on; below, a scan of hashes)
-       keys        policy and at by position in the order (from 32 records on; below, those of the
-                   records): a search reads them alone
+       index       open addressing by the id's hash, half of which stands in each entry (from 32 records on;
+                   below, a scan of hashes)
+       ends        where each policy ends in the order (from 32 records on): what comes is mostly among the
+                   latest of its policy, so a search begins there
 
    A record whose policy is AMPEL_POLICY_WAITING is a state that waits for its violation, or the
    place of events that wait for their time. The sums (deducted, caps, criticals) and every rank are

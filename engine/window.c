@@ -106,15 +106,36 @@ void ampel_window_trim(struct ampel_pool *pool, struct ampel_window *window) {
     window->bits = 0;
 }
 
-uint32_t ampel_window_sum(const struct ampel_window *window, uint32_t last, uint32_t days) {
-    uint32_t age = last + (last < window->near_cell ? AMPEL_WINDOW_CELLS : 0) - window->near_cell;
-    uint32_t sum = age < days ? ampel_day_total(window->near) : 0, cell = last;
-    for (uint32_t i = 0; window->ring != NULL && i < days; i++) {
-        /* The near day's own cell is 0. */
-        sum += ampel_day_total(ampel_cells_get(window->ring, window->bits, cell));
-        cell = cell == 0 ? AMPEL_WINDOW_CELLS - 1 : cell - 1;
+/* The totals of the cells first..end-1, as ampel_cells_get has them; simple enough to be done many at a time. */
+static uint32_t cells_sum(const uint8_t *cells, uint8_t bits, uint32_t first, uint32_t end) {
+    uint32_t sum = 0, cell = first;
+    if (bits == 8) {
+        for (; cell < end; cell++)
+            sum += cells[cell] & 0x7fu;
+    } else if (bits == 16) {
+        for (; cell < end; cell++)
+            sum += ampel_load_u16(cells + 2 * (size_t)cell) & 0x7fffu;
+    } else if (bits == 4) {
+        if (cell % 2 == 1 && cell < end) sum += cells[cell++ / 2] >> 4 & 7u;
+        for (; cell + 1 < end; cell += 2)
+            sum += (cells[cell / 2] & 7u) + (cells[cell / 2] >> 4 & 7u);
+        if (cell < end) sum += cells[cell / 2] & 7u;
+    } else {
+        for (; cell < end; cell++)
+            sum += ampel_day_total(ampel_load_u32(cells + 4 * (size_t)cell));
     }
     return sum;
+}
+
+uint32_t ampel_window_sum(const struct ampel_window *window, uint32_t last, uint32_t days) {
+    uint32_t age = last + (last < window->near_cell ? AMPEL_WINDOW_CELLS : 0) - window->near_cell;
+    uint32_t sum = age < days ? ampel_day_total(window->near) : 0;
+    if (window->ring == NULL || days == 0) return sum;
+    /* The near day's own cell is 0. */
+    if (days <= last + 1) return sum + cells_sum(window->ring, window->bits, last + 1 - days, last + 1);
+    sum += cells_sum(window->ring, window->bits, 0, last + 1);
+    return sum + cells_sum(window->ring, window->bits, AMPEL_WINDOW_CELLS - (days - last - 1),
+                           AMPEL_WINDOW_CELLS);
 }
 
 /* ---- days that are not empty ------------------------------------------------------------------ */
