@@ -221,18 +221,21 @@ AMPEL_INLINE uint32_t window_cell(const struct frame_work *work, int64_t at_ms, 
 }
 
 /* The order of a day that is not near, or of one that just began. False as below. */
-static bool order_far(const struct frame_work *work, struct ampel_window *window, uint32_t day,
-                      uint32_t count) {
+static bool order_far(const struct frame_work *work, uint32_t slot, struct ampel_account *account,
+                      uint32_t day, uint32_t count) {
+    struct ampel_window *window = &account->window;
     if (day == AMPEL_WINDOW_CELLS) return false;
     if (day == work->now_cell && !ampel_window_bring(&work->engine->pool, window, day)) return false;
     uint32_t total = ampel_window_get(window, day);
     if (total > AMPEL_ORDERS_MAX - count) return false;
+    bool first = total == 0;
     total += count;
+    if (day != window->near_cell && (window->ring == NULL || ampel_cells_bits(total) > window->bits)) return false;
+    if (first) ampel_midnight_orders(work->engine, slot, account, day);
     if (day == window->near_cell) {
         window->near = total;
         return true;
     }
-    if (window->ring == NULL || ampel_cells_bits(total) > window->bits) return false;
     ampel_cells_set(window->ring, window->bits, day, total);
     return true;
 }
@@ -265,9 +268,7 @@ AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool
     /* What was told as a total is more than any count; 0 less 1, too. */
     if (day == account->window.near_cell && account->window.near - 1 < AMPEL_ORDERS_MAX - count) {
         account->window.near += count;
-    } else if (order_far(work, &account->window, day, count)) {
-        ampel_midnight_orders(engine, slot, account, day);
-    } else {
+    } else if (!order_far(work, slot, account, day, count)) {
         return false;
     }
     if (!touched) {

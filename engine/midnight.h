@@ -19,9 +19,8 @@ extern "C" {
 #endif
 
 #define AMPEL_MIDNIGHT_CODES 255
-/* No midnight is further ahead: the codes of days up to here are told from each other and from today's. */
-#define AMPEL_MIDNIGHT_AHEAD_MAX 200
-static_assert(AMPEL_MIDNIGHT_AHEAD_MAX >= AMPEL_WINDOW_DAYS_MAX, "a day of orders leaves within it");
+/* None is named that is further ahead: so orders that come late seldom bring nearer what is named. */
+#define AMPEL_MIDNIGHT_AHEAD_MAX 128
 static_assert(AMPEL_MIDNIGHT_AHEAD_MAX < AMPEL_MIDNIGHT_CODES, "codes do not meet");
 
 static inline uint8_t ampel_midnight_code(int64_t day) {
@@ -51,12 +50,14 @@ static inline void ampel_midnight_by(struct ampel_engine *engine, uint32_t slot,
                        (uint8_t)(code > AMPEL_MIDNIGHT_CODES ? code - AMPEL_MIDNIGHT_CODES : code));
 }
 
-/* The same of a day of orders, by its cell. */
+/* The same of a day of orders, by its cell; at once where it is of the weeks before today, as most are. */
 static inline void ampel_midnight_orders(struct ampel_engine *engine, uint32_t slot,
                                          struct ampel_account *account, uint32_t cell) {
     uint32_t age_days = engine->now_cell - cell + (engine->now_cell < cell ? AMPEL_WINDOW_CELLS : 0);
     uint32_t days = (uint32_t)engine->rules.window_days;
-    ampel_midnight_by(engine, slot, account, (age_days < days ? days : AMPEL_WINDOW_CELLS) - age_days);
+    if (age_days + AMPEL_MIDNIGHT_AHEAD_MAX <= days && account->window.midnight != 0) return;
+    uint32_t ahead = (age_days < days ? days : AMPEL_WINDOW_CELLS) - age_days;
+    ampel_midnight_by(engine, slot, account, ahead < AMPEL_MIDNIGHT_AHEAD_MAX ? ahead : AMPEL_MIDNIGHT_AHEAD_MAX);
 }
 
 /* Finds it anew: the midnight has passed, the account was read, or other rules hold. */

@@ -93,7 +93,9 @@ static void an_account_without_orders_is_named_by_no_midnight(void **state) {
     SEND(&f, .type = AMPEL_EVENT_VIOLATION, .at_ms = NOON, .policy = 2, .id = "a");
     SEND(&f, .seller = "S2", .type = AMPEL_EVENT_ORDER, .at_ms = NOON);
     assert_int_equal(ampel_account_at(&f.engine->accounts, 0)->window.midnight, 0);
-    assert_int_equal(ampel_midnight_ahead(f.engine, ampel_account_at(&f.engine->accounts, 1)), 180);
+    assert_int_equal(ampel_midnight_ahead(f.engine, ampel_account_at(&f.engine->accounts, 1)), 128);
+    fixture_advance(&f, NOON + 128 * DAY);
+    assert_int_equal(ampel_midnight_ahead(f.engine, ampel_account_at(&f.engine->accounts, 1)), 180 - 128);
     fixture_advance(&f, NOON + 180 * DAY);
     assert_int_equal(ampel_account_at(&f.engine->accounts, 1)->window.midnight, 0);
     assert_int_equal(ampel_midnight_next(f.engine, 0, 2), 2);
