@@ -96,6 +96,8 @@ struct frame_work {
     uint32_t accounts_count;
     uint32_t now_cell, window_days;
     uint32_t block;          /* so many orders earn points; 0 where each one may */
+    uint32_t exact;          /* below this many orders a multiplication divides them by block */
+    uint64_t inverse;        /* of block, in units of 2^-32 */
     int64_t now_ms, day_ms;  /* day_ms: when the engine's day began */
     bool full;               /* no column that orders need is missing */
 };
@@ -127,6 +129,11 @@ static void work_init(struct frame_work *work) {
     work->now_cell = engine->now_cell;
     work->window_days = (uint32_t)engine->rules.window_days;
     work->block = linear ? 0 : (uint32_t)engine->rules.orders_block;
+    if (work->block > 0) {
+        /* Too great by less than 2^-32, which a product with so few orders does not show. */
+        work->inverse = (UINT64_C(1) << 32) / work->block + 1;
+        work->exact = UINT32_MAX / work->block;
+    }
     work->now_ms = engine->now_ms;
     work->day_ms = engine->now_day * AMPEL_DAY_MS;
 }
@@ -240,6 +247,13 @@ static bool order_far(const struct frame_work *work, uint32_t slot, struct ampel
     return true;
 }
 
+/* ampel_rating_orders_quiet without a division. */
+AMPEL_INLINE bool orders_quiet(const struct frame_work *work, uint32_t orders, uint32_t count) {
+    if (orders >= work->exact) return ampel_rating_orders_quiet(&work->engine->rules, orders, count);
+    uint32_t blocks = (uint32_t)(orders * work->inverse >> 32);
+    return count < (blocks + 1) * work->block - orders;
+}
+
 /* An order that finds its day's cell wide enough, earns no point and makes no suspicion surer: nearly
    every event. False: nothing that counts was done, the event wants the whole care. */
 AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool full) {
@@ -260,10 +274,7 @@ AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool
     /* Assurance begins at the end of a step that looks at all of the account, as one does that made it. */
     if ((account->assured & AMPEL_ASSURED_BEGUN) == 0 && (!touched || work->touches[place].whole == 0))
         return false;
-    bool quiet = work->block > 0
-                     ? count < work->block - account->orders % work->block
-                     : ampel_rating_orders_quiet(&engine->rules, account->orders, count);
-    if (!quiet) return false;
+    if (!orders_quiet(work, account->orders, count)) return false;
     uint32_t day = window_cell(work, at_ms, work->window_days);
     /* What was told as a total is more than any count; 0 less 1, too. */
     if (day == account->window.near_cell && account->window.near - 1 < AMPEL_ORDERS_MAX - count) {
