@@ -18,8 +18,6 @@
 /* What one turn takes at most, so that neither side waits long for the other. */
 #define PARCELS_A_TURN  256
 #define MESSAGES_A_TURN 64
-/* A peer that was full is tried again after this, besides whenever the network stirs. */
-#define REPLY_AGAIN_NS INT64_C(20000000)
 /* How long the last answers may take to leave after STOP. */
 #define STOP_PATIENCE_NS  INT64_C(2000000000)
 #define REFUSED_BYTES_MAX 100
@@ -553,7 +551,7 @@ static enum ampel_turn turn(void *context, int64_t *wake_ns) {
         return AMPEL_TURN_FATAL;
     }
     if (ended(gateway)) return AMPEL_TURN_ENDED;
-    *wake_ns = gateway->replies.count > 0 ? monotonic_ns(gateway) + REPLY_AGAIN_NS : INT64_MAX;
+    *wake_ns = gateway->replies.count > 0 ? monotonic_ns(gateway) + gateway->replies.again_ns : INT64_MAX;
     return parcels > 0 || messages > 0 ? AMPEL_TURN_AGAIN : AMPEL_TURN_IDLE;
 }
 

@@ -19,7 +19,6 @@
 #define MESSAGES_A_TURN 64
 /* What is stored and still kept for watchers that are a little behind. */
 #define KEPT_BYTES_MAX   (UINT64_C(32) << 20)
-#define REPLY_AGAIN_NS   INT64_C(20000000)
 #define STOP_PATIENCE_NS INT64_C(2000000000)
 
 /* What was told of one partition. */
@@ -401,8 +400,8 @@ static enum ampel_turn turn(void *context, int64_t *wake_ns) {
     }
     if (ended(publisher, pumped.behind)) return AMPEL_TURN_ENDED;
     *wake_ns = pumped.wake_ns;
-    if (publisher->replies.count > 0 && monotonic_ns(publisher) + REPLY_AGAIN_NS < *wake_ns)
-        *wake_ns = monotonic_ns(publisher) + REPLY_AGAIN_NS;
+    const int64_t again_ns = monotonic_ns(publisher) + publisher->replies.again_ns;
+    if (publisher->replies.count > 0 && again_ns < *wake_ns) *wake_ns = again_ns;
     return parcels > 0 || messages > 0 || pumped.more ? AMPEL_TURN_AGAIN : AMPEL_TURN_IDLE;
 }
 

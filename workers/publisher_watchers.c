@@ -7,7 +7,10 @@
 
 /* Messages to one watcher before the next has its turn. */
 #define MESSAGES_A_PUMP 256
-#define FULL_AGAIN_NS   INT64_C(20000000)
+/* What a connection holds is on its way soon where the watcher reads, and is not for long where it does not: each look that finds
+   it full still doubles the time to the next. */
+#define FULL_AGAIN_NS     INT64_C(500000)
+#define FULL_AGAIN_MAX_NS INT64_C(20000000)
 /* The database was away when rows were asked for. */
 #define ASK_AGAIN_NS        INT64_C(1000000000)
 #define SMALL_MESSAGE_BYTES 512
@@ -25,6 +28,7 @@ struct watcher {
     uint32_t answer_at;
     int64_t sent_ns;       /* the last message of any kind */
     int64_t not_before_ns; /* it was full, or the database away */
+    int64_t full_again_ns; /* after this time it was looked at again when it was full last; 0: something went since */
 };
 
 struct ampel_publisher_watchers {
@@ -150,9 +154,12 @@ static enum step bytes_send(const struct ampel_publisher_watchers *watchers,
     switch (watchers->network.send(watchers->network.context, &watcher->peer, bytes, size)) {
     case AMPEL_SEND_OK:
         watcher->sent_ns = now_ns;
+        watcher->full_again_ns = 0;
         return STEP_SENT;
     case AMPEL_SEND_FULL:
-        watcher->not_before_ns = now_ns + FULL_AGAIN_NS;
+        watcher->full_again_ns = watcher->full_again_ns == 0 ? FULL_AGAIN_NS : 2 * watcher->full_again_ns;
+        if (watcher->full_again_ns > FULL_AGAIN_MAX_NS) watcher->full_again_ns = FULL_AGAIN_MAX_NS;
+        watcher->not_before_ns = now_ns + watcher->full_again_ns;
         return STEP_WAITS;
     case AMPEL_SEND_GONE:
         break;

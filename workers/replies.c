@@ -8,6 +8,9 @@
 /* Peers met full in one flush; where there are more, the rest waits for the next one. */
 #define FULL_PEERS_MAX 32
 
+#define AGAIN_MIN_NS INT64_C(500000)
+#define AGAIN_MAX_NS INT64_C(20000000)
+
 static bool same_peer(const struct ampel_peer *left, const struct ampel_peer *right) {
     return left->size == right->size && memcmp(left->bytes, right->bytes, left->size) == 0;
 }
@@ -68,7 +71,7 @@ void ampel_replies_send(struct ampel_replies *replies, const struct ampel_networ
 
 bool ampel_replies_flush(struct ampel_replies *replies, const struct ampel_network *network) {
     struct ampel_peer full[FULL_PEERS_MAX];
-    uint32_t full_count = 0, kept_count = 0;
+    uint32_t full_count = 0, kept_count = 0, count = replies->count;
     for (uint32_t i = 0; i < replies->count; i++) {
         struct ampel_reply reply = *at(replies, i);
         bool stays = full_count == FULL_PEERS_MAX;
@@ -87,5 +90,8 @@ bool ampel_replies_flush(struct ampel_replies *replies, const struct ampel_netwo
         }
     }
     replies->count = kept_count;
+    bool moved = kept_count == 0 || kept_count < count;
+    replies->again_ns = moved || replies->again_ns == 0 ? AGAIN_MIN_NS : 2 * replies->again_ns;
+    if (replies->again_ns > AGAIN_MAX_NS) replies->again_ns = AGAIN_MAX_NS;
     return kept_count == 0;
 }

@@ -20,14 +20,16 @@ struct ampel_replies {
     struct ampel_reply *ring;
     uint32_t first, count;
     uint64_t bytes;
-    uint64_t dropped; /* ever */
+    uint64_t dropped;  /* ever */
+    int64_t again_ns;  /* while something waits: after this time it is to be tried again */
 };
 
 void ampel_replies_reset(struct ampel_replies *replies);
 /* Sends at once, or behind what waits for the same peer. Copies. */
 void ampel_replies_send(struct ampel_replies *replies, const struct ampel_network *network,
                         const struct ampel_peer *peer, const uint8_t *bytes, uint32_t size);
-/* Tries all that wait, in their order for each peer. True where none is left. */
+/* Tries all that wait, in their order for each peer, and sets again_ns: soon where peers read, and twice as late each time
+   that nothing went, up to 20 ms. True where none is left. */
 bool ampel_replies_flush(struct ampel_replies *replies, const struct ampel_network *network);
 
 #endif

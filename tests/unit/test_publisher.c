@@ -474,6 +474,31 @@ static void a_watcher_that_does_not_read_slows_no_other_and_misses_nothing(void 
     assert_int_equal(ampel_metric_get(AMPEL_METRIC_WATCHERS_BEHIND), 0);
 }
 
+/* Looked at every 20 ms only, a watcher got 64 messages in that time at most, and whoever had more to hear fell behind for good. */
+static void a_full_connection_is_looked_at_soon_and_one_that_stays_full_seldom(void **state) {
+    struct bench *bench = *state;
+    ampel_loopback_room(bench->loopback, 4);
+    const uint32_t peer = ampel_loopback_connect(bench->loopback, "north");
+    say_watch(bench, peer, 0);
+    hears_watching(bench, peer, 1);
+    for (uint64_t number = 1; number <= 20; number++)
+        give_out(bench, 0, "north", 1, 0);
+    const int64_t first_ns = bench->wake_ns - bench->now_ns;
+    assert_in_range(first_ns, 1, 1000000);
+    int64_t wait_ns = first_ns;
+    for (int look = 0; look < 10; look++) {
+        bench->now_ns = bench->wake_ns;
+        (void)turns(bench);
+        assert_true(bench->wake_ns - bench->now_ns >= wait_ns);
+        wait_ns = bench->wake_ns - bench->now_ns;
+    }
+    assert_int_equal(wait_ns, 20000000);
+    hears_numbers(bench, peer, 1, 4);
+    bench->now_ns = bench->wake_ns;
+    (void)turns(bench); /* four more go, and the next wait is a short one again */
+    assert_int_equal(bench->wake_ns - bench->now_ns, first_ns);
+}
+
 static void silence_is_broken_by_a_beat_every_ten_seconds(void **state) {
     struct bench *bench = *state;
     const uint32_t peer = ampel_loopback_connect(bench->loopback, "north");
@@ -683,6 +708,7 @@ int main(void) {
         WITH(rows_that_cannot_be_read_now_are_asked_for_again, bench_open_cold),
         WITH(an_answer_to_what_was_asked_before_a_new_start_is_not_taken, bench_open_cold),
         WITH(a_watcher_that_does_not_read_slows_no_other_and_misses_nothing, bench_open),
+        WITH(a_full_connection_is_looked_at_soon_and_one_that_stays_full_seldom, bench_open),
         WITH(silence_is_broken_by_a_beat_every_ten_seconds, bench_open),
         WITH(a_watcher_that_left_is_forgotten, bench_open),
         WITH(a_suspended_tenant_hears_nothing_more, bench_open),

@@ -74,8 +74,29 @@ static void beyond_their_bytes_the_oldest_are_dropped_and_counted(void **state) 
     ampel_replies_reset(&replies);
 }
 
+static void who_reads_is_tried_soon_and_who_does_not_seldom(void **state) {
+    (void)state;
+    struct ampel_replies replies = {0};
+    struct peer slow = {0};
+    const struct ampel_network network = {.context = &slow, .send = take};
+    for (int i = 0; i < 10; i++)
+        assert_true(ampel_replies_flush(&replies, &network)); /* nothing waits */
+    send(&replies, &slow, 1, 8);
+    send(&replies, &slow, 2, 8);
+    const int64_t soon_ns = replies.again_ns;
+    assert_in_range(soon_ns, 1, 1000000);
+    for (int i = 0; i < 10; i++)
+        assert_false(ampel_replies_flush(&replies, &network));
+    assert_int_equal(replies.again_ns, 20000000);
+    slow.room = 1;
+    assert_false(ampel_replies_flush(&replies, &network));
+    assert_int_equal(replies.again_ns, soon_ns);
+    ampel_replies_reset(&replies);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_reads_is_tried_soon_and_who_does_not_seldom),
         cmocka_unit_test(beyond_their_number_the_oldest_are_dropped_and_counted),
         cmocka_unit_test(beyond_their_bytes_the_oldest_are_dropped_and_counted),
     };
