@@ -135,7 +135,7 @@ def write(results, series, folder, commands):
     notes = "\n".join(path.read_text().strip() + "\n" for path in sorted((TOP / "bench" / "notes").glob("*.md")))
     text = f"""# Performance
 
-Written by `bench/run`; figures are of one run on one machine, and the same binary drifts by up to 30 % between runs, so each goal has a
+Written by `bench/run`; figures are of single runs, one after another on one machine, and the same binary drifts by up to 30 % between runs, so each goal has a
 ratio beside it where there is a limit measured in the same run. Nothing here is estimated: what was not measured is missing by name.
 
 ## Machine
