@@ -25,7 +25,8 @@ struct ampel_database {
     /* Connects if not connected, checks schema and system. error says what is wrong. */
     enum ampel_database_status (*connect)(void *context, struct ampel_database_system *out,
                                           struct ampel_error *error);
-    /* Takes the next epoch of the streams and says where they stand. */
+    /* Takes the next epoch of the streams and says where they stand. Waits for an earlier worker's commit; one that does not
+       come to its end within PostgreSQL's lock_timeout is ended by force, and the status is RETRY. */
     enum ampel_database_status (*begin)(void *context, struct ampel_parcel_tenants **out,
                                         struct ampel_error *error);
     /* Claims a partition: its epoch goes up by one, older owners can commit no more; then reads what is stored.

@@ -165,6 +165,22 @@ epoch_take(struct ampel_pq *pq, struct ampel_parcel_tenants *tenants, struct amp
     return AMPEL_DATABASE_OK;
 }
 
+/* Who begins takes the place of whoever worked here before. One that is still in a transaction when the wait for its
+   lock is over will not come to its end: its connection is ended, and error says so. */
+static void holders_end(struct ampel_pq *pq, struct ampel_error *error) {
+    struct ampel_error waited = *error;
+    struct ampel_error refused = {0};
+    uint32_t ended = 0;
+    if (ampel_pq_run(pq, AMPEL_SQL_STREAM_HOLDERS_END, NULL, 0, &refused) != AMPEL_DATABASE_OK) {
+        (void)ampel_error_set(error, waited.field, "%s; an earlier worker's connection could not be ended: %s",
+                              waited.reason, refused.reason);
+        return;
+    }
+    for (uint32_t i = 0; i < ampel_pq_rows(pq); i++)
+        ended += ampel_pq_get_boolean(pq, i, 0) ? 1 : 0;
+    (void)ampel_error_set(error, waited.field, "%s; connections of earlier workers ended: %u", waited.reason, ended);
+}
+
 enum ampel_database_status ampel_postgres_begin(void *context, struct ampel_parcel_tenants **out,
                                                 struct ampel_error *error) {
     struct ampel_postgres *postgres = context;
@@ -172,6 +188,7 @@ enum ampel_database_status ampel_postgres_begin(void *context, struct ampel_parc
     if (tenants == NULL) return ampel_postgres_no_memory(error);
     tenants->parcel.kind = AMPEL_PARCEL_TENANTS;
     enum ampel_database_status status = epoch_take(postgres->pq, tenants, error);
+    if (status == AMPEL_DATABASE_RETRY) holders_end(postgres->pq, error);
     if (status == AMPEL_DATABASE_OK) status = keys_read(postgres->pq, tenants, error);
     if (status == AMPEL_DATABASE_OK) status = numbers_read(postgres->pq, tenants, error);
     if (status != AMPEL_DATABASE_OK) {

@@ -173,6 +173,40 @@ static void a_canceled_statement_is_rolled_back_and_the_same_checkpoint_passes_l
     worker_close(worker);
 }
 
+/* As a worker that was stopped there does: PostgreSQL waits for the rest of its COPY and looks at no timeout. */
+static void a_worker_that_begins_ends_one_that_is_stuck_in_a_copy(void **state) {
+    (void)state;
+    struct worker *old = worker_open(client_url());
+    struct worker *new = worker_open(client_url());
+    struct ampel_parcel_loaded *loaded = claimed(old, 0);
+    struct ampel_checkpoint checkpoint = sample_checkpoint(loaded, 5);
+    struct ampel_pq *pq = ampel_pq_open();
+    struct ampel_error error = {0};
+    assert_non_null(pq);
+    assert_int_equal(ampel_pq_connect(pq, client_url(), "test", &error), AMPEL_DATABASE_OK);
+    assert_int_equal(ampel_pq_script(pq, "stuck",
+                                     "create temporary table stuck (bytes bytea); begin; "
+                                     "select 1 from ampel.system for share; "
+                                     "update ampel.partition set position = 7 where partition = 0; "
+                                     "copy stuck from stdin",
+                                     &error),
+                     AMPEL_DATABASE_OK);
+    struct ampel_parcel_tenants *tenants;
+    void *context = new->database.context;
+    assert_int_equal(new->database.begin(context, &tenants, &new->error), AMPEL_DATABASE_RETRY);
+    assert_non_null(strstr(new->error.reason, "connections of earlier workers ended: 1"));
+    assert_int_equal(new->database.begin(context, &tenants, &new->error), AMPEL_DATABASE_OK);
+    struct ampel_parcel_loaded *taken = claimed(new, 0);
+    assert_int_equal(taken->position, 0);
+    assert_int_equal(commit(old, &checkpoint), AMPEL_DATABASE_FENCED);
+    ampel_parcel_tenants_free(tenants);
+    ampel_parcel_loaded_free(taken);
+    ampel_parcel_loaded_free(loaded);
+    ampel_pq_close(pq);
+    worker_close(old);
+    worker_close(new);
+}
+
 static void a_new_tenant_key_or_suspension_is_noticed(void **state) {
     (void)state;
     struct worker *worker = worker_open(client_url());
@@ -259,6 +293,7 @@ int main(void) {
                                fresh),
         cmocka_unit_test_setup(
             a_canceled_statement_is_rolled_back_and_the_same_checkpoint_passes_later, fresh),
+        cmocka_unit_test_setup(a_worker_that_begins_ends_one_that_is_stuck_in_a_copy, fresh),
         cmocka_unit_test_setup(a_new_tenant_key_or_suspension_is_noticed, fresh),
         cmocka_unit_test_setup(a_server_that_is_silent_for_longer_than_the_patience_is_away, fresh),
     };

@@ -114,31 +114,24 @@ def test_a_worker_that_is_stopped_for_long_goes_on_and_a_second_one_is_refused_m
     finish(loaded)
 
 
-END_COPIES = ("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
-              "and state = 'active' and wait_event = 'ClientRead'")
+STATEMENTS = pathlib.Path(__file__).resolve().parents[2] / "sql" / "statements"
 
 
-def claimed(system):
+def taken_over(system):
+    """What a successor does first, in its own words: the streams' next epoch, by force where the last worker is stuck, then all partitions."""
+    begin, end = ((STATEMENTS / f"{name}.sql").read_text() for name in ("stream_begin", "stream_holders_end"))
     try:
-        system.sql("set lock_timeout = '2s'; update ampel.partition set epoch = epoch + 1")
-        return True
+        system.sql(f"set lock_timeout = '2s'; {begin}")
     except subprocess.CalledProcessError:
-        return False
+        system.sql(end)
+        system.sql(f"set lock_timeout = '2s'; {begin}")
+    system.sql("set lock_timeout = '2s'; update ampel.partition set epoch = epoch + 1")
 
 
 def test_a_worker_that_wakes_up_after_its_partitions_were_taken_over_stores_no_more_and_stops(loaded):
     loaded.worker.send_signal(signal.SIGSTOP)
     loaded.load.rest(min(AWAY_SECONDS, 2))
-    # What a successor does first. PostgreSQL ends the stopped one's transaction after 20 s, but not in the middle of a COPY: there it
-    # looks at no timeout, and an operator ends the connection (docs/OPERATIONS.md).
-    since = time.monotonic()
-
-    def taken_over():
-        if time.monotonic() - since > 25:
-            loaded.sql(END_COPIES)
-        return claimed(loaded)
-
-    wait_until(taken_over, 60, "the claim of all partitions")
+    taken_over(loaded)
     before = loaded.sql("select sum(position) from ampel.partition")
     loaded.worker.send_signal(signal.SIGCONT)
     assert loaded.worker.wait(30) == 1
