@@ -45,10 +45,10 @@ static double at_ms(const struct times *times, double share) {
 
 static void times_tell(const char *name, struct times *times) {
     if (times->count > 1) qsort(times->ns, times->count, sizeof times->ns[0], ns_order);
-    printf("{\"name\":\"%s\",\"unit\":\"ms\",\"count\":%llu,\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,\"p999\":%.3f,"
-           "\"most\":%.3f}\n",
-           name, (unsigned long long)times->count, at_ms(times, 0.5), at_ms(times, 0.9), at_ms(times, 0.99),
-           at_ms(times, 0.999), at_ms(times, 1));
+    printf("{\"name\":\"%s\",\"unit\":\"ms\",\"count\":%llu,\"p50\":%.3f,\"p75\":%.3f,\"p90\":%.3f,\"p95\":%.3f,"
+           "\"p99\":%.3f,\"p999\":%.3f,\"most\":%.3f}\n",
+           name, (unsigned long long)times->count, at_ms(times, 0.5), at_ms(times, 0.75), at_ms(times, 0.9),
+           at_ms(times, 0.95), at_ms(times, 0.99), at_ms(times, 0.999), at_ms(times, 1));
     fflush(stdout);
     free(times->ns);
 }

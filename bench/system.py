@@ -1,6 +1,7 @@
 """A whole Ampel for a measurement, as deploy/up starts it: a private PostgreSQL that gives way, a database of its own, keys, journal,
 worker; all gone at the end."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -62,8 +63,8 @@ class System:
                 **{f"AMPEL_{name.upper()}": str(value) for name, value in self.settings.items()},
             )
             self.ampel("migrate", "--partitions", self.partitions)
-            for i in range(self.tenants_count):
-                self.ampel("tenant", "add", f"load-{i}")
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                list(pool.map(lambda i: self.ampel("tenant", "add", f"load-{i}"), range(self.tenants_count)))
             if self.start_it:
                 self.start()
         except BaseException:

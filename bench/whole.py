@@ -56,6 +56,7 @@ def feed(system, paths, events):
 
 
 FILE_EVENTS = 20_000_000
+FEED_TENANTS = 250  # in one run; it and the worker take at most 256 connections
 BATCH = 4096  # events, as `ampel encode` makes them
 
 
@@ -103,13 +104,14 @@ def detail(found):
             f"{found['checkpoints']:.0f} checkpoints, {found['unstored_bytes'] / 1e6:.0f} MB told and not yet stored at the end; the worker took {found['worker_cores']:.2f} cores, {used:.0f} ns an event: {threads}")
 
 
-def stages(runner, events, **words):
-    """{stage: events/s} of each stage alone, over a file of the same form."""
+def stages(runner, events, only="", **words):
+    """{stage: what `load stages` tells} of each stage alone, or of one, over a file of the same form."""
     with tempfile.TemporaryDirectory(prefix="ampel-bench-", dir="/var/tmp") as folder:
         path = pathlib.Path(folder) / "events.ampel"
         flags = [word for name, value in words.items() for word in ("--" + name, value)]
         load(runner.bin, "make", path, "--events", events, *flags)
-        return {found["name"].removeprefix("stage_"): found for found in load(runner.bin, "stages", path, "--journal", folder + "/journal")}
+        return {found["name"].removeprefix("stage_"): found for found in
+                load(runner.bin, "stages", path, "--journal", folder + "/journal", *(("--only", only) if only else ()))}
 
 
 def rates_of(alone):
@@ -138,6 +140,9 @@ def measure_small(run):
              note=f"the limit is {slowest} alone ({rates_of(alone)}); " + detail(found))
 
 
+SHARES = (("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999))
+
+
 def latencies(run, system, rate, batch, seconds):
     """Untimed for a quarter of it at first: the first segments of a log are filled with zeroes before they are written, later
     ones are used again."""
@@ -154,6 +159,9 @@ def measure_latency(run):
         rest = latencies(run, system, 10, 1, 2 if run.smoke else 20)
         found = latencies(run, system, rate, BATCH, seconds)
     rest_tell(run, rest)
+    run.draw("latency", "From send to ack and to the alert, open loop", "slowest one in", "ms",
+             {name: [(1 / (1 - share), found[name][key]) for key, share in SHARES] for name in ("ack", "alert")},
+             f"{rate / 1e6:.2f} M events/s in batches of {BATCH} on the same two cores, each timed from when it was due.")
     ack, alert, sync = found["ack"], found["alert"], found["sync_256k"]
     goal = max(5.0, 8 * sync["p99"])
     told = (f"at {rate / 1e6:.2f} M events/s in batches of {BATCH}; p50 {ack['p50']:.2f}, p90 {ack['p90']:.2f}, p99.9 {ack['p999']:.2f}, "
@@ -204,42 +212,9 @@ def measure_bulk(run):
     bulk_of(run, "bulk_jsonl", min(events, 4_000_000), accounts // 5, "jsonl", "likewise")
 
 
-def measure_growth(run):
-    """Cost by accounts, batch size, tenants and shards."""
-    events = 50_000 if run.smoke else 4_000_000
-    counts = (100, 1_000) if run.smoke else (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
-    lines = {}
-    for count in counts:
-        for name, found in stages(run, events, accounts=count, run=1, violations=1).items():
-            lines.setdefault(name, []).append((count, found["core_ns"]))
-    run.draw("stages_accounts", "Each stage alone, by accounts", "accounts", "ns of one core an event", lines,
-             "Each event is another account's than the one before, drawn at random: the most that accounts can cost.")
-    lines = {}
-    for batch in (16, 1_000) if run.smoke else (1, 10, 100, 1_000, 10_000, 100_000):
-        for name, found in stages(run, min(events, 100_000 * batch), accounts=100_000, run=20, violations=1, batch=batch).items():
-            lines.setdefault(name, []).append((batch, found["core_ns"]))
-    run.draw("stages_batch", "Each stage alone, by batch size", "events in a batch", "ns of one core an event", lines,
-             "Events come in runs of 20 an account; 100 000 accounts.")
-    if run.smoke:
-        return
-    lines = {"events/s": []}
-    for tenants in (1, 10, 100):
-        found = end_to_end(run.bin, events, 100_000, tenants=tenants, settings=CHECKPOINTS, check=False)
-        lines["events/s"].append((tenants, found["events_per_second"]))
-    run.draw("whole_tenants", "The whole, by tenants", "tenants", "events/s", lines,
-             "One `ampel feed` with a connection for each tenant; it speaks for at most 256 in one run.")
-    lines = {"events/s": []}
-    for shards in (1, 2):
-        found = end_to_end(run.bin, events, 100_000, settings=CHECKPOINTS | {"shards": shards}, check=False)
-        lines["events/s"].append((shards, found["events_per_second"]))
-    run.draw("whole_shards", "The whole, by shards", "shards", "events/s", lines,
-             "On two cores a second shard competes with the rest of the way.")
-
-
 PARTS = {
     "whole": (measure_end_to_end, ("end_to_end",)),
     "small": (measure_small, ("end_to_end_small",)),
     "latency": (measure_latency, ("ack_rest_ms", "ack_p99_ms", "alert_p99_ms")),
     "bulk": (measure_bulk, ("bulk", "bulk_jsonl")),
-    "growth": (measure_growth, ()),
 }
