@@ -83,31 +83,38 @@ void ampel_checkpoint_free(struct ampel_checkpoint *checkpoint) {
     }
     free(checkpoint->outs);
     for (uint32_t i = 0; i < checkpoint->folded_count; i++)
-        ampel_folded_free(checkpoint->folded[i]);
+        ampel_folded_release(checkpoint->folded[i]);
     free(checkpoint->folded);
     ampel_arena_close(checkpoint->arena);
     free(checkpoint);
 }
 
-bool ampel_checkpoint_unfold(struct ampel_checkpoint *checkpoint) {
-    if (checkpoint->folded_count == 0) return true;
-    AMPEL_ASSERT(checkpoint->outs_count == 0);
-    free(checkpoint->outs);
-    checkpoint->outs = calloc(checkpoint->folded_count, sizeof(checkpoint->outs[0]));
-    if (checkpoint->outs == NULL) return false;
-    for (uint32_t i = 0; i < checkpoint->folded_count; i++) {
-        checkpoint->outs[i] = ampel_folded_open(checkpoint->folded[i]);
-        if (checkpoint->outs[i] == NULL) {
-            while (i > 0)
-                ampel_parcel_out_free(checkpoint->outs[--i]);
-            return false;
-        }
-    }
+/* How many runs of changes there are that share their rules: rules change seldom. */
+static uint32_t runs_count(const struct ampel_checkpoint *checkpoint) {
+    uint32_t runs = 0;
     for (uint32_t i = 0; i < checkpoint->folded_count; i++)
-        ampel_folded_free(checkpoint->folded[i]);
-    free(checkpoint->folded);
-    checkpoint->folded = NULL;
-    checkpoint->outs_count = checkpoint->folded_count;
-    checkpoint->folded_count = 0;
+        runs += i == 0 || ampel_folded_rules(checkpoint->folded[i]) != ampel_folded_rules(checkpoint->folded[i - 1]);
+    return runs;
+}
+
+bool ampel_checkpoint_unfold(struct ampel_checkpoint *checkpoint) {
+    if (checkpoint->folded_count == 0 || checkpoint->outs_count > 0) return true;
+    struct ampel_parcel_out **outs = calloc(runs_count(checkpoint), sizeof(outs[0]));
+    if (outs == NULL) return false;
+    uint32_t outs_count = 0;
+    for (uint32_t i = 0; i < checkpoint->folded_count; i += outs[outs_count++]->told_count) {
+        outs[outs_count] = ampel_folded_open(checkpoint->folded + i, checkpoint->folded_count - i);
+        if (outs[outs_count] != NULL) {
+            outs[outs_count]->partition = checkpoint->partition;
+            continue;
+        }
+        while (outs_count > 0)
+            ampel_parcel_out_free(outs[--outs_count]);
+        free(outs);
+        return false;
+    }
+    free(checkpoint->outs);
+    checkpoint->outs = outs;
+    checkpoint->outs_count = outs_count;
     return true;
 }

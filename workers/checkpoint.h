@@ -86,7 +86,8 @@ struct ampel_checkpoint {
     uint32_t refusals_count;
     struct ampel_refusal_row *refusals;
     uint64_t refusals_total; /* with those that are only counted */
-    /* Added by the publisher: everything told since the last checkpoint of this partition; folded until the scribe's turn. */
+    /* Added by the publisher: everything told since the last checkpoint of this partition. In the scribe's turn outs are made
+       of it, whose texts are those of what is folded. */
     uint64_t stream_epoch;
     uint32_t folded_count;
     struct ampel_folded **folded;
@@ -105,7 +106,7 @@ AMPEL_MUST_CHECK bool ampel_arena_text(struct ampel_arena *arena, struct ampel_t
                                        struct ampel_text *out);
 
 void ampel_checkpoint_free(struct ampel_checkpoint *checkpoint);
-/* Makes outs of what is folded. False: no memory, to be called again. */
+/* Makes outs of what is folded, once. False: no memory, to be called again. */
 AMPEL_MUST_CHECK bool ampel_checkpoint_unfold(struct ampel_checkpoint *checkpoint);
 /* Pages by number, ratings by account: they are taken in the order of the copy, and sorted by the scribe, where
    no event waits. */

@@ -11,10 +11,12 @@ struct ampel_shared_face {
 
 struct ampel_folded {
     struct ampel_shared_face *face;
-    uint64_t position;
-    uint32_t partition;
-    uint32_t told_count, texts_size, signals_count;
-    uint8_t bytes[];
+    uint64_t position, number;
+    atomic_uint holders;
+    uint32_t size, signals_count;
+    char id[AMPEL_CHANGE_ID_SIZE];
+    uint8_t stream, tenant_size, seller_size, marketplace_size;
+    _Alignas(8) uint8_t bytes[];
 };
 
 /* Of a change all up to its cause's texts. */
@@ -22,14 +24,10 @@ struct ampel_folded {
 static_assert(offsetof(struct ampel_change, cause) + sizeof(struct ampel_cause) == sizeof(struct ampel_change) &&
                   sizeof(struct ampel_cause) - offsetof(struct ampel_cause, id) - 2 * AMPEL_ID_BYTES_MAX < 8,
               "the texts of a cause are the end of a change");
+static_assert(_Alignof(struct ampel_signal) <= 8, "signals stand where a block's bytes begin");
+static_assert(AMPEL_ID_BYTES_MAX <= UINT8_MAX, "the size of an id fits a byte");
 
-/* What stands before each change. Texts of size 0 with same_account set are those of the change before. */
-struct told_head {
-    uint64_t number;
-    char id[AMPEL_CHANGE_ID_SIZE];
-    uint8_t stream, tenant_size, seller_size, marketplace_size;
-    bool same_account, signals;
-};
+/* ---- faces ---------------------------------------------------------------------------------- */
 
 void ampel_shared_face_release(struct ampel_shared_face *face) {
     if (face == NULL) return;
@@ -38,57 +36,27 @@ void ampel_shared_face_release(struct ampel_shared_face *face) {
     if (holders == 1) free(face);
 }
 
-static bool faces_equal(const struct ampel_rules_face *left, const struct ampel_rules_face *right) {
-    return memcmp(left, right, sizeof(*left)) == 0;
-}
-
-/* Makes *face that of the OUT and holds it once more. */
-static bool face_hold(const struct ampel_rules_face *wanted, struct ampel_shared_face **face) {
-    if (*face == NULL || !faces_equal(&(*face)->face, wanted)) {
-        struct ampel_shared_face *made = malloc(sizeof(*made));
-        if (made == NULL) return false;
-        atomic_init(&made->holders, 1);
-        made->face = *wanted;
-        ampel_shared_face_release(*face);
-        *face = made;
-    }
-    atomic_fetch_add_explicit(&(*face)->holders, 1, memory_order_relaxed);
+bool ampel_shared_face_renew(struct ampel_shared_face **face, const struct ampel_rules_face *wanted) {
+    if (*face != NULL && memcmp(&(*face)->face, wanted, sizeof(*wanted)) == 0) return true;
+    struct ampel_shared_face *made = malloc(sizeof(*made));
+    if (made == NULL) return false;
+    atomic_init(&made->holders, 1);
+    made->face = *wanted;
+    ampel_shared_face_release(*face);
+    *face = made;
     return true;
 }
 
-/* Changes of one account stand together and share its texts (shard_tell.c). */
-static bool text_same(struct ampel_text left, struct ampel_text right) {
-    return left.bytes == right.bytes && left.size == right.size;
-}
-
-static bool account_same(const struct ampel_parcel_out *out, uint32_t index) {
-    if (index == 0) return false;
-    const struct ampel_told *told = &out->told[index], *before = told - 1;
-    return text_same(told->tenant, before->tenant) && text_same(told->seller, before->seller) &&
-           text_same(told->marketplace, before->marketplace);
-}
-
-static uint32_t account_size(const struct ampel_told *told) {
-    return told->tenant.size + told->seller.size + told->marketplace.size;
-}
+/* ---- folding -------------------------------------------------------------------------------- */
 
 static uint32_t signals_size(const struct ampel_told *told) {
-    return told->signals == NULL ? 0
-                                 : told->change.signals_count * (uint32_t)sizeof(struct ampel_signal);
+    return told->signals == NULL ? 0 : told->change.signals_count * (uint32_t)sizeof(struct ampel_signal);
 }
 
-static uint64_t told_size(const struct ampel_parcel_out *out, uint32_t index) {
-    const struct ampel_told *told = &out->told[index];
-    return sizeof(struct told_head) + CHANGE_BYTES + told->change.cause.id_size +
-           told->change.cause.producer_size + signals_size(told) +
-           (account_same(out, index) ? 0 : account_size(told));
-}
-
-uint64_t ampel_folded_size(const struct ampel_parcel_out *out) {
-    uint64_t size = sizeof(struct ampel_folded);
-    for (uint32_t i = 0; i < out->told_count; i++)
-        size += told_size(out, i);
-    return size;
+uint32_t ampel_folded_size(const struct ampel_told *told) {
+    const struct ampel_cause *cause = &told->change.cause;
+    return (uint32_t)(sizeof(struct ampel_folded) + CHANGE_BYTES) + signals_size(told) + cause->id_size +
+           cause->producer_size + told->tenant.size + told->seller.size + told->marketplace.size;
 }
 
 static void put(uint8_t **at, const void *bytes, size_t size) {
@@ -96,125 +64,103 @@ static void put(uint8_t **at, const void *bytes, size_t size) {
     *at += size;
 }
 
-static void told_put(struct ampel_folded *folded, const struct ampel_parcel_out *out, uint32_t index,
-                     uint8_t **at) {
-    const struct ampel_told *told = &out->told[index];
+static void told_put(const struct ampel_told *told, uint8_t *at) {
     const struct ampel_cause *cause = &told->change.cause;
-    struct told_head head;
-    memset(&head, 0, sizeof(head));
-    head.number = told->number;
-    memcpy(head.id, told->id, sizeof(head.id));
-    head.stream = (uint8_t)told->stream;
-    head.same_account = account_same(out, index);
-    head.signals = told->signals != NULL;
-    head.tenant_size = (uint8_t)told->tenant.size;
-    head.seller_size = (uint8_t)told->seller.size;
-    head.marketplace_size = (uint8_t)told->marketplace.size;
-    put(at, &head, sizeof(head));
-    put(at, &told->change, CHANGE_BYTES);
-    put(at, cause->id, cause->id_size);
-    put(at, cause->producer, cause->producer_size);
-    put(at, told->signals, signals_size(told));
-    if (told->signals != NULL) folded->signals_count += told->change.signals_count;
-    if (head.same_account) return;
-    put(at, told->tenant.bytes, told->tenant.size);
-    put(at, told->seller.bytes, told->seller.size);
-    put(at, told->marketplace.bytes, told->marketplace.size);
-    folded->texts_size += account_size(told);
+    put(&at, told->signals, signals_size(told));
+    put(&at, &told->change, CHANGE_BYTES);
+    put(&at, cause->id, cause->id_size);
+    put(&at, cause->producer, cause->producer_size);
+    put(&at, told->tenant.bytes, told->tenant.size);
+    put(&at, told->seller.bytes, told->seller.size);
+    put(&at, told->marketplace.bytes, told->marketplace.size);
 }
 
-struct ampel_folded *ampel_folded_make(const struct ampel_parcel_out *out, struct ampel_shared_face **face) {
-    static_assert(AMPEL_ID_BYTES_MAX <= UINT8_MAX, "the size of an id fits a byte");
-    struct ampel_folded *folded = malloc(ampel_folded_size(out));
+struct ampel_folded *ampel_folded_make(const struct ampel_told *told, uint64_t position, struct ampel_shared_face *face) {
+    const uint32_t size = ampel_folded_size(told);
+    struct ampel_folded *folded = malloc(size);
     if (folded == NULL) return NULL;
-    if (!face_hold(&out->rules, face)) {
-        free(folded);
-        return NULL;
-    }
-    *folded = (struct ampel_folded){.face = *face,
-                                    .position = out->position,
-                                    .partition = out->partition,
-                                    .told_count = out->told_count};
-    uint8_t *at = folded->bytes;
-    for (uint32_t i = 0; i < out->told_count; i++)
-        told_put(folded, out, i, &at);
+    atomic_init(&folded->holders, 1);
+    atomic_fetch_add_explicit(&face->holders, 1, memory_order_relaxed);
+    folded->face = face;
+    folded->position = position;
+    folded->number = told->number;
+    folded->size = size;
+    folded->signals_count = told->signals == NULL ? 0 : told->change.signals_count;
+    memcpy(folded->id, told->id, sizeof(folded->id));
+    folded->stream = (uint8_t)told->stream;
+    folded->tenant_size = (uint8_t)told->tenant.size;
+    folded->seller_size = (uint8_t)told->seller.size;
+    folded->marketplace_size = (uint8_t)told->marketplace.size;
+    told_put(told, folded->bytes);
     return folded;
 }
 
-void ampel_folded_free(struct ampel_folded *folded) {
+void ampel_folded_hold(struct ampel_folded *folded) {
+    atomic_fetch_add_explicit(&folded->holders, 1, memory_order_relaxed);
+}
+
+void ampel_folded_release(struct ampel_folded *folded) {
     if (folded == NULL) return;
+    unsigned holders = atomic_fetch_sub_explicit(&folded->holders, 1, memory_order_acq_rel);
+    AMPEL_ASSERT(holders > 0);
+    if (holders > 1) return;
     ampel_shared_face_release(folded->face);
     free(folded);
 }
 
 uint64_t ampel_folded_position(const struct ampel_folded *folded) { return folded->position; }
 
-uint32_t ampel_folded_count(const struct ampel_folded *folded) { return folded->told_count; }
+uint64_t ampel_folded_number(const struct ampel_folded *folded) { return folded->number; }
+
+uint32_t ampel_folded_bytes(const struct ampel_folded *folded) { return folded->size; }
+
+const struct ampel_rules_face *ampel_folded_rules(const struct ampel_folded *folded) { return &folded->face->face; }
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-/* Where the next change is read from, and where its texts and signals are put. */
-struct opening {
-    const uint8_t *at;
-    char *texts;
-    struct ampel_signal *signals;
-};
-
-static void take(struct opening *opening, void *to, size_t size) {
-    if (size > 0) memcpy(to, opening->at, size);
-    opening->at += size;
+static void take(const uint8_t **at, void *to, size_t size) {
+    if (size > 0) memcpy(to, *at, size);
+    *at += size;
 }
 
-static struct ampel_text text_take(struct opening *opening, uint32_t size) {
-    struct ampel_text text = {opening->texts, size};
-    take(opening, opening->texts, size);
-    opening->texts += size;
+static struct ampel_text text_at(const uint8_t **at, uint32_t size) {
+    struct ampel_text text = {(const char *)*at, size};
+    *at += size;
     return text;
 }
 
-/* before: NULL for the first one. */
-static void told_take(struct opening *opening, const struct ampel_told *before, struct ampel_told *told) {
-    struct told_head head;
-    take(opening, &head, sizeof(head));
-    told->number = head.number;
-    memcpy(told->id, head.id, sizeof(head.id));
-    told->stream = (enum ampel_stream)head.stream;
-    take(opening, &told->change, CHANGE_BYTES);
-    take(opening, told->change.cause.id, told->change.cause.id_size);
-    take(opening, told->change.cause.producer, told->change.cause.producer_size);
-    if (head.signals) {
-        told->signals = opening->signals;
-        take(opening, opening->signals, told->change.signals_count * sizeof(struct ampel_signal));
-        opening->signals += told->change.signals_count;
+void ampel_folded_read(const struct ampel_folded *folded, struct ampel_told *told) {
+    const uint8_t *at = folded->bytes;
+    *told = (struct ampel_told){.number = folded->number, .stream = (enum ampel_stream)folded->stream};
+    memcpy(told->id, folded->id, sizeof(told->id));
+    if (folded->signals_count > 0) {
+        told->signals = (const struct ampel_signal *)(const void *)at;
+        at += folded->signals_count * sizeof(told->signals[0]);
     }
-    if (head.same_account) {
-        told->tenant = before->tenant;
-        told->seller = before->seller;
-        told->marketplace = before->marketplace;
-        return;
-    }
-    told->tenant = text_take(opening, head.tenant_size);
-    told->seller = text_take(opening, head.seller_size);
-    told->marketplace = text_take(opening, head.marketplace_size);
+    take(&at, &told->change, CHANGE_BYTES);
+    take(&at, told->change.cause.id, told->change.cause.id_size);
+    take(&at, told->change.cause.producer, told->change.cause.producer_size);
+    told->tenant = text_at(&at, folded->tenant_size);
+    told->seller = text_at(&at, folded->seller_size);
+    told->marketplace = text_at(&at, folded->marketplace_size);
 }
 
-struct ampel_parcel_out *ampel_folded_open(const struct ampel_folded *folded) {
+struct ampel_parcel_out *ampel_folded_open(struct ampel_folded *const *folded, uint32_t count) {
+    AMPEL_ASSERT(count > 0);
+    uint32_t alike = 1;
+    while (alike < count && folded[alike]->face == folded[0]->face)
+        alike++;
     struct ampel_parcel_out *out = calloc(1, sizeof(*out));
     if (out == NULL) return NULL;
     out->parcel.kind = AMPEL_PARCEL_OUT;
-    out->partition = folded->partition;
-    out->position = folded->position;
-    out->rules = folded->face->face;
-    out->told = calloc(folded->told_count + 1, sizeof(out->told[0]));
-    out->texts = malloc(folded->texts_size + 1);
-    if (folded->signals_count > 0) out->signals = calloc(folded->signals_count, sizeof(out->signals[0]));
-    if (out->told == NULL || out->texts == NULL || (folded->signals_count > 0 && out->signals == NULL)) {
+    out->position = folded[alike - 1]->position;
+    out->rules = folded[0]->face->face;
+    out->told = malloc(alike * sizeof(out->told[0]));
+    if (out->told == NULL) {
         ampel_parcel_out_free(out);
         return NULL;
     }
-    struct opening opening = {.at = folded->bytes, .texts = out->texts, .signals = out->signals};
-    for (; out->told_count < folded->told_count; out->told_count++)
-        told_take(&opening, out->told_count == 0 ? NULL : &out->told[out->told_count - 1],
-                  &out->told[out->told_count]);
+    for (; out->told_count < alike; out->told_count++)
+        ampel_folded_read(folded[out->told_count], &out->told[out->told_count]);
     return out;
 }

@@ -1,9 +1,10 @@
-/* What was told, folded: the form in which changes wait for their checkpoint while the database is slow or away. One block for
-   each OUT, each change without the room that its texts might need, the names of the rules shared by all that were made
-   under them: a quarter of the OUT. It never changes once it is made.
+/* What was told, folded: the form in which a change waits for its checkpoint and for watchers. One block for each, without the
+   room that its texts might need, the names of the rules shared by all that were made under them. The stream that watchers are
+   sent from and the checkpoint that stores it hold the same block; the last one frees it. It never changes once it is made.
 
-       block    head | change: struct change, id and producer, signals, the account's texts where they are new
-                     | change ...                                          Thread: any, one at a time; faces: any. */
+       block    number, id and sizes | signals | struct change up to its cause's texts | those | the account's texts
+
+   Thread: any.                                                                                                     */
 #ifndef AMPEL_WORKERS_FOLDED_H
 #define AMPEL_WORKERS_FOLDED_H
 
@@ -11,20 +12,28 @@
 
 /* A face that several hold; the last one frees it. */
 struct ampel_shared_face;
+/* Makes *face, the caller's to keep and release, one that equals wanted: the same again where it did. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_shared_face_renew(struct ampel_shared_face **face, const struct ampel_rules_face *wanted);
 void ampel_shared_face_release(struct ampel_shared_face *face); /* NULL is fine */
 
 struct ampel_folded;
 
-/* How many bytes the OUT takes when it is folded. */
-uint64_t ampel_folded_size(const struct ampel_parcel_out *out);
-/* Folds a copy of the OUT, numbers included. *face is the last one that was used, the caller's to keep and release: held once
-   more where it is that of the OUT, else replaced. NULL: no memory. */
-struct ampel_folded *ampel_folded_make(const struct ampel_parcel_out *out, struct ampel_shared_face **face);
-/* The OUT again, from malloc. NULL: no memory. */
-struct ampel_parcel_out *ampel_folded_open(const struct ampel_folded *folded);
-void ampel_folded_free(struct ampel_folded *folded); /* NULL is fine */
+/* How many bytes a change takes when it is folded. */
+uint32_t ampel_folded_size(const struct ampel_told *told);
+/* Folds a copy of a change, its number included, that was made under these rules; one holder. position: of the record that told
+   it. NULL: no memory. */
+struct ampel_folded *ampel_folded_make(const struct ampel_told *told, uint64_t position, struct ampel_shared_face *face);
+void ampel_folded_hold(struct ampel_folded *folded); /* once more */
+void ampel_folded_release(struct ampel_folded *folded); /* NULL is fine */
 
 uint64_t ampel_folded_position(const struct ampel_folded *folded);
-uint32_t ampel_folded_count(const struct ampel_folded *folded);
+uint64_t ampel_folded_number(const struct ampel_folded *folded);
+uint32_t ampel_folded_bytes(const struct ampel_folded *folded); /* ampel_folded_size of what it was made of */
+const struct ampel_rules_face *ampel_folded_rules(const struct ampel_folded *folded);
+/* The change again. Its texts and signals are the block's. */
+void ampel_folded_read(const struct ampel_folded *folded, struct ampel_told *told);
+/* Those of an array that share the first one's rules, as an OUT from malloc; texts and signals are the blocks'. count > 0; told_count
+   says how many they are. NULL: no memory. */
+struct ampel_parcel_out *ampel_folded_open(struct ampel_folded *const *folded, uint32_t count);
 
 #endif

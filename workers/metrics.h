@@ -35,7 +35,7 @@
     X(WATCHERS_BEHIND, watchers_behind, GAUGE, connections, "Watchers that are being caught up")    \
     X(UNSTORED_BYTES, unstored_bytes, GAUGE, bytes, "Changes told and not yet in the database")     \
     X(CHECKPOINT_BYTES, checkpoint_bytes, GAUGE, bytes, "Rows and pages of checkpoints under way")  \
-    X(UNSTORED_MESSAGE_BYTES, unstored_message_bytes, GAUGE, bytes, "Messages of such changes, kept for watchers") \
+    X(UNSTORED_MESSAGE_BYTES, unstored_message_bytes, GAUGE, bytes, "Of these bytes, what the publisher has numbered and holds") \
     X(SHARDS_SLOWED, shards_slowed, GAUGE, shards, "Shards that slow feeders, as much of what they told is not stored") \
     X(CHECKPOINTS, checkpoints_total, COUNTER, transactions, "Checkpoints committed")               \
     X(CHECKPOINT_SECONDS, checkpoint_seconds, HISTOGRAM, seconds, "Time of one checkpoint transaction") \

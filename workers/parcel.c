@@ -59,6 +59,32 @@ void ampel_rules_face_set(struct ampel_rules_face *face, const struct ampel_rule
         memcpy(face->caps_names[i], rules->cap_groups[i].name, sizeof(face->caps_names[i]));
 }
 
+static struct ampel_text text_of(const char *terminated) {
+    return (struct ampel_text){terminated, (uint32_t)strlen(terminated)};
+}
+
+void ampel_told_message(const struct ampel_told *told, const struct ampel_rules_face *rules, uint64_t stream_epoch,
+                        struct ampel_message *out) {
+    *out = (struct ampel_message){
+        .kind = AMPEL_MESSAGE_CHANGE,
+        .change = {.stream = told->stream,
+                   .epoch = stream_epoch,
+                   .number = told->number,
+                   .tenant = told->tenant,
+                   .seller = told->seller,
+                   .marketplace = told->marketplace,
+                   .change = told->change,
+                   .rules_version = text_of(rules->version),
+                   .caps_count = rules->caps_count},
+    };
+    struct ampel_message_change *change = &out->change;
+    memcpy(change->id, told->id, sizeof(told->id));
+    for (uint32_t i = 0; i < rules->caps_count; i++)
+        change->caps_names[i] = text_of(rules->caps_names[i]);
+    if (told->change.cap_group < rules->caps_count) change->cap_group = change->caps_names[told->change.cap_group];
+    ampel_message_signals_set(change, told->signals);
+}
+
 void ampel_parcel_rules_free(struct ampel_parcel_rules *rules) {
     if (rules == NULL) return;
     free(rules->text);

@@ -105,6 +105,9 @@ struct ampel_rules_face {
     char caps_names[AMPEL_CAP_GROUPS_MAX][AMPEL_ID_BYTES_MAX + 1];
 };
 void ampel_rules_face_set(struct ampel_rules_face *face, const struct ampel_rules *rules);
+/* The message of a change: as watchers are sent it and as it is stored. Its texts are those of the face and of what is told. */
+void ampel_told_message(const struct ampel_told *told, const struct ampel_rules_face *rules, uint64_t stream_epoch,
+                        struct ampel_message *out);
 
 /* The changes of one step of one partition, at once to watchers. The publisher numbers them, sends them, and adds
    them to the next checkpoint of that partition. */

@@ -5,10 +5,6 @@
 #include "engine/registry.h"
 #include "workers/postgres.h"
 
-static struct ampel_text text_of(const char *terminated) {
-    return (struct ampel_text){terminated, (uint32_t)strlen(terminated)};
-}
-
 static const char *colour_name(const struct ampel_numbers *numbers) {
     return ampel_registry_name(AMPEL_REGISTRY_COLOUR, numbers->colour);
 }
@@ -17,36 +13,8 @@ static const char *risk_name(const struct ampel_numbers *numbers) {
     return ampel_registry_name(AMPEL_REGISTRY_RISK, numbers->risk);
 }
 
-/* As the publisher sent it. */
-static struct ampel_message_change message_of(uint64_t stream_epoch,
-                                              const struct ampel_rules_face *rules,
-                                              const struct ampel_told *told) {
-    struct ampel_message_change message = {
-        .stream = told->stream,
-        .epoch = stream_epoch,
-        .number = told->number,
-        .tenant = told->tenant,
-        .seller = told->seller,
-        .marketplace = told->marketplace,
-        .change = told->change,
-        .rules_version = text_of(rules->version),
-        .caps_count = rules->caps_count,
-    };
-    memcpy(message.id, told->id, sizeof(message.id));
-    for (uint32_t i = 0; i < rules->caps_count; i++)
-        message.caps_names[i] = text_of(rules->caps_names[i]);
-    if (told->change.cap_group < rules->caps_count)
-        message.cap_group = message.caps_names[told->change.cap_group];
-    ampel_message_signals_set(&message, told->signals);
-    return message;
-}
-
-static struct ampel_text message_bytes(struct ampel_postgres *postgres,
-                                       const struct ampel_message_change *change) {
-    struct ampel_message message;
-    message.kind = AMPEL_MESSAGE_CHANGE;
-    message.change = *change;
-    uint32_t size = ampel_message_encode(&message, postgres->message, sizeof(postgres->message));
+static struct ampel_text message_bytes(struct ampel_postgres *postgres, const struct ampel_message *message) {
+    uint32_t size = ampel_message_encode(message, postgres->message, sizeof(postgres->message));
     AMPEL_ASSERT(size > 0);
     return (struct ampel_text){(const char *)postgres->message, size};
 }
@@ -69,8 +37,9 @@ static void alert_row(struct ampel_postgres *postgres, uint64_t stream_epoch,
                       const struct ampel_rules_face *rules, const struct ampel_told *told) {
     struct ampel_copy *copy = &postgres->copy;
     const struct ampel_change *change = &told->change;
-    const struct ampel_message_change message = message_of(stream_epoch, rules, told);
-    uint32_t json_size = ampel_change_row_json(&message, postgres->json, sizeof(postgres->json));
+    struct ampel_message message; /* as the publisher sends it */
+    ampel_told_message(told, rules, stream_epoch, &message);
+    uint32_t json_size = ampel_change_row_json(&message.change, postgres->json, sizeof(postgres->json));
     AMPEL_ASSERT(json_size > 0);
     ampel_copy_row(copy);
     ampel_copy_text(copy, told->tenant);
@@ -86,13 +55,13 @@ static void alert_row(struct ampel_postgres *postgres, uint64_t stream_epoch,
     ampel_copy_int32(copy, change->after.score);
     before_name(copy, change, risk_name(&change->before));
     ampel_copy_name(copy, risk_name(&change->after));
-    ampel_copy_text_or_null(copy, message.cap_group);
+    ampel_copy_text_or_null(copy, message.change.cap_group);
     ampel_copy_json(copy, (struct ampel_text){postgres->json, json_size});
     if (change->deadline_ms == 0)
         ampel_copy_null(copy);
     else
         ampel_copy_time(copy, change->deadline_ms);
-    ampel_copy_text(copy, message.rules_version);
+    ampel_copy_text(copy, message.change.rules_version);
     ampel_copy_text(copy, message_bytes(postgres, &message));
 }
 
@@ -100,7 +69,8 @@ static void history_row(struct ampel_postgres *postgres, uint64_t stream_epoch,
                         const struct ampel_rules_face *rules, const struct ampel_told *told) {
     struct ampel_copy *copy = &postgres->copy;
     const struct ampel_change *change = &told->change;
-    const struct ampel_message_change message = message_of(stream_epoch, rules, told);
+    struct ampel_message message; /* as the publisher sends it */
+    ampel_told_message(told, rules, stream_epoch, &message);
     ampel_copy_row(copy);
     ampel_copy_text(copy, told->tenant);
     ampel_copy_int64(copy, (int64_t)told->number);
@@ -119,7 +89,7 @@ static void history_row(struct ampel_postgres *postgres, uint64_t stream_epoch,
     before_name(copy, change, risk_name(&change->before));
     ampel_copy_name(copy, ampel_cause_name(change->cause.kind));
     ampel_copy_text_or_null(copy, (struct ampel_text){change->cause.id, change->cause.id_size});
-    ampel_copy_text(copy, message.rules_version);
+    ampel_copy_text(copy, message.change.rules_version);
     ampel_copy_text(copy, message_bytes(postgres, &message));
 }
 

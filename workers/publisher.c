@@ -21,22 +21,23 @@
 #define KEPT_BYTES_MAX   (UINT64_C(32) << 20)
 #define STOP_PATIENCE_NS INT64_C(2000000000)
 
-/* What was told of one partition. */
-struct told_number {
-    uint64_t number;
-    uint64_t position; /* of the checkpoint that carries it, once there is one */
+/* What was told of one partition and waits for its next checkpoint. */
+struct open_told {
+    struct ampel_folded *folded;
     uint32_t stream;
 };
-struct told_numbers {
-    struct told_number *numbers;
-    uint32_t count, capacity;
+/* What is on its way to the database, by its number. */
+struct told_number {
+    uint64_t number;
+    uint64_t position; /* of the checkpoint that carries it */
+    uint32_t stream;
 };
 struct partition {
-    struct ampel_folded **outs; /* told since its last checkpoint */
-    uint32_t outs_count, outs_capacity;
-    struct told_numbers open;   /* of outs */
-    struct told_numbers flight; /* of checkpoints under way: stored when they are COMMITTED. Two may
-                                   be, where the shard heard of the first one before we did. */
+    struct open_told *open;
+    uint32_t open_count, open_capacity;
+    struct told_number *flight; /* of checkpoints under way: stored when they are COMMITTED. Two may be, where the shard heard
+                                   of the first one before we did. */
+    uint32_t flight_count, flight_capacity;
 };
 
 struct ampel_publisher {
@@ -50,7 +51,7 @@ struct ampel_publisher {
     struct ampel_outbox
         early; /* OUTs and checkpoints that came before the numbers; its queue is never used */
     struct partition *partitions;
-    struct ampel_shared_face *face; /* that of the last OUT; NULL: none yet */
+    struct ampel_shared_face *face;       /* that of the last OUT; NULL: none yet */
     struct ampel_parcel_tenants *tenants; /* the last; NULL: none yet, and no numbers */
     uint64_t epoch;
     uint32_t stops_count;
@@ -70,56 +71,50 @@ static int64_t monotonic_ns(const struct ampel_publisher *publisher) {
 
 /* ---- what is told --------------------------------------------------------------------------- */
 
-static bool numbers_push(struct told_numbers *numbers, struct told_number told) {
-    if (numbers->count == numbers->capacity) {
-        const uint32_t capacity = numbers->capacity == 0 ? 64 : numbers->capacity * 2;
-        struct told_number *larger = realloc(numbers->numbers, capacity * sizeof(*larger));
-        if (larger == NULL) return false;
-        numbers->numbers = larger;
-        numbers->capacity = capacity;
-    }
-    numbers->numbers[numbers->count++] = told;
+/* Room for more entries of an array that is pushed to. False: no memory, nothing changed. */
+static bool reserve(void **array, uint32_t *capacity, uint32_t count, uint32_t more, size_t entry_size) {
+    if (*capacity - count >= more) return true;
+    uint32_t grown = *capacity == 0 ? 64 : *capacity * 2;
+    if (grown < count + more) grown = count + more;
+    void *larger = realloc(*array, grown * entry_size);
+    if (larger == NULL) return false;
+    *array = larger;
+    *capacity = grown;
     return true;
 }
 
-static uint32_t change_encode(struct ampel_publisher *publisher,
-                              const struct ampel_rules_face *rules,
-                              const struct ampel_told *told) {
-    struct ampel_message message = {
-        .kind = AMPEL_MESSAGE_CHANGE,
-        .change = {.stream = told->stream,
-                   .epoch = publisher->epoch,
-                   .number = told->number,
-                   .tenant = told->tenant,
-                   .seller = told->seller,
-                   .marketplace = told->marketplace,
-                   .change = told->change,
-                   .rules_version = text_of(rules->version),
-                   .caps_count = rules->caps_count},
-    };
-    memcpy(message.change.id, told->id, sizeof(told->id));
-    for (uint32_t i = 0; i < rules->caps_count; i++)
-        message.change.caps_names[i] = text_of(rules->caps_names[i]);
-    if (told->change.cap_group < rules->caps_count)
-        message.change.cap_group = text_of(rules->caps_names[told->change.cap_group]);
-    ampel_message_signals_set(&message.change, told->signals);
-    return ampel_message_encode(&message, publisher->scratch, sizeof(publisher->scratch));
+static bool open_reserve(struct partition *partition, uint32_t more) {
+    void *open = partition->open;
+    if (!reserve(&open, &partition->open_capacity, partition->open_count, more, sizeof(partition->open[0]))) return false;
+    partition->open = open;
+    return true;
 }
 
-/* Gives one change its number and keeps its message: from now on it is told. False: no memory. */
-static bool told_take(struct ampel_publisher *publisher, struct partition *partition,
-                      const struct ampel_rules_face *rules, struct ampel_told *told) {
+static bool flight_reserve(struct partition *partition, uint32_t more) {
+    void *flight = partition->flight;
+    if (!reserve(&flight, &partition->flight_capacity, partition->flight_count, more, sizeof(partition->flight[0]))) return false;
+    partition->flight = flight;
+    return true;
+}
+
+/* Gives one change its number and keeps it folded, for watchers and for its checkpoint: from now on it is told. False: no
+   memory. */
+static bool told_take(struct ampel_publisher *publisher, struct partition *partition, uint64_t position,
+                      struct ampel_told *told) {
     uint32_t stream;
     if (!ampel_publisher_streams_claim(publisher->streams, told->tenant, told->stream, &stream))
         return false;
     told->number = ampel_publisher_streams_next(publisher->streams, stream);
-    const uint32_t size = change_encode(publisher, rules, told);
-    AMPEL_ASSERT(size > 0);
+    struct ampel_folded *folded = ampel_folded_make(told, position, publisher->face);
+    if (folded == NULL) return false;
+    if (!ampel_publisher_streams_push(publisher->streams, stream, folded)) {
+        ampel_folded_release(folded);
+        return false;
+    }
     ampel_metric_add(
         told->stream == AMPEL_STREAM_ALERTS ? AMPEL_METRIC_ALERTS : AMPEL_METRIC_SCORES, 1);
-    return ampel_publisher_streams_push(publisher->streams, stream, publisher->scratch, size) &&
-           numbers_push(&partition->open,
-                        (struct told_number){.stream = stream, .number = told->number});
+    partition->open[partition->open_count++] = (struct open_told){.folded = folded, .stream = stream};
+    return true;
 }
 
 /* The takers below own what they are given from the call on; false: no memory. */
@@ -130,58 +125,36 @@ static bool push_or_free(struct ampel_outbox *outbox, struct ampel_parcel *parce
     return false;
 }
 
-static bool outs_reserve(struct partition *partition) {
-    if (partition->outs_count < partition->outs_capacity) return true;
-    const uint32_t capacity = partition->outs_capacity == 0 ? 16 : partition->outs_capacity * 2;
-    struct ampel_folded **larger = realloc(partition->outs, capacity * sizeof(larger[0]));
-    if (larger == NULL) return false;
-    partition->outs = larger;
-    partition->outs_capacity = capacity;
-    return true;
-}
-
 /* What was told is sent, and waits folded for its checkpoint. */
 static bool out_take(struct ampel_publisher *publisher, struct ampel_parcel_out *out) {
     AMPEL_ASSERT(out->partition < publisher->options.partitions);
     struct partition *partition = &publisher->partitions[out->partition];
-    bool fine = outs_reserve(partition);
+    bool fine = open_reserve(partition, out->told_count) && ampel_shared_face_renew(&publisher->face, &out->rules);
     for (uint32_t i = 0; i < out->told_count && fine; i++)
-        fine = told_take(publisher, partition, &out->rules, &out->told[i]);
-    struct ampel_folded *folded = fine ? ampel_folded_make(out, &publisher->face) : NULL;
-    if (folded != NULL) partition->outs[partition->outs_count++] = folded;
+        fine = told_take(publisher, partition, out->position, &out->told[i]);
     ampel_parcel_out_free(out);
-    return folded != NULL;
+    return fine;
 }
 
 /* What was told of records before the checkpoint's position goes with it; frames went on while it was made, and what they
-   told waits for the next one. *numbers_count: of what goes. */
-static bool outs_take(struct partition *partition, struct ampel_checkpoint *checkpoint, uint32_t *numbers_count) {
+   told waits for the next one. Its numbers are stored when the position is. */
+static bool open_depart(struct partition *partition, struct ampel_checkpoint *checkpoint) {
     uint32_t count = 0;
-    *numbers_count = 0;
-    while (count < partition->outs_count &&
-           ampel_folded_position(partition->outs[count]) < checkpoint->position_new)
-        *numbers_count += ampel_folded_count(partition->outs[count++]);
+    while (count < partition->open_count &&
+           ampel_folded_position(partition->open[count].folded) < checkpoint->position_new)
+        count++;
     if (count == 0) return true;
     checkpoint->folded = malloc(count * sizeof(checkpoint->folded[0]));
-    if (checkpoint->folded == NULL) return false;
-    checkpoint->folded_count = count;
-    memcpy(checkpoint->folded, partition->outs, count * sizeof(checkpoint->folded[0]));
-    partition->outs_count -= count;
-    memmove(partition->outs, partition->outs + count, partition->outs_count * sizeof(partition->outs[0]));
-    return true;
-}
-
-/* The numbers of what goes with a checkpoint are stored when its position is. */
-static bool numbers_depart(struct partition *partition, uint64_t position, uint32_t numbers_count) {
-    for (uint32_t i = 0; i < numbers_count; i++) {
-        struct told_number told = partition->open.numbers[i];
-        told.position = position;
-        if (!numbers_push(&partition->flight, told)) return false;
+    if (checkpoint->folded == NULL || !flight_reserve(partition, count)) return false;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct open_told *told = &partition->open[i];
+        checkpoint->folded[i] = told->folded;
+        partition->flight[partition->flight_count++] = (struct told_number){
+            .stream = told->stream, .number = ampel_folded_number(told->folded), .position = checkpoint->position_new};
     }
-    partition->open.count -= numbers_count;
-    if (numbers_count > 0 && partition->open.count > 0)
-        memmove(partition->open.numbers, partition->open.numbers + numbers_count,
-                partition->open.count * sizeof(*partition->open.numbers));
+    checkpoint->folded_count = count;
+    partition->open_count -= count;
+    memmove(partition->open, partition->open + count, partition->open_count * sizeof(partition->open[0]));
     return true;
 }
 
@@ -191,10 +164,7 @@ static bool checkpoint_take(struct ampel_publisher *publisher,
     AMPEL_ASSERT(checkpoint->partition < publisher->options.partitions);
     struct partition *partition = &publisher->partitions[checkpoint->partition];
     checkpoint->stream_epoch = publisher->epoch;
-    uint32_t numbers_count;
-    if (outs_take(partition, checkpoint, &numbers_count) &&
-        numbers_depart(partition, checkpoint->position_new, numbers_count))
-        return push_or_free(&publisher->scribe, &checkpoint->parcel);
+    if (open_depart(partition, checkpoint)) return push_or_free(&publisher->scribe, &checkpoint->parcel);
     ampel_checkpoint_free(checkpoint);
     return false;
 }
@@ -203,16 +173,14 @@ static void committed_take(struct ampel_publisher *publisher,
                            const struct ampel_parcel_committed *committed) {
     if (committed->fenced) return;
     AMPEL_ASSERT(committed->partition < publisher->options.partitions);
-    struct told_numbers *flight = &publisher->partitions[committed->partition].flight;
+    struct partition *partition = &publisher->partitions[committed->partition];
     uint32_t stored = 0;
-    for (; stored < flight->count && flight->numbers[stored].position <= committed->position;
-         stored++)
-        ampel_publisher_streams_stored(publisher->streams, flight->numbers[stored].stream,
-                                       flight->numbers[stored].number);
-    flight->count -= stored;
-    if (stored > 0 && flight->count > 0)
-        memmove(flight->numbers, flight->numbers + stored,
-                flight->count * sizeof(*flight->numbers));
+    for (; stored < partition->flight_count && partition->flight[stored].position <= committed->position; stored++)
+        ampel_publisher_streams_stored(publisher->streams, partition->flight[stored].stream,
+                                       partition->flight[stored].number);
+    partition->flight_count -= stored;
+    if (stored > 0 && partition->flight_count > 0)
+        memmove(partition->flight, partition->flight + stored, partition->flight_count * sizeof(partition->flight[0]));
 }
 
 /* ---- tenants -------------------------------------------------------------------------------- */
@@ -441,11 +409,10 @@ void ampel_publisher_close(struct ampel_publisher *publisher) {
     ampel_replies_reset(&publisher->replies);
     for (uint32_t i = 0; publisher->partitions != NULL && i < publisher->options.partitions; i++) {
         struct partition *partition = &publisher->partitions[i];
-        for (uint32_t k = 0; k < partition->outs_count; k++)
-            ampel_folded_free(partition->outs[k]);
-        free(partition->outs);
-        free(partition->open.numbers);
-        free(partition->flight.numbers);
+        for (uint32_t k = 0; k < partition->open_count; k++)
+            ampel_folded_release(partition->open[k].folded);
+        free(partition->open);
+        free(partition->flight);
     }
     free(publisher->partitions);
     ampel_shared_face_release(publisher->face);

@@ -8,14 +8,23 @@
 #define STREAMS_FIRST 16
 #define RING_FIRST    64
 
+/* Messages that are kept as they were sent: of as many as all watchers of a stream get in two of their turns. */
+#define ENCODED_COUNT 512
+
 struct kept {
-    uint8_t *bytes;
-    uint32_t size;
+    struct ampel_folded *folded;
     bool stored;
+};
+
+struct encoded {
+    uint64_t number;
+    uint32_t stream, size, capacity;
+    uint8_t *bytes; /* NULL: none yet */
 };
 
 struct stream {
     char tenant[AMPEL_ID_BYTES_MAX + 1];
+    uint32_t tenant_size;
     enum ampel_stream kind;
     uint64_t first, next, since;
     struct kept *ring; /* of capacity, a power of two; number n stands at n mod capacity */
@@ -29,6 +38,8 @@ struct ampel_publisher_streams {
     uint32_t *buckets; /* open addressing, index + 1; twice the capacity */
     uint64_t kept_bytes_max;
     uint64_t unstored_bytes;
+    struct encoded encoded[ENCODED_COUNT];
+    uint8_t scratch[AMPEL_MESSAGE_BYTES_MAX];
 };
 
 static bool grow(struct ampel_publisher_streams *streams);
@@ -47,9 +58,11 @@ void ampel_publisher_streams_close(struct ampel_publisher_streams *streams) {
     for (uint32_t index = 0; index < streams->count; index++) {
         struct stream *stream = &streams->streams[index];
         for (uint64_t number = stream->first; number < stream->next; number++)
-            free(stream->ring[number & (stream->capacity - 1)].bytes);
+            ampel_folded_release(stream->ring[number & (stream->capacity - 1)].folded);
         free(stream->ring);
     }
+    for (uint32_t i = 0; i < ENCODED_COUNT; i++)
+        free(streams->encoded[i].bytes);
     free(streams->streams);
     free(streams->buckets);
     free(streams);
@@ -65,7 +78,7 @@ static uint32_t bucket_find(const struct ampel_publisher_streams *streams, struc
     for (uint32_t bucket = (uint32_t)hash & mask;; bucket = (bucket + 1) & mask) {
         if (streams->buckets[bucket] == 0) return bucket;
         const struct stream *stream = &streams->streams[streams->buckets[bucket] - 1];
-        if (stream->kind == kind && strlen(stream->tenant) == tenant.size &&
+        if (stream->kind == kind && stream->tenant_size == tenant.size &&
             memcmp(stream->tenant, tenant.bytes, tenant.size) == 0)
             return bucket;
     }
@@ -85,7 +98,7 @@ static bool grow(struct ampel_publisher_streams *streams) {
     streams->capacity = capacity;
     for (uint32_t index = 0; index < streams->count; index++) {
         const struct stream *stream = &streams->streams[index];
-        const struct ampel_text tenant = {stream->tenant, (uint32_t)strlen(stream->tenant)};
+        const struct ampel_text tenant = {stream->tenant, stream->tenant_size};
         streams->buckets[bucket_find(streams, tenant, stream->kind)] = index + 1;
     }
     return true;
@@ -102,7 +115,7 @@ bool ampel_publisher_streams_claim(struct ampel_publisher_streams *streams,
             bucket = bucket_find(streams, tenant, kind);
         }
         struct stream *stream = &streams->streams[streams->count];
-        *stream = (struct stream){.kind = kind, .first = 1, .next = 1, .since = 1};
+        *stream = (struct stream){.tenant_size = tenant.size, .kind = kind, .first = 1, .next = 1, .since = 1};
         memcpy(stream->tenant, tenant.bytes, tenant.size);
         streams->buckets[bucket] = ++streams->count;
     }
@@ -170,34 +183,62 @@ static void trim(const struct ampel_publisher_streams *streams, struct stream *s
     const uint64_t share = streams->kept_bytes_max / streams->count;
     while (stream->bytes > share && kept_at(stream, stream->first)->stored) {
         struct kept *kept = kept_at(stream, stream->first);
-        stream->bytes -= kept->size;
-        free(kept->bytes);
+        stream->bytes -= ampel_folded_bytes(kept->folded);
+        ampel_folded_release(kept->folded);
         *kept = (struct kept){0};
         stream->first++;
     }
 }
 
 bool ampel_publisher_streams_push(struct ampel_publisher_streams *streams, uint32_t index,
-                                  const uint8_t *bytes, uint32_t size) {
+                                  struct ampel_folded *folded) {
     struct stream *stream = at(streams, index);
-    AMPEL_ASSERT(size > 0);
+    AMPEL_ASSERT(ampel_folded_number(folded) == stream->next);
     if (stream->next - stream->first == stream->capacity && !ring_grow(stream)) return false;
-    uint8_t *copy = malloc(size);
-    if (copy == NULL) return false;
-    memcpy(copy, bytes, size);
+    ampel_folded_hold(folded);
     stream->next++;
-    *kept_at(stream, stream->next - 1) = (struct kept){.bytes = copy, .size = size};
-    stream->bytes += size;
-    streams->unstored_bytes += size;
+    *kept_at(stream, stream->next - 1) = (struct kept){.folded = folded};
+    stream->bytes += ampel_folded_bytes(folded);
+    streams->unstored_bytes += ampel_folded_bytes(folded);
     trim(streams, stream);
     return true;
 }
 
-void ampel_publisher_streams_get(const struct ampel_publisher_streams *streams, uint32_t index,
-                                 uint64_t number, const uint8_t **bytes, uint32_t *size) {
+static uint32_t encode(struct ampel_publisher_streams *streams, const struct ampel_folded *folded, uint64_t epoch) {
+    struct ampel_told told;
+    struct ampel_message message;
+    ampel_folded_read(folded, &told);
+    ampel_told_message(&told, ampel_folded_rules(folded), epoch, &message);
+    const uint32_t size = ampel_message_encode(&message, streams->scratch, sizeof(streams->scratch));
+    AMPEL_ASSERT(size > 0);
+    return size;
+}
+
+static bool encoded_reserve(struct encoded *encoded, uint32_t size) {
+    if (encoded->bytes != NULL && encoded->capacity >= size) return true;
+    free(encoded->bytes);
+    encoded->bytes = malloc(size);
+    encoded->capacity = size;
+    return encoded->bytes != NULL;
+}
+
+void ampel_publisher_streams_get(struct ampel_publisher_streams *streams, uint32_t index, uint64_t number,
+                                 uint64_t epoch, const uint8_t **bytes, uint32_t *size) {
     const struct kept *kept = kept_at(at(streams, index), number);
-    *bytes = kept->bytes;
-    *size = kept->size;
+    /* Neighbours have neighbouring places, other streams others. */
+    struct encoded *encoded = &streams->encoded[(number + index * UINT64_C(97)) % ENCODED_COUNT];
+    if (encoded->bytes == NULL || encoded->stream != index || encoded->number != number) {
+        const uint32_t made = encode(streams, kept->folded, epoch);
+        *bytes = streams->scratch;
+        *size = made;
+        if (!encoded_reserve(encoded, made)) return; /* sent all the same */
+        memcpy(encoded->bytes, streams->scratch, made);
+        encoded->stream = index;
+        encoded->number = number;
+        encoded->size = made;
+    }
+    *bytes = encoded->bytes;
+    *size = encoded->size;
 }
 
 void ampel_publisher_streams_stored(struct ampel_publisher_streams *streams, uint32_t index,
@@ -206,7 +247,7 @@ void ampel_publisher_streams_stored(struct ampel_publisher_streams *streams, uin
     struct kept *kept = kept_at(stream, number);
     AMPEL_ASSERT(!kept->stored);
     kept->stored = true;
-    streams->unstored_bytes -= kept->size;
+    streams->unstored_bytes -= ampel_folded_bytes(kept->folded);
     trim(streams, stream);
 }
 

@@ -1,8 +1,9 @@
-/* Streams of what is told: numbers without a gap, and the encoded messages that watchers may still want.
+/* Streams of what is told: numbers without a gap, and what watchers may still want of them.
 
        stream   (tenant, alerts or scores): ... first ............ next
                 what lies in [first, next) is kept; all below first is stored, so that the outbox has it
-       kept     a ring of encoded messages, each with whether it is stored
+       kept     a ring of folded changes, each with whether it is stored; a message is made of one when somebody is sent it
+       encoded  the last messages that were made: who else watches the same stream is sent the same bytes
 
    What is not stored yet is never dropped. What is stored is dropped from the front while a stream holds more than its
    share of kept_bytes_max (all streams share it alike), looked at whenever the stream moves. Thread: the publisher's. */
@@ -11,6 +12,7 @@
 
 #include "engine/bounds.h"
 #include "proto/message.h"
+#include "workers/folded.h"
 
 struct ampel_publisher_streams;
 
@@ -31,13 +33,13 @@ uint64_t ampel_publisher_streams_next(const struct ampel_publisher_streams *stre
 uint64_t ampel_publisher_streams_since(const struct ampel_publisher_streams *streams, uint32_t index);
 uint64_t ampel_publisher_streams_first(const struct ampel_publisher_streams *streams, uint32_t index);
 
-/* Keeps a copy of the message with the number `next`, which goes up by one. False: no memory, nothing changed. */
+/* Keeps a change that has the number `next`, which goes up by one; holds it once more. False: no memory, nothing changed. */
 AMPEL_MUST_CHECK bool ampel_publisher_streams_push(struct ampel_publisher_streams *streams, uint32_t index,
-                                                   const uint8_t *bytes, uint32_t size);
-/* A kept message, first <= number < next. Borrowed until the next push or stored. */
-void ampel_publisher_streams_get(const struct ampel_publisher_streams *streams, uint32_t index,
-                                 uint64_t number, const uint8_t **bytes, uint32_t *size);
-/* The message is in the database now. */
+                                                   struct ampel_folded *folded);
+/* The message of what is kept, first <= number < next, of this worker's epoch. Borrowed until the next call of this room. */
+void ampel_publisher_streams_get(struct ampel_publisher_streams *streams, uint32_t index, uint64_t number,
+                                 uint64_t epoch, const uint8_t **bytes, uint32_t *size);
+/* The change is in the database now. */
 void ampel_publisher_streams_stored(struct ampel_publisher_streams *streams, uint32_t index, uint64_t number);
 /* Kept and not stored, of all streams. */
 uint64_t ampel_publisher_streams_unstored_bytes(const struct ampel_publisher_streams *streams);

@@ -249,7 +249,7 @@ static enum step step_take(const struct ampel_publisher_watchers *watchers, stru
     } else if (watcher->next < ampel_publisher_streams_next(watchers->streams, watcher->stream)) {
         const uint8_t *bytes;
         uint32_t size;
-        ampel_publisher_streams_get(watchers->streams, watcher->stream, watcher->next, &bytes,
+        ampel_publisher_streams_get(watchers->streams, watcher->stream, watcher->next, watcher->epoch, &bytes,
                                     &size);
         const enum step step = bytes_send(watchers, watcher, bytes, size, now_ns);
         if (step == STEP_SENT) watcher->next++;

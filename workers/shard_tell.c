@@ -119,7 +119,8 @@ bool ampel_shard_tell(const struct ampel_engine *engine, uint32_t partition,
     fill(engine, changes, count, made);
     AMPEL_ASSERT(made->told_count == told_count);
     *out = made;
-    *size_bytes = ampel_folded_size(made); /* as it waits */
+    for (uint32_t i = 0; i < told_count; i++)
+        *size_bytes += ampel_folded_size(&made->told[i]); /* as it waits */
     return true;
 }
 

@@ -60,33 +60,37 @@ static void assert_text(struct ampel_text actual, struct ampel_text expected) {
     assert_memory_equal(actual.bytes, expected.bytes, expected.size);
 }
 
+static struct ampel_shared_face *face_of(const struct ampel_parcel_out *out) {
+    struct ampel_shared_face *face = NULL;
+    assert_true(ampel_shared_face_renew(&face, &out->rules));
+    return face;
+}
+
 static void what_was_told_comes_out_of_its_fold_as_it_went_in(void **state) {
     (void)state;
     struct ampel_parcel_out *out = out_make("v1");
-    struct ampel_shared_face *face = NULL;
-    struct ampel_folded *folded = ampel_folded_make(out, &face);
-    assert_non_null(folded);
-    assert_int_equal(ampel_folded_count(folded), TOLD);
-    assert_int_equal(ampel_folded_position(folded), 4096);
-    struct ampel_parcel_out *again = ampel_folded_open(folded);
-    ampel_folded_free(folded);
-    assert_int_equal(again->partition, 7);
-    assert_int_equal(again->position, 4096);
-    assert_int_equal(again->told_count, TOLD);
-    assert_memory_equal(&again->rules, &out->rules, sizeof(out->rules));
+    struct ampel_shared_face *face = face_of(out);
     for (uint32_t i = 0; i < TOLD; i++) {
-        const struct ampel_told *told = &again->told[i], *expected = &out->told[i];
-        assert_memory_equal(&told->change, &expected->change, sizeof(told->change));
-        assert_text(told->tenant, expected->tenant);
-        assert_text(told->seller, expected->seller);
-        assert_text(told->marketplace, expected->marketplace);
-        assert_string_equal(told->id, expected->id);
-        assert_int_equal(told->number, expected->number);
-        assert_int_equal(told->stream, expected->stream);
-        assert_int_equal(told->signals == NULL, expected->signals == NULL);
+        const struct ampel_told *expected = &out->told[i];
+        struct ampel_folded *folded = ampel_folded_make(expected, 4096 + i, face);
+        assert_non_null(folded);
+        assert_int_equal(ampel_folded_position(folded), 4096 + i);
+        assert_int_equal(ampel_folded_number(folded), expected->number);
+        assert_int_equal(ampel_folded_bytes(folded), ampel_folded_size(expected));
+        assert_memory_equal(ampel_folded_rules(folded), &out->rules, sizeof(out->rules));
+        struct ampel_told told;
+        ampel_folded_read(folded, &told);
+        assert_memory_equal(&told.change, &expected->change, sizeof(told.change));
+        assert_text(told.tenant, expected->tenant);
+        assert_text(told.seller, expected->seller);
+        assert_text(told.marketplace, expected->marketplace);
+        assert_string_equal(told.id, expected->id);
+        assert_int_equal(told.number, expected->number);
+        assert_int_equal(told.stream, expected->stream);
+        assert_int_equal(told.signals == NULL, expected->signals == NULL);
+        if (told.signals != NULL) assert_memory_equal(told.signals, out->signals, 2 * sizeof(out->signals[0]));
+        ampel_folded_release(folded);
     }
-    assert_memory_equal(again->told[1].signals, out->signals, 2 * sizeof(out->signals[0]));
-    ampel_parcel_out_free(again);
     ampel_parcel_out_free(out);
     ampel_shared_face_release(face);
 }
@@ -94,60 +98,81 @@ static void what_was_told_comes_out_of_its_fold_as_it_went_in(void **state) {
 static void one_change_takes_a_third_of_its_out_at_most(void **state) {
     (void)state;
     struct ampel_parcel_out *out = out_make("v1");
-    out->told_count = 1;
-    assert_true(ampel_folded_size(out) <= (sizeof(*out) + sizeof(out->told[0])) / 3);
-    out->told_count = TOLD;
+    assert_true(ampel_folded_size(&out->told[0]) <= (sizeof(*out) + sizeof(out->told[0])) / 3);
     ampel_parcel_out_free(out);
+}
+
+static void the_last_holder_frees_a_change_and_its_rules(void **state) {
+    (void)state;
+    struct ampel_parcel_out *out = out_make("v1");
+    struct ampel_shared_face *face = face_of(out);
+    struct ampel_folded *folded = ampel_folded_make(&out->told[0], 8, face);
+    ampel_parcel_out_free(out);
+    ampel_shared_face_release(face);
+    ampel_folded_hold(folded);
+    ampel_folded_release(folded);
+    assert_string_equal(ampel_folded_rules(folded)->version, "v1");
+    ampel_folded_release(folded);
+}
+
+/* Each change of an OUT of every version, one behind the other. */
+static struct ampel_checkpoint *checkpoint_make(const char *const *versions, uint32_t count) {
+    struct ampel_checkpoint *checkpoint = calloc(1, sizeof(*checkpoint));
+    struct ampel_shared_face *face = NULL;
+    checkpoint->partition = 7;
+    checkpoint->arena = ampel_arena_open();
+    checkpoint->folded = calloc(count * TOLD, sizeof(checkpoint->folded[0]));
+    for (uint32_t i = 0; i < count; i++) {
+        struct ampel_parcel_out *out = out_make(versions[i]);
+        const struct ampel_shared_face *before = face;
+        assert_true(ampel_shared_face_renew(&face, &out->rules));
+        assert_int_equal(face == before, i > 0 && strcmp(versions[i], versions[i - 1]) == 0);
+        for (uint32_t k = 0; k < TOLD; k++)
+            checkpoint->folded[checkpoint->folded_count++] = ampel_folded_make(&out->told[k], 4096, face);
+        ampel_parcel_out_free(out);
+    }
+    ampel_shared_face_release(face);
+    return checkpoint;
 }
 
 static void changes_name_the_rules_that_they_were_made_under(void **state) {
     (void)state;
-    struct ampel_shared_face *face = NULL;
-    struct ampel_folded *folded[3];
-    const char *versions[] = {"v1", "v1", "v2"};
-    for (uint32_t i = 0; i < 3; i++) {
-        struct ampel_parcel_out *out = out_make(versions[i]);
-        const struct ampel_shared_face *before = face;
-        folded[i] = ampel_folded_make(out, &face);
-        assert_int_equal(face == before, i == 1);
-        ampel_parcel_out_free(out);
-    }
-    ampel_shared_face_release(face);
-    for (uint32_t i = 0; i < 3; i++) {
-        struct ampel_parcel_out *out = ampel_folded_open(folded[i]);
-        assert_string_equal(out->rules.version, versions[i]);
-        ampel_parcel_out_free(out);
-        ampel_folded_free(folded[i]);
-    }
+    const char *const versions[] = {"v1", "v1", "v2"};
+    struct ampel_checkpoint *checkpoint = checkpoint_make(versions, 3);
+    assert_true(ampel_checkpoint_unfold(checkpoint));
+    assert_int_equal(checkpoint->outs_count, 2);
+    assert_string_equal(checkpoint->outs[0]->rules.version, "v1");
+    assert_int_equal(checkpoint->outs[0]->told_count, 2 * TOLD);
+    assert_string_equal(checkpoint->outs[1]->rules.version, "v2");
+    assert_int_equal(checkpoint->outs[1]->told_count, TOLD);
+    for (uint32_t i = 0; i < 2 * TOLD; i++)
+        assert_int_equal(checkpoint->outs[0]->told[i].number, UINT64_C(1) << (i % TOLD * 10));
+    ampel_checkpoint_free(checkpoint);
 }
 
 static void a_checkpoint_unfolds_once_and_frees_what_it_holds(void **state) {
     (void)state;
-    struct ampel_shared_face *face = NULL;
+    const char *const version = "v1";
     for (uint32_t unfold = 0; unfold < 2; unfold++) {
-        struct ampel_parcel_out *out = out_make("v1");
-        struct ampel_checkpoint *checkpoint = calloc(1, sizeof(*checkpoint));
-        checkpoint->folded = calloc(1, sizeof(checkpoint->folded[0]));
-        checkpoint->folded[0] = ampel_folded_make(out, &face);
-        checkpoint->folded_count = 1;
-        checkpoint->arena = ampel_arena_open();
-        ampel_parcel_out_free(out);
+        struct ampel_checkpoint *checkpoint = checkpoint_make(&version, 1);
         if (unfold == 1) {
             assert_true(ampel_checkpoint_unfold(checkpoint));
+            struct ampel_parcel_out **outs = checkpoint->outs;
             assert_true(ampel_checkpoint_unfold(checkpoint));
-            assert_int_equal(checkpoint->folded_count, 0);
+            assert_ptr_equal(checkpoint->outs, outs);
             assert_int_equal(checkpoint->outs_count, 1);
             assert_int_equal(checkpoint->outs[0]->told_count, TOLD);
+            assert_int_equal(checkpoint->outs[0]->partition, 7);
         }
         ampel_checkpoint_free(checkpoint);
     }
-    ampel_shared_face_release(face);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_told_comes_out_of_its_fold_as_it_went_in),
         cmocka_unit_test(one_change_takes_a_third_of_its_out_at_most),
+        cmocka_unit_test(the_last_holder_frees_a_change_and_its_rules),
         cmocka_unit_test(changes_name_the_rules_that_they_were_made_under),
         cmocka_unit_test(a_checkpoint_unfolds_once_and_frees_what_it_holds),
     };

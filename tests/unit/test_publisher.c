@@ -307,10 +307,11 @@ static void a_checkpoint_takes_along_what_its_partition_told_with_numbers(void *
     struct ampel_checkpoint *checkpoint = scribe_checkpoint(bench);
     assert_int_equal(checkpoint->partition, 0);
     assert_int_equal(checkpoint->stream_epoch, EPOCH);
-    assert_int_equal(checkpoint->outs_count, 2);
+    assert_int_equal(checkpoint->outs_count, 1);
+    assert_int_equal(checkpoint->outs[0]->told_count, 3);
     assert_int_equal(checkpoint->outs[0]->told[0].number, 1);
     assert_int_equal(checkpoint->outs[0]->told[1].number, 2);
-    assert_int_equal(checkpoint->outs[1]->told[0].number, 4);
+    assert_int_equal(checkpoint->outs[0]->told[2].number, 4);
     const int64_t unstored = ampel_metric_get(AMPEL_METRIC_UNSTORED_MESSAGE_BYTES);
     assert_true(unstored > 0);
     scribe_committed(bench, checkpoint);
@@ -640,20 +641,71 @@ static void the_end_does_not_wait_for_ever_for_a_watcher_that_does_not_read(void
 
 /* ---- streams by themselves ------------------------------------------------------------------ */
 
+/* A score of a tenant under this number, as the publisher keeps it. */
+static struct ampel_folded *told_fold(const char *tenant, uint64_t number, struct ampel_shared_face *face) {
+    struct ampel_told told = {.tenant = {tenant, (uint32_t)strlen(tenant)},
+                              .seller = {"SELLER", 6},
+                              .marketplace = {"DE", 2},
+                              .stream = AMPEL_STREAM_SCORES,
+                              .number = number,
+                              .change = {.kind = AMPEL_CHANGE_SCORE, .at_ms = NOW_MS, .cap_group = 255}};
+    told.change.cause.event_type = told.change.cause.policy = told.change.cause.code = 255;
+    told.change.cause.severity = -1;
+    told.change.after.score = (int32_t)number * 10;
+    memset(told.id, 'a', AMPEL_CHANGE_ID_SIZE - 1);
+    struct ampel_folded *folded = ampel_folded_make(&told, 4096, face);
+    assert_non_null(folded);
+    return folded;
+}
+
+static void streams_push(struct ampel_publisher_streams *streams, uint32_t index, struct ampel_shared_face *face) {
+    struct ampel_folded *folded = told_fold(ampel_publisher_streams_tenant(streams, index),
+                                            ampel_publisher_streams_next(streams, index), face);
+    assert_true(ampel_publisher_streams_push(streams, index, folded));
+    ampel_folded_release(folded);
+}
+
+static struct ampel_shared_face *face_make(void) {
+    static const struct ampel_rules_face wanted = {.version = "r7", .caps_count = 1, .caps_names = {"infringement"}};
+    struct ampel_shared_face *face = NULL;
+    assert_true(ampel_shared_face_renew(&face, &wanted));
+    return face;
+}
+
+/* The message of what is kept is that change's, whatever was asked for before. */
+static void streams_hold(struct ampel_publisher_streams *streams, uint32_t index, uint64_t number) {
+    struct ampel_message_decoder *decoder = ampel_message_decoder_open();
+    struct ampel_message message;
+    struct ampel_error error;
+    const uint8_t *bytes;
+    uint32_t size;
+    ampel_publisher_streams_get(streams, index, number, EPOCH, &bytes, &size);
+    assert_true(ampel_message_decode(decoder, bytes, size, &message, &error));
+    const char *tenant = ampel_publisher_streams_tenant(streams, index);
+    assert_int_equal(message.change.number, number);
+    assert_int_equal(message.change.epoch, EPOCH);
+    assert_int_equal(message.change.change.after.score, number * 10);
+    assert_memory_equal(message.change.tenant.bytes, tenant, strlen(tenant));
+    assert_memory_equal(message.change.rules_version.bytes, "r7", 2);
+    ampel_message_decoder_close(decoder);
+}
+
 static void only_what_is_stored_is_dropped_and_from_the_front(void **state) {
     (void)state;
-    struct ampel_publisher_streams *streams = ampel_publisher_streams_open(1000);
+    struct ampel_shared_face *face = face_make();
+    struct ampel_folded *one = told_fold("north", 1, face);
+    const uint32_t size = ampel_folded_bytes(one);
+    ampel_folded_release(one);
+    struct ampel_publisher_streams *streams = ampel_publisher_streams_open(10 * (uint64_t)size);
     uint32_t index;
     const struct ampel_text tenant = {"north", 5};
     assert_true(ampel_publisher_streams_claim(streams, tenant, AMPEL_STREAM_SCORES, &index));
-    uint8_t bytes[100];
-    for (uint32_t i = 0; i < 30; i++) {
-        memset(bytes, (int)i, sizeof(bytes));
-        assert_true(ampel_publisher_streams_push(streams, index, bytes, sizeof(bytes)));
-    }
+    for (uint32_t i = 0; i < 30; i++)
+        streams_push(streams, index, face);
+    ampel_shared_face_release(face);
     /* Three times the bound, and nothing is dropped. */
     assert_int_equal(ampel_publisher_streams_first(streams, index), 1);
-    assert_int_equal(ampel_publisher_streams_unstored_bytes(streams), 3000);
+    assert_int_equal(ampel_publisher_streams_unstored_bytes(streams), 30 * size);
     ampel_publisher_streams_stored(streams, index, 2);
     ampel_publisher_streams_stored(streams, index, 3);
     assert_int_equal(ampel_publisher_streams_first(streams, index), 1);
@@ -661,17 +713,30 @@ static void only_what_is_stored_is_dropped_and_from_the_front(void **state) {
     assert_int_equal(ampel_publisher_streams_first(streams, index), 4);
     for (uint64_t number = 4; number <= 30; number++)
         ampel_publisher_streams_stored(streams, index, number);
-    /* Ten of a hundred bytes may stay. */
+    /* Ten of them may stay. */
     assert_int_equal(ampel_publisher_streams_first(streams, index), 21);
     assert_int_equal(ampel_publisher_streams_next(streams, index), 31);
     assert_int_equal(ampel_publisher_streams_unstored_bytes(streams), 0);
-    for (uint64_t number = 21; number <= 30; number++) {
-        const uint8_t *kept;
-        uint32_t size;
-        ampel_publisher_streams_get(streams, index, number, &kept, &size);
-        assert_int_equal(size, 100);
-        assert_int_equal(kept[99], number - 1);
+    for (uint64_t number = 21; number <= 30; number++)
+        streams_hold(streams, index, number);
+    ampel_publisher_streams_close(streams);
+}
+
+static void a_message_is_that_of_its_stream_and_number_however_often_others_are_made(void **state) {
+    (void)state;
+    struct ampel_shared_face *face = face_make();
+    struct ampel_publisher_streams *streams = ampel_publisher_streams_open(1 << 20);
+    const struct ampel_text tenants[] = {{"north", 5}, {"south", 5}};
+    uint32_t index[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_true(ampel_publisher_streams_claim(streams, tenants[i], AMPEL_STREAM_SCORES, &index[i]));
+        for (uint32_t k = 0; k < 3000; k++)
+            streams_push(streams, index[i], face);
     }
+    ampel_shared_face_release(face);
+    /* Twice each, as two watchers ask; in a stride that meets every place of what is kept encoded. */
+    for (uint64_t k = 0; k < 6000; k++)
+        streams_hold(streams, index[k / 2 % 2], k / 4 * 415 % 3000 + 1);
     ampel_publisher_streams_close(streams);
 }
 
@@ -718,6 +783,7 @@ int main(void) {
         WITH(stop_goes_on_after_the_last_shard_and_behind_the_checkpoints, bench_open),
         WITH(the_end_does_not_wait_for_ever_for_a_watcher_that_does_not_read, bench_open),
         cmocka_unit_test(only_what_is_stored_is_dropped_and_from_the_front),
+        cmocka_unit_test(a_message_is_that_of_its_stream_and_number_however_often_others_are_made),
         cmocka_unit_test(streams_of_many_tenants_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
