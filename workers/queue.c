@@ -93,7 +93,7 @@ static bool try_push(struct ampel_queue *queue, void *thing) {
     }
 }
 
-bool ampel_queue_push(struct ampel_queue *queue, void *thing) {
+bool ampel_queue_push_quietly(struct ampel_queue *queue, void *thing) {
     AMPEL_ASSERT(thing != NULL);
     if (!try_push(queue, thing)) {
         /* Whoever takes a thing from now on sees the wish; room made just before is seen by the
@@ -101,8 +101,18 @@ bool ampel_queue_push(struct ampel_queue *queue, void *thing) {
         atomic_exchange(&queue->wanted, true);
         if (!try_push(queue, thing)) return false;
     }
+    return true;
+}
+
+bool ampel_queue_push(struct ampel_queue *queue, void *thing) {
+    if (!ampel_queue_push_quietly(queue, thing)) return false;
     if (!atomic_exchange(&queue->signalled, true)) raise_fd(queue->fd);
     return true;
+}
+
+void ampel_queue_stir(struct ampel_queue *queue) {
+    if (ampel_queue_count(queue) == 0) return;
+    if (!atomic_exchange(&queue->signalled, true)) raise_fd(queue->fd);
 }
 
 static void *try_pop(struct ampel_queue *queue) {

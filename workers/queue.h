@@ -17,6 +17,12 @@ struct ampel_queue *ampel_queue_open(uint32_t capacity);
 void ampel_queue_close(struct ampel_queue *queue); /* must be empty; NULL is fine */
 /* False when full: keep the thing and try again when the consumer made room. */
 AMPEL_MUST_CHECK bool ampel_queue_push(struct ampel_queue *queue, void *thing);
+/* The same without waking a consumer that waits: for a producer that pushes more soon and then calls ampel_queue_stir, at the
+   latest before it waits itself, full queue or not. Each wake costs both of them a way through the kernel, and on a busy core the
+   producer its place. */
+AMPEL_MUST_CHECK bool ampel_queue_push_quietly(struct ampel_queue *queue, void *thing);
+/* Wakes the consumer if something waits that was pushed quietly. */
+void ampel_queue_stir(struct ampel_queue *queue);
 /* NULL when empty. */
 void *ampel_queue_pop(struct ampel_queue *queue);
 uint32_t ampel_queue_count(const struct ampel_queue *queue);

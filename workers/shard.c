@@ -30,6 +30,7 @@ struct ampel_shard {
     struct ampel_shard_import *import;
     struct ampel_record_reader *reader;
     struct ampel_parcel *held;            /* waits for room at the publisher */
+    bool handed;                          /* something to the publisher, who may not be awake */
     struct ampel_parcel_windows *windows; /* waits for room at the gateway */
     struct ampel_parcel_record *record;   /* being read */
     uint32_t cursor;
@@ -139,15 +140,23 @@ static void count_engines(struct ampel_shard *shard, int64_t now_ns) {
 
 /* ---- handing on ----------------------------------------------------------------------------- */
 
-/* Nothing may be made while something is held. */
+/* Nothing may be made while something is held. A frame tells little, and a turn has many: the publisher is woken once for all of
+   them, where the turn stirs it. */
 static void hand_on(struct ampel_shard *shard, struct ampel_parcel *parcel) {
     AMPEL_ASSERT(shard->held == NULL);
-    if (!ampel_queue_push(shard->options.publisher, parcel)) shard->held = parcel;
+    shard->handed = true;
+    if (!ampel_queue_push_quietly(shard->options.publisher, parcel)) shard->held = parcel;
 }
 
 static void flush_held(struct ampel_shard *shard) {
-    if (shard->held != NULL && ampel_queue_push(shard->options.publisher, shard->held))
-        shard->held = NULL;
+    if (shard->held == NULL) return;
+    shard->handed = true;
+    if (ampel_queue_push_quietly(shard->options.publisher, shard->held)) shard->held = NULL;
+}
+
+static void stir(struct ampel_shard *shard) {
+    if (shard->handed) ampel_queue_stir(shard->options.publisher);
+    shard->handed = false;
 }
 
 static void flush_windows(struct ampel_shard *shard) {
@@ -497,10 +506,10 @@ static enum ampel_turn shard_turn(void *context, int64_t *wake_ns) {
         return AMPEL_TURN_FATAL;
     }
     pace(shard, now_ns);
-    if (!take_records(shard, &waiting) || (shard->stopping && !store_last(shard, now_ns)) ||
-        !copy_due(shard, waiting, &more)) {
-        return AMPEL_TURN_FATAL;
-    }
+    if (!take_records(shard, &waiting)) return AMPEL_TURN_FATAL;
+    stir(shard); /* a piece of a copy is no reason to wait */
+    if ((shard->stopping && !store_last(shard, now_ns)) || !copy_due(shard, waiting, &more)) return AMPEL_TURN_FATAL;
+    stir(shard);
     flush_windows(shard);
     count_engines(shard, now_ns);
     *wake_ns = shard_wake_ns(shard);

@@ -119,6 +119,29 @@ struct producer {
     pthread_t thread;
 };
 
+static void what_is_pushed_quietly_wakes_nobody_before_it_is_stirred(void **state) {
+    (void)state;
+    struct ampel_queue *queue = ampel_queue_open(2);
+    ampel_queue_stir(queue);
+    assert_false(readable(ampel_queue_fd(queue)));
+    assert_true(ampel_queue_push_quietly(queue, thing(1)));
+    assert_false(readable(ampel_queue_fd(queue)));
+    ampel_queue_stir(queue);
+    assert_true(readable(ampel_queue_fd(queue)));
+    assert_ptr_equal(ampel_queue_pop(queue), thing(1));
+    assert_null(ampel_queue_pop(queue));
+    assert_false(readable(ampel_queue_fd(queue)));
+    /* Who is awake finds it all the same. */
+    assert_true(ampel_queue_push_quietly(queue, thing(2)));
+    assert_true(ampel_queue_push_quietly(queue, thing(3)));
+    assert_false(ampel_queue_push_quietly(queue, thing(4)));
+    assert_ptr_equal(ampel_queue_pop(queue), thing(2));
+    assert_ptr_equal(ampel_queue_pop(queue), thing(3));
+    ampel_queue_stir(queue);
+    assert_null(ampel_queue_pop(queue));
+    ampel_queue_close(queue);
+}
+
 static void wait_readable(int fd) {
     struct pollfd polled = {.fd = fd, .events = POLLIN};
     /* A lost wake would wait here for good: the test's own time limit speaks then. */
@@ -171,6 +194,7 @@ int main(void) {
         cmocka_unit_test(what_goes_in_comes_out_in_order),
         cmocka_unit_test(a_full_queue_takes_nothing_more),
         cmocka_unit_test(the_fd_is_readable_while_something_waits_and_not_after),
+        cmocka_unit_test(what_is_pushed_quietly_wakes_nobody_before_it_is_stirred),
         cmocka_unit_test(producers_that_met_a_full_queue_are_woken_when_it_is_half_empty),
         cmocka_unit_test(threads_lose_nothing_and_no_wake),
     };
