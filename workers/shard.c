@@ -87,13 +87,13 @@ bool ampel_shard_open(const struct ampel_shard_options *options, struct ampel_sh
         shard->partitions_count = (beyond + options->shards_count - 1) / options->shards_count;
     }
     ampel_shard_pace_init(&shard->pace, options->unstored_bytes_max);
+    ampel_metric_add(AMPEL_METRIC_PARTITIONS, shard->partitions_count);
     if (!open_parts(shard)) {
         ampel_shard_close(shard);
         return false;
     }
     ampel_queue_on_room(options->publisher, ampel_queue_fd(options->in));
     ampel_queue_on_room(options->gateway, ampel_queue_fd(options->in));
-    ampel_metric_add(AMPEL_METRIC_PARTITIONS, shard->partitions_count);
     *out = shard;
     return true;
 }
