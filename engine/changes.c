@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "engine/load.h"
 #include "engine/state.h"
 
 static const char *const change_names[] = {
@@ -50,6 +51,7 @@ static uint8_t cap_kind(const struct ampel_rules *rules, uint32_t group, uint16_
 
 static bool caps_due(const struct ampel_rules *rules, const struct ampel_numbers *before,
                      const struct ampel_numbers *after) {
+    if (ampel_caps_same(before->caps, after->caps)) return false;
     for (uint32_t i = 0; i < rules->cap_groups_count; i++) {
         if (before->caps[i] < after->caps[i] &&
             cap_kind(rules, i, before->caps[i], after->caps[i]) != AMPEL_CHANGES_COUNT) {
@@ -155,7 +157,7 @@ void ampel_cause_violation(uint8_t policy, int8_t severity, struct ampel_text id
     out->policy = policy;
     out->severity = severity;
     out->id_size = (uint8_t)(id.size <= AMPEL_ID_BYTES_MAX ? id.size : AMPEL_ID_BYTES_MAX);
-    if (out->id_size > 0) memcpy(out->id, id.bytes, out->id_size);
+    ampel_bytes_copy(out->id, id.bytes, out->id_size);
 }
 
 /* What is known of the violation that a state is about. */
@@ -181,8 +183,7 @@ void ampel_cause_event(const struct ampel_engine *engine, uint32_t slot,
     out->event_type = event->type;
     out->code = event->code;
     out->producer_size = (uint8_t)source->producer.size;
-    if (source->producer.size > 0)
-        memcpy(out->producer, source->producer.bytes, out->producer_size);
+    ampel_bytes_copy(out->producer, source->producer.bytes, out->producer_size);
     struct ampel_text id = ampel_extra_text(event, AMPEL_EXTRA_ID);
     if (event->type == AMPEL_EVENT_VIOLATION) {
         ampel_cause_violation(event->policy,

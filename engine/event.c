@@ -219,14 +219,20 @@ static uint64_t any_equal(uint64_t word, uint64_t byte) {
     return any_below(word ^ bytes_of(byte), 1);
 }
 
+/* Highest bits of bytes that are not shown: below '!' or above '~'. A sum that carries into the next byte comes from one that is
+   128 at least, which is none by itself. */
+static uint64_t any_hidden(uint64_t word) {
+    return (word | (word + bytes_of(0x80 - 0x7f)) | ~(word + bytes_of(0x80 - '!'))) & bytes_of(0x80);
+}
+
 /* The same for texts of eight bytes and more, eight at a time, the last ones over again: ids are looked at for every account
    of every batch, twice. */
 static bool words_shown(struct ampel_text text, bool account) {
-    uint64_t bad = 0;
-    for (uint32_t i = 0; i < text.size; i += 8) {
-        uint64_t word = ampel_load_u64(text.bytes + (i + 8 <= text.size ? i : text.size - 8));
-        bad |= word & bytes_of(0x80);
-        bad |= any_below(word, ' ' + 1) | any_equal(word, 0x7f);
+    uint64_t word = ampel_load_u64(text.bytes), bad = any_hidden(word);
+    if (account) bad |= any_equal(word, '/');
+    for (uint32_t i = 8; i < text.size; i += 8) {
+        word = ampel_load_u64(text.bytes + (i + 8 <= text.size ? i : text.size - 8));
+        bad |= any_hidden(word);
         if (account) bad |= any_equal(word, '/');
     }
     return bad == 0;

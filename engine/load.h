@@ -47,6 +47,17 @@ static inline void ampel_store_i64(void *to, int64_t value) {
     memcpy(to, &value, sizeof(value));
 }
 
+/* memcpy of what is short mostly: a call costs more than two words, of which some bytes are written twice. */
+static inline void ampel_bytes_copy(void *to, const void *from, uint32_t size) {
+    if (size >= 8 && size <= 16) {
+        uint64_t last = ampel_load_u64((const uint8_t *)from + size - 8);
+        ampel_store_u64(to, ampel_load_u64(from));
+        ampel_store_u64((uint8_t *)to + size - 8, last);
+    } else if (size > 0) {
+        memcpy(to, from, size);
+    }
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -109,8 +109,10 @@ static enum ampel_outcome violations_merge(struct ampel_engine *engine, uint32_t
     AMPEL_ASSERT_PARANOID(account->violations == NULL || account->violations->count > 8 ||
                           ampel_violations_sane(account->violations, &context));
     if (outcome == AMPEL_OUTCOME_KEPT || outcome == AMPEL_OUTCOME_MOVED) {
+        /* Mostly it leaves behind those that were there, and the account hangs where it belongs. */
+        bool stale = ampel_violations_due(account->violations) != account->due_ms;
         ampel_account_dirty(&engine->accounts, slot, account,
-                            AMPEL_ROW_VIOLATIONS | AMPEL_ACCOUNT_DUE_STALE);
+                            AMPEL_ROW_VIOLATIONS | (stale ? AMPEL_ACCOUNT_DUE_STALE : 0));
     }
     return outcome;
 }

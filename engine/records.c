@@ -203,10 +203,18 @@ static void ends_shift(struct ampel_violations *block, uint32_t policy, int by) 
         ends[i] = (uint16_t)(ends[i] + by);
 }
 
+/* Records of a few stand next to each other: one by one from the last. */
+#define PLACED_ONE_BY_ONE 8
+
 /* How many of the first ordered_count have a key below this one. */
 static uint32_t key_place(const struct ampel_violations *block, uint64_t key,
                           uint32_t ordered_count) {
     uint32_t low = 0, high = ordered_count;
+    if (ordered_count <= PLACED_ONE_BY_ONE) {
+        while (high > 0 && key_at(block, high - 1) >= key)
+            high--;
+        return high;
+    }
     if (indexed(block)) {
         run_find(block, (uint32_t)(key >> KEY_SHIFT), ordered_count, &low, &high);
         /* Records lie far apart, and mostly what comes is among the latest of its policy. */
@@ -392,6 +400,17 @@ static void ends_count(struct ampel_violations *block) {
         ends[i] = (uint16_t)(ends[i] + ends[i - 1]);
 }
 
+/* Two or four records, mostly: a call for each part of them would cost more. */
+static void few_copy(struct ampel_violations *block, const struct ampel_violations *old) {
+    const uint16_t *old_order = ampel_violations_order(old), *old_heap = ampel_violations_heap(old);
+    uint16_t *order = ampel_violations_order(block), *heap = ampel_violations_heap(block);
+    for (uint32_t i = 0; i < old->count; i++) {
+        block->hot[i] = old->hot[i];
+        order[i] = old_order[i];
+        heap[i] = old_heap[i];
+    }
+}
+
 static struct ampel_violations *block_resize(struct ampel_violations *old, struct ampel_pool *pool,
                                              uint32_t capacity) {
     struct ampel_violations *block = ampel_pool_take(pool, block_bytes(capacity));
@@ -403,10 +422,13 @@ static struct ampel_violations *block_resize(struct ampel_violations *old, struc
     }
     *block = *old;
     block_lay_out(block, capacity);
-    memcpy(block->hot, old->hot, old->count * sizeof(*old->hot));
-    memcpy(ampel_violations_order(block), ampel_violations_order(old), old->count * sizeof(uint16_t));
-    memcpy(ampel_violations_heap(block), ampel_violations_heap(old), old->count * sizeof(uint16_t));
-    if (indexed(block)) {
+    if (!indexed(block)) {
+        few_copy(block, old);
+    } else {
+        memcpy(block->hot, old->hot, old->count * sizeof(*old->hot));
+        memcpy(ampel_violations_order(block), ampel_violations_order(old), old->count * sizeof(uint16_t));
+        memcpy(ampel_violations_heap(block), ampel_violations_heap(old), old->count * sizeof(uint16_t));
+
         for (uint32_t i = 0; i < block->count; i++)
             index_put(block, (uint16_t)i);
         ends_count(block);
@@ -447,23 +469,24 @@ static size_t cold_bytes(const struct ampel_violation_cold *cold) {
 static struct ampel_violation_cold *cold_make(struct ampel_pool *pool,
                                               const struct ampel_text texts[AMPEL_TEXTS_COUNT],
                                               int64_t sales_cents) {
-    struct ampel_violation_cold head = {.state_at_ms = AMPEL_STATE_NEVER_MS,
-                                        .has_sales = sales_cents != -1};
-    uint32_t last = 0; /* mostly the id is the only one */
+    const bool has_sales = sales_cents != -1;
+    size_t size = AMPEL_VIOLATION_COLD_BYTES + (has_sales ? sizeof(int64_t) : 0);
     for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++) {
         AMPEL_ASSERT(texts[i].size <= AMPEL_ID_BYTES_MAX);
-        head.sizes[i] = (uint8_t)texts[i].size;
-        if (texts[i].size > 0) last = i;
+        size += texts[i].size;
     }
-    struct ampel_violation_cold *cold = ampel_pool_take(pool, cold_bytes(&head));
+    struct ampel_violation_cold *cold =
+        ampel_pool_take(pool, size > sizeof(*cold) ? size : sizeof(*cold));
     if (cold == NULL) return NULL;
-    *cold = head;
+    *cold = (struct ampel_violation_cold){.state_at_ms = AMPEL_STATE_NEVER_MS, .has_sales = has_sales};
     uint8_t *place = (uint8_t *)cold + AMPEL_VIOLATION_COLD_BYTES;
-    for (uint32_t i = 0; i <= last; i++) {
-        if (texts[i].size > 0) memcpy(place, texts[i].bytes, texts[i].size);
+    for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++) {
+        cold->sizes[i] = (uint8_t)texts[i].size;
+        if (texts[i].size == 0) continue; /* mostly the id is the only one */
+        ampel_bytes_copy(place, texts[i].bytes, texts[i].size);
         place += texts[i].size;
     }
-    if (head.has_sales) ampel_store_i64(place, sales_cents);
+    if (has_sales) ampel_store_i64(place, sales_cents);
     return cold;
 }
 

@@ -122,6 +122,7 @@ static uint16_t rank_count(const struct ampel_violations *block, const struct am
 /* The same, without looking at others where they are many. */
 static uint16_t rank_find(const struct ampel_violations *block, const struct ampel_scale *scale,
                           uint8_t policy, int64_t at_ms, uint32_t position) {
+    if (position == 0 || block->hot[ampel_violations_order(block)[position - 1]].policy != policy) return 0;
     if (position < RANKS_COUNTED || block->sums.unlike != 0)
         return rank_count(block, scale, policy, at_ms, position);
     if (!policy_repeats(scale, policy)) return 0;
@@ -240,6 +241,13 @@ static void facts_set(struct ampel_violation_hot *hot, const struct ampel_violat
     hot->points_given = facts->points_given;
 }
 
+/* Whether one of the same policy stands behind this position. */
+static bool repeats_behind(const struct ampel_violations *block, uint32_t position) {
+    const uint16_t *order = ampel_violations_order(block);
+    if (position + 1 == block->count) return false;
+    return block->hot[order[position + 1]].policy == block->hot[order[position]].policy;
+}
+
 /* Nothing was known of it: the usual violation. All that it is is known before it takes its place. */
 static enum ampel_outcome record_new(struct ampel_violations **block,
                                      const struct ampel_violations_context *context,
@@ -266,7 +274,7 @@ static enum ampel_outcome record_new(struct ampel_violations **block,
     struct ampel_violation_sums before = records->sums;
     int64_t limit_ms = repeat_limit(scale, &hot);
     records->known_count++;
-    limit_move(records, scale, position, INT64_MIN, limit_ms);
+    if (repeats_behind(records, position)) limit_move(records, scale, position, INT64_MIN, limit_ms);
     unlike_shift(records, scale, &hot, limit_ms, 1);
     sums_shift(records, scale, &hot, 1);
     return moved_or_kept(records, &before);
