@@ -125,52 +125,74 @@ uint32_t ampel_accounts_find(const struct ampel_accounts *accounts,
    take turns one by one, so that lines are on their way while others are compared. */
 #define AHEAD 16
 
+/* Where the table says that a key is. */
+struct home {
+    const struct ampel_table_entry *entry;
+    uint32_t tag;
+    uint32_t reserved;
+};
+
 struct search {
     const struct ampel_accounts *accounts;
     const struct ampel_frame_account *keys;
     uint32_t *slots;
     struct ampel_account **found;
     uint32_t tenant;
-    const struct ampel_table_entry *homes[AHEAD]; /* of those whose buckets are on their way */
+    struct home homes[AHEAD]; /* of those whose buckets are on their way */
 };
 
 AMPEL_INLINE void bucket_fetch(struct search *search, uint32_t i) {
-    search->homes[i % AHEAD] =
-        ampel_table_prefetch(&search->accounts->table, ampel_table_tag(search->keys[i].hash));
+    struct home *home = &search->homes[i % AHEAD];
+    home->tag = ampel_table_tag(search->keys[i].hash);
+    home->entry = ampel_table_prefetch(&search->accounts->table, home->tag);
 }
 
 AMPEL_INLINE void account_fetch(const struct search *search, uint32_t i) {
-    uint32_t slot = ampel_table_first(&search->accounts->table, search->homes[i % AHEAD],
-                                      ampel_table_tag(search->keys[i].hash));
+    const struct home *home = &search->homes[i % AHEAD];
+    uint32_t slot = ampel_table_first(&search->accounts->table, home->entry, home->tag);
+    struct ampel_account *account = NULL;
+    if (slot != AMPEL_SLOT_NONE) {
+        account = ampel_account_at(search->accounts, slot);
+        __builtin_prefetch(account, 1);
+    }
     search->slots[i] = slot;
-    search->found[i] = NULL;
-    if (slot == AMPEL_SLOT_NONE) return;
-    search->found[i] = ampel_account_at(search->accounts, slot);
-    __builtin_prefetch(search->found[i], 1);
+    search->found[i] = account;
+}
+
+/* Another account has the key's tag: all of them one by one. */
+static void account_again(const struct search *search, uint32_t i) {
+    const struct ampel_frame_account *key = &search->keys[i];
+    struct ampel_account_key whole = {key->hash, search->tenant, key->seller, key->marketplace};
+    uint32_t slot = ampel_accounts_find(search->accounts, &whole);
+    search->slots[i] = slot;
+    search->found[i] = slot != AMPEL_SLOT_NONE ? ampel_account_at(search->accounts, slot) : NULL;
 }
 
 AMPEL_INLINE void account_judge(const struct search *search, uint32_t i) {
     const struct ampel_frame_account *key = &search->keys[i];
-    if (search->found[i] == NULL) return;
-    if (account_is(search->found[i], search->tenant, key->seller, key->marketplace)) return;
-    /* Another account has the same tag: all of them one by one. */
-    struct ampel_account_key whole = {key->hash, search->tenant, key->seller, key->marketplace};
-    search->slots[i] = ampel_accounts_find(search->accounts, &whole);
-    search->found[i] = search->slots[i] != AMPEL_SLOT_NONE
-                           ? ampel_account_at(search->accounts, search->slots[i])
-                           : NULL;
+    const struct ampel_account *account = search->found[i];
+    if (account != NULL && !account_is(account, search->tenant, key->seller, key->marketplace))
+        account_again(search, i);
 }
 
 void ampel_accounts_find_all(const struct ampel_accounts *accounts, uint32_t tenant,
                              const struct ampel_frame_account *keys, uint32_t count,
                              uint32_t *slots, struct ampel_account **found) {
-    struct search search = {
-        .accounts = accounts, .keys = keys, .slots = slots, .found = found, .tenant = tenant};
-    uint32_t ahead = count < AHEAD ? count : AHEAD;
-    for (uint32_t i = 0; i < count + 2 * ahead; i++) {
-        if (i >= 2 * ahead) account_judge(&search, i - 2 * ahead);
-        if (i >= ahead && i - ahead < count) account_fetch(&search, i - ahead);
+    struct search search = {.accounts = accounts, .keys = keys, .slots = slots, .found = found, .tenant = tenant};
+    uint32_t ahead = count < AHEAD ? count : AHEAD, i = 0;
+    for (; i < 2 * ahead; i++) {
+        if (i >= ahead) account_fetch(&search, i - ahead);
         if (i < count) bucket_fetch(&search, i);
+    }
+    /* Of nearly all keys of a frame all three steps are due. */
+    for (; i < count; i++) {
+        account_judge(&search, i - 2 * AHEAD);
+        account_fetch(&search, i - AHEAD);
+        bucket_fetch(&search, i);
+    }
+    for (; i < count + 2 * ahead; i++) {
+        account_judge(&search, i - 2 * ahead);
+        if (i - ahead < count) account_fetch(&search, i - ahead);
     }
 }
 

@@ -100,6 +100,7 @@ struct frame_work {
     uint64_t inverse;        /* of block, in units of 2^-32 */
     int64_t now_ms, day_ms;  /* day_ms: when the engine's day began */
     bool full;               /* no column that orders need is missing */
+    bool whole;              /* no column is */
 };
 
 static struct column column_of(const uint8_t *bytes, size_t step, const void *fallback) {
@@ -116,6 +117,34 @@ static void columns_init(struct frame_work *work) {
     work->extras_offset = column_of(frame->extras_offset, sizeof(uint32_t), &zero);
     work->full = work->account.step != 0 && work->type.step != 0 && work->at.step != 0 &&
                  work->count.step != 0 && work->extras_offset.step != 0;
+    work->whole = work->full && frame->policy != NULL && frame->severity != NULL &&
+                  frame->code != NULL && frame->points != NULL && frame->rev != NULL;
+}
+
+/* The whole event, without looking for columns that are there. */
+static void event_gather(const struct frame_work *work, uint32_t index, uint32_t *account_index,
+                         struct ampel_event *out) {
+    const struct ampel_frame *frame = work->frame;
+    if (!work->whole) {
+        ampel_frame_event(frame, index, account_index, out);
+        return;
+    }
+    const size_t i = index;
+    AMPEL_ASSERT(index < frame->events_count);
+    *account_index = ampel_load_u32(frame->account + 4 * i);
+    out->type = frame->type[i];
+    out->at_ms = ampel_load_i64(frame->at + 8 * i);
+    out->count = ampel_load_u32(frame->count + 4 * i);
+    out->policy = frame->policy[i];
+    out->severity = (int8_t)frame->severity[i];
+    out->code = frame->code[i];
+    out->points = (int16_t)ampel_load_u16(frame->points + 2 * i);
+    out->rev = ampel_load_u16(frame->rev + 2 * i);
+    uint32_t from = ampel_load_u32(frame->extras_offset + 4 * i);
+    uint32_t to = ampel_load_u32(frame->extras_offset + 4 * (i + 1));
+    bool within = from <= to && to <= frame->extras_size;
+    out->extras = within ? frame->extras + from : NULL;
+    out->extras_size = within ? to - from : 0;
 }
 
 static void work_init(struct frame_work *work) {
@@ -156,7 +185,7 @@ static bool event_apply(const struct frame_work *work, uint32_t index) {
     struct ampel_engine *engine = work->engine;
     struct ampel_event event;
     uint32_t account_index, slot = AMPEL_SLOT_NONE;
-    ampel_frame_event(work->frame, index, &account_index, &event);
+    event_gather(work, index, &account_index, &event);
     if (account_index >= work->frame->accounts_count) {
         return refuse(work, slot, &event, AMPEL_VERDICT_BAD_ACCOUNT);
     }
@@ -233,17 +262,17 @@ static bool order_far(const struct frame_work *work, uint32_t slot, struct ampel
     struct ampel_window *window = &account->window;
     if (day == AMPEL_WINDOW_CELLS) return false;
     if (day == work->now_cell && !ampel_window_bring(&work->engine->pool, window, day)) return false;
-    uint32_t total = ampel_window_get(window, day);
-    if (total > AMPEL_ORDERS_MAX - count) return false;
-    bool first = total == 0;
-    total += count;
-    if (day != window->near_cell && (window->ring == NULL || ampel_cells_bits(total) > window->bits)) return false;
-    if (first) ampel_midnight_orders(work->engine, slot, account, day);
-    if (day == window->near_cell) {
+    bool near = day == window->near_cell;
+    if (!near && window->ring == NULL) return false;
+    uint32_t before = near ? window->near : ampel_cells_get(window->ring, window->bits, day);
+    if (before > AMPEL_ORDERS_MAX - count) return false;
+    uint32_t total = before + count;
+    if (!near && ampel_cells_bits(total) > window->bits) return false;
+    if (before == 0) ampel_midnight_orders(work->engine, slot, account, day);
+    if (near)
         window->near = total;
-        return true;
-    }
-    ampel_cells_set(window->ring, window->bits, day, total);
+    else
+        ampel_cells_set(window->ring, window->bits, day, total);
     return true;
 }
 
@@ -285,7 +314,9 @@ AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool
     if (!touched) {
         AMPEL_ASSERT(engine->touches_count < engine->touches_capacity);
         account->touch = place = engine->touches_count++;
-        work->touches[place] = (struct ampel_touch){slot, account->orders, 0, 0};
+        work->touches[place].slot = slot;
+        work->touches[place].orders_before = account->orders;
+        work->touches[place].whole = 0;
     }
     work->touches[place].mover = AMPEL_MOVER_EVENT + index;
     account->orders += count;
@@ -301,13 +332,12 @@ AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool
 /* Violations of an account with a few of them fill so many lines. */
 #define VIOLATIONS_LINES 4
 
-/* The lines of an account itself; the second one for what is no order. */
+/* The second line of the account of what is no order. The first one is near since the account was found. */
 AMPEL_INLINE void account_fetch(const struct frame_work *work, uint32_t index, bool full) {
+    if (event_type(work, index, full) <= AMPEL_EVENT_ORDERS_DAY) return;
     uint32_t number = event_account(work, index, full);
     if (number == UINT32_MAX || work->accounts[number] == NULL) return;
-    __builtin_prefetch(work->accounts[number], 1);
-    if (event_type(work, index, full) > AMPEL_EVENT_ORDERS_DAY)
-        __builtin_prefetch(&work->accounts[number]->violations, 1);
+    __builtin_prefetch(&work->accounts[number]->violations, 1);
 }
 
 /* What hangs below an account that was fetched before. */
@@ -331,16 +361,19 @@ AMPEL_INLINE void contents_fetch(const struct frame_work *work, uint32_t index, 
 AMPEL_INLINE bool events_walk(const struct frame_work *given, bool full) {
     /* A copy that nobody else knows: its members stay in registers although accounts are written. */
     const struct frame_work copy = *given, *work = &copy;
-    uint32_t total = work->frame->events_count, passed = 0;
-    uint32_t ahead = total < AHEAD ? total : AHEAD;
-    bool pass = !work->source.backfill;
-    for (uint32_t i = 0; i < total + 2 * ahead; i++) {
+    const uint32_t total = work->frame->events_count, ahead = total < AHEAD ? total : AHEAD;
+    const bool pass = !work->source.backfill;
+    uint32_t passed = 0;
+    for (uint32_t i = 0; i < 2 * ahead; i++) {
         if (i < total) account_fetch(work, i, full);
-        if (i >= ahead && i - ahead < total) contents_fetch(work, i - ahead, full);
-        if (i < 2 * ahead) continue;
-        if (pass && order_pass(work, i - 2 * ahead, full))
+        if (i >= ahead) contents_fetch(work, i - ahead, full);
+    }
+    for (uint32_t i = 0; i < total; i++) {
+        if (i + 2 * ahead < total) account_fetch(work, i + 2 * ahead, full);
+        if (i + ahead < total) contents_fetch(work, i + ahead, full);
+        if (pass && order_pass(work, i, full))
             passed++;
-        else if (!event_apply(given, i - 2 * ahead))
+        else if (!event_apply(given, i))
             return false;
     }
     work->counts->applied += passed;
@@ -358,7 +391,7 @@ static void account_cause(const struct frame_work *work, const struct ampel_touc
     struct ampel_event event;
     uint32_t account_index, mover = ampel_touched_mover(touched, after);
     AMPEL_ASSERT(mover >= AMPEL_MOVER_EVENT);
-    ampel_frame_event(work->frame, mover - AMPEL_MOVER_EVENT, &account_index, &event);
+    event_gather(work, mover - AMPEL_MOVER_EVENT, &account_index, &event);
     ampel_cause_event(work->engine, touched->slot, &event, &work->source, out);
 }
 
@@ -395,7 +428,7 @@ static bool account_beside(const struct frame_work *work, struct ampel_account *
         struct ampel_event event;
         struct ampel_cause cause;
         uint32_t account_index, index = touched->assurance_mover - AMPEL_MOVER_EVENT;
-        ampel_frame_event(work->frame, index, &account_index, &event);
+        event_gather(work, index, &account_index, &event);
         ampel_cause_event(engine, touched->slot, &event, &work->source, &cause);
         if (!ampel_assurance_tell(engine, touched->slot, account, &cause, work->source.position)) {
             return false;
@@ -421,7 +454,6 @@ static bool account_warn(const struct frame_work *work, struct ampel_account *ac
 static bool account_suspect(const struct frame_work *work, struct ampel_account *account,
                             const struct ampel_touched *touched) {
     struct ampel_engine *engine = work->engine;
-    if (touched->signals_mover == AMPEL_MOVER_NONE && !account->watched) return true;
     struct ampel_suspicion suspicion;
     enum ampel_takeover_news news = ampel_takeover_judge(engine, account, &suspicion);
     if (ampel_takeover_waits(account) || news == AMPEL_TAKEOVER_SAME) return true;
@@ -432,7 +464,7 @@ static bool account_suspect(const struct frame_work *work, struct ampel_account 
     if (mover >= AMPEL_MOVER_EVENT) {
         struct ampel_event event;
         uint32_t account_index;
-        ampel_frame_event(work->frame, mover - AMPEL_MOVER_EVENT, &account_index, &event);
+        event_gather(work, mover - AMPEL_MOVER_EVENT, &account_index, &event);
         ampel_cause_event(engine, touched->slot, &event, &work->source, &cause);
     }
     return ampel_takeover_tell(engine, touched->slot, account, news, &suspicion, &cause,
@@ -478,7 +510,8 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
     }
     if (!account_beside(work, account, touched)) return false;
     if (!account_warn(work, account, touched, &after, &asked)) return false;
-    if (!account_suspect(work, account, touched)) return false;
+    bool suspect = touched->signals_mover != AMPEL_MOVER_NONE || account->watched;
+    if (suspect && !account_suspect(work, account, touched)) return false;
     if ((account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0) {
         ampel_account_due_renew(engine, touched->slot, account);
     }
@@ -505,20 +538,30 @@ AMPEL_INLINE void touched_fetch(const struct ampel_engine *engine, uint32_t inde
         __builtin_prefetch((const uint8_t *)account->violations + 64 * (size_t)line, 1);
 }
 
-/* Orders that came in passing are movers like others; where they are all, nothing is to be told. */
+/* Orders that came in passing are movers like others. */
+static bool touch_finish(const struct frame_work *work, const struct ampel_touch *touch) {
+    struct ampel_engine *engine = work->engine;
+    struct ampel_touched *touched = &engine->touched[touch->whole - 1];
+    touched_fetch(engine, touch->whole - 1 + FINISH_AHEAD);
+    if (touch->mover != AMPEL_MOVER_NONE) touched->shows = true;
+    if (touch->mover > touched->orders_mover) touched->orders_mover = touch->mover;
+    if (touch->mover > touched->any_mover) touched->any_mover = touch->mover;
+    return account_finish(work, touched);
+}
+
+/* In the order of the first touches; where orders in passing are all, nothing is to be told. */
 static bool touches_finish(const struct frame_work *work) {
     struct ampel_engine *engine = work->engine;
     for (uint32_t i = 0; i < FINISH_AHEAD; i++)
         touched_fetch(engine, i);
+    if (!engine->touched_late) {
+        for (uint32_t i = 0; i < engine->touched_count; i++) {
+            if (!touch_finish(work, &work->touches[engine->touched[i].touch])) return false;
+        }
+        return true;
+    }
     for (uint32_t i = 0; i < engine->touches_count; i++) {
-        const struct ampel_touch *touch = &work->touches[i];
-        if (touch->whole == 0) continue;
-        struct ampel_touched *touched = &engine->touched[touch->whole - 1];
-        touched_fetch(engine, touch->whole - 1 + FINISH_AHEAD);
-        if (touch->mover != AMPEL_MOVER_NONE) touched->shows = true;
-        if (touch->mover > touched->orders_mover) touched->orders_mover = touch->mover;
-        if (touch->mover > touched->any_mover) touched->any_mover = touch->mover;
-        if (!account_finish(work, touched)) return false;
+        if (work->touches[i].whole != 0 && !touch_finish(work, &work->touches[i])) return false;
     }
     return true;
 }

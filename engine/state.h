@@ -45,6 +45,7 @@ struct ampel_touch {
 
 struct ampel_touched {
     uint32_t slot;
+    uint32_t touch; /* its index */
     uint32_t any_mover, orders_mover, violations_mover;
     uint32_t assurance_mover; /* a profile or a day mark */
     uint32_t signals_mover;   /* what takeover signals are made of, orders aside */
@@ -99,6 +100,7 @@ struct ampel_engine {
     uint32_t touches_count, touches_capacity;
     struct ampel_touched *touched;
     uint32_t touched_count, touched_capacity;
+    bool touched_late; /* one of them was touched before, so they do not stand in order of the first touch */
     uint32_t *frame_slots; /* of the accounts that the present frame names */
     struct ampel_account **frame_accounts; /* the same; NULL where the account is none yet */
     uint32_t frame_slots_capacity, frame_accounts_capacity;
@@ -125,8 +127,21 @@ static inline struct ampel_violations_context ampel_engine_context(struct ampel_
 /* ---- step.c: what a step touches --------------------------------------------------------------
  */
 
-void ampel_account_numbers(const struct ampel_engine *engine, const struct ampel_account *account,
-                           struct ampel_numbers *out);
+/* With so many orders in the window; out may be where they stand. */
+static inline void ampel_account_numbers_at(const struct ampel_engine *engine,
+                                            const struct ampel_account *account, uint32_t orders,
+                                            struct ampel_numbers *out) {
+    const struct ampel_violations *violations = account->violations;
+    bool any = violations != NULL;
+    ampel_rating_numbers(&engine->rules, orders, any ? violations->sums.deducted : 0,
+                         any ? violations->sums.criticals : 0,
+                         any ? violations->sums.caps : NULL, out);
+}
+static inline void ampel_account_numbers(const struct ampel_engine *engine,
+                                         const struct ampel_account *account,
+                                         struct ampel_numbers *out) {
+    ampel_account_numbers_at(engine, account, account->orders, out);
+}
 /* Whether all but the orders are the same. */
 static inline bool ampel_numbers_same(const struct ampel_numbers *a, const struct ampel_numbers *b) {
     return a->deducted == b->deducted && a->score == b->score && a->order_points == b->order_points &&
@@ -153,22 +168,41 @@ AMPEL_MUST_CHECK struct ampel_touched *ampel_step_touch(struct ampel_engine *eng
                                                         struct ampel_account *account, bool is_new);
 static inline void ampel_step_end(struct ampel_engine *engine) {
     engine->touches_count = engine->touched_count = 0;
+    engine->touched_late = false;
 }
 /* Completes the numbers before; to be called before anything but orders changes. */
-void ampel_touched_complete(const struct ampel_engine *engine, const struct ampel_account *account,
-                            struct ampel_touched *touched);
+static inline void ampel_touched_complete(const struct ampel_engine *engine,
+                                          const struct ampel_account *account,
+                                          struct ampel_touched *touched) {
+    if (touched->whole) return;
+    ampel_account_numbers_at(engine, account, touched->before.orders, &touched->before);
+    touched->whole = true;
+}
 /* Settles an account of which orders alone changed, and not so that points follow: the usual case,
    in which its violations need not be looked at. False: look at everything. */
 AMPEL_MUST_CHECK bool ampel_touched_settle(struct ampel_engine *engine,
                                            struct ampel_account *account,
                                            const struct ampel_touched *touched);
 /* Which mover the difference of the numbers comes from. */
-uint32_t ampel_touched_mover(const struct ampel_touched *touched,
-                             const struct ampel_numbers *after);
+static inline uint32_t ampel_touched_mover(const struct ampel_touched *touched,
+                                           const struct ampel_numbers *after) {
+    const struct ampel_numbers *before = &touched->before;
+    uint32_t mover = AMPEL_MOVER_NONE;
+    if (before->order_points != after->order_points) mover = touched->orders_mover;
+    bool violations = before->deducted != after->deducted || before->criticals != after->criticals ||
+                      !ampel_caps_same(before->caps, after->caps);
+    if (violations && touched->violations_mover > mover) mover = touched->violations_mover;
+    return mover != AMPEL_MOVER_NONE ? mover : touched->any_mover;
+}
 /* Marks what of the account's row differs from before. */
-void ampel_account_row_mark(struct ampel_engine *engine, uint32_t slot,
-                            struct ampel_account *account, const struct ampel_numbers *before,
-                            const struct ampel_numbers *after);
+static inline void ampel_account_row_mark(struct ampel_engine *engine, uint32_t slot,
+                                          struct ampel_account *account,
+                                          const struct ampel_numbers *before,
+                                          const struct ampel_numbers *after) {
+    uint32_t row = before->orders != after->orders ? AMPEL_ROW_ORDERS : 0;
+    if (!ampel_numbers_same(before, after)) row |= AMPEL_ROW_NUMBERS;
+    if (row != 0) ampel_account_dirty(&engine->accounts, slot, account, row);
+}
 /* Notes for assurance and drift what the step left the account with. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_account_show(struct ampel_engine *engine, struct ampel_account *account,
                                          const struct ampel_touched *touched,

@@ -6,17 +6,6 @@
 #include "engine/leaving.h"
 #include "engine/takeover.h"
 
-void ampel_account_numbers(const struct ampel_engine *engine, const struct ampel_account *account,
-                           struct ampel_numbers *out) {
-    const struct ampel_violations *violations = account->violations;
-    if (violations == NULL) {
-        ampel_rating_numbers(&engine->rules, account->orders, 0, 0, NULL, out);
-        return;
-    }
-    ampel_rating_numbers(&engine->rules, account->orders, violations->sums.deducted,
-                         violations->sums.criticals, violations->sums.caps, out);
-}
-
 bool ampel_step_reserve(struct ampel_engine *engine, uint32_t count) {
     if (count == 0) return true;
     struct ampel_touch *touches =
@@ -37,28 +26,19 @@ struct ampel_touched *ampel_step_touch(struct ampel_engine *engine, uint32_t slo
     if (list == NULL) return NULL;
     engine->touched = list;
     struct ampel_touched *touched = &list[engine->touched_count++];
-    *touched = (struct ampel_touched){
-        .slot = slot,
-        .any_mover = touch->mover,
-        .orders_mover = touch->mover,
-        .shows = touch->mover != AMPEL_MOVER_NONE,
-        .is_new = is_new,
-        .whole = is_new,
-        .before = {.orders = is_new ? 0 : touch->orders_before},
-    };
+    /* Member by member: of the numbers before, all but the orders are written when they are completed. */
+    touched->slot = slot;
+    touched->touch = account->touch;
+    touched->any_mover = touched->orders_mover = touch->mover;
+    touched->violations_mover = touched->assurance_mover = touched->signals_mover = AMPEL_MOVER_NONE;
+    touched->observed = touched->nearer = false;
+    touched->shows = touch->mover != AMPEL_MOVER_NONE;
+    touched->is_new = touched->whole = is_new;
+    if (is_new) memset(&touched->before, 0, sizeof(touched->before));
+    touched->before.orders = is_new ? 0 : touch->orders_before;
     touch->whole = engine->touched_count;
+    if (account->touch + 1 != engine->touches_count) engine->touched_late = true;
     return touched;
-}
-
-void ampel_touched_complete(const struct ampel_engine *engine, const struct ampel_account *account,
-                            struct ampel_touched *touched) {
-    if (touched->whole) return;
-    static const struct ampel_violation_sums none;
-    const struct ampel_violation_sums *sums =
-        account->violations != NULL ? &account->violations->sums : &none;
-    ampel_rating_numbers(&engine->rules, touched->before.orders, sums->deducted, sums->criticals,
-                         sums->caps, &touched->before);
-    touched->whole = true;
 }
 
 bool ampel_touched_settle(struct ampel_engine *engine, struct ampel_account *account,
@@ -72,26 +52,6 @@ bool ampel_touched_settle(struct ampel_engine *engine, struct ampel_account *acc
     }
     ampel_account_dirty(&engine->accounts, touched->slot, account, AMPEL_ROW_ORDERS);
     return true;
-}
-
-uint32_t ampel_touched_mover(const struct ampel_touched *touched,
-                             const struct ampel_numbers *after) {
-    const struct ampel_numbers *before = &touched->before;
-    uint32_t mover = AMPEL_MOVER_NONE;
-    if (before->order_points != after->order_points) mover = touched->orders_mover;
-    bool violations = before->deducted != after->deducted ||
-                      before->criticals != after->criticals ||
-                      !ampel_caps_same(before->caps, after->caps);
-    if (violations && touched->violations_mover > mover) mover = touched->violations_mover;
-    return mover != AMPEL_MOVER_NONE ? mover : touched->any_mover;
-}
-
-void ampel_account_row_mark(struct ampel_engine *engine, uint32_t slot,
-                            struct ampel_account *account, const struct ampel_numbers *before,
-                            const struct ampel_numbers *after) {
-    uint32_t row = before->orders != after->orders ? AMPEL_ROW_ORDERS : 0;
-    if (!ampel_numbers_same(before, after)) row |= AMPEL_ROW_NUMBERS;
-    if (row != 0) ampel_account_dirty(&engine->accounts, slot, account, row);
 }
 
 bool ampel_account_show(struct ampel_engine *engine, struct ampel_account *account,

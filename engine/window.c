@@ -52,9 +52,8 @@ bool ampel_window_put(struct ampel_pool *pool, struct ampel_window *window, uint
     return true;
 }
 
-bool ampel_window_bring(struct ampel_pool *pool, struct ampel_window *window, uint32_t cell) {
-    AMPEL_ASSERT(cell < AMPEL_WINDOW_CELLS);
-    if (cell == window->near_cell) return true;
+bool ampel_window_bring_wide(struct ampel_pool *pool, struct ampel_window *window, uint32_t cell) {
+    AMPEL_ASSERT(cell < AMPEL_WINDOW_CELLS && cell != window->near_cell);
     uint32_t packed = ampel_window_get(window, cell);
     if (!ring_put(pool, window, window->near_cell, window->near)) return false;
     if (packed != 0) ampel_cells_set(window->ring, window->bits, cell, 0);

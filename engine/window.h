@@ -106,9 +106,24 @@ static inline const uint8_t *ampel_window_place(const struct ampel_window *windo
 /* Sets a cell, making or widening the ring as needed. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_window_put(struct ampel_pool *pool, struct ampel_window *window,
                                        uint32_t cell, uint32_t packed);
+/* Makes a cell that is not the near one the near one, the ring as wide as needed. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_window_bring_wide(struct ampel_pool *pool, struct ampel_window *window,
+                                              uint32_t cell);
 /* Makes a cell the near one. False: no memory. */
-AMPEL_MUST_CHECK bool ampel_window_bring(struct ampel_pool *pool, struct ampel_window *window,
-                                         uint32_t cell);
+AMPEL_MUST_CHECK static inline bool ampel_window_bring(struct ampel_pool *pool,
+                                                       struct ampel_window *window, uint32_t cell) {
+    if (cell == window->near_cell) return true;
+    /* Increments that fit into half a cell's values; what was told as a total has higher bits. */
+    if (window->ring == NULL || window->near >> (window->bits - 1) != 0)
+        return ampel_window_bring_wide(pool, window, cell);
+    AMPEL_ASSERT(cell < AMPEL_WINDOW_CELLS);
+    uint32_t packed = ampel_cells_get(window->ring, window->bits, cell);
+    ampel_cells_set(window->ring, window->bits, window->near_cell, window->near);
+    if (packed != 0) ampel_cells_set(window->ring, window->bits, cell, 0);
+    window->near_cell = (uint8_t)cell;
+    window->near = packed;
+    return true;
+}
 /* Empties a cell: its day has left. */
 void ampel_window_drop(struct ampel_window *window, uint32_t cell);
 /* Gives back a ring in which no day is left. */
