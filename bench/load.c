@@ -149,7 +149,7 @@ int main(int argc, char **argv) {
           "                                 an encoded file through each stage of the way alone\n"
           "       load latency --endpoint E --watch E --key FILE [--rate N] [--batch N] [--seconds S] [--warm S] [--disk DIR]\n"
           "                                 open loop: send to ack, send to the alert's arrival\n"
-          "       load store [--accounts N] [--events N] [--day N]   with AMPEL_DATABASE_URL\n"
+          "       load store [--accounts N] [--events N] [--day N] [--scribes N]   with AMPEL_DATABASE_URL\n"
           "                                 checkpoints of all accounts, recovery, and N more checkpoints in a row; a line is awaited\n"
           "                                 after each step\n",
           stderr);

@@ -1,4 +1,4 @@
-/* Checkpoints of a portfolio into a database, and back: what a shard and the scribe do, each on a thread of its own.
+/* Checkpoints of a portfolio into a database, and back: what a shard and the scribes do, each on a thread of its own.
 
    Every account changes in each round. After each step a line is awaited, so that whoever drives this can look at the database. */
 #include <fcntl.h>
@@ -17,6 +17,7 @@
 #include "workers/database.h"
 #include "workers/logline.h"
 #include "workers/memory.h"
+#include "workers/scribe.h"
 
 #define START_MS      INT64_C(1790858096789)
 #define BATCH_EVENTS  4096
@@ -33,7 +34,8 @@ struct storing {
     uint32_t accounts, partitions;
     uint64_t state, number, sequence, position;
     int64_t stamp_ms;
-    struct ampel_database database;
+    uint32_t scribes_count;
+    struct ampel_database databases[AMPEL_SCRIBES_MAX]; /* the first reads, too */
     struct ampel_shard_memory memory;
     struct ampel_memory engine_memory;
     struct ampel_rules rules;
@@ -164,11 +166,12 @@ static struct ampel_checkpoint *build(struct storing *storing, uint32_t number, 
     return checkpoint;
 }
 
-static void commit(struct storing *storing, struct ampel_checkpoint *checkpoint, struct told *told) {
+static void commit(struct storing *storing, uint32_t scribe, struct ampel_checkpoint *checkpoint, struct told *told) {
+    struct ampel_database *database = &storing->databases[scribe];
     struct ampel_error error = {0};
     int64_t from_ns = load_now_ns(), from_core_ns = load_thread_ns();
     ampel_checkpoint_sort(checkpoint);
-    if (storing->database.commit(storing->database.context, checkpoint, &error) != AMPEL_DATABASE_OK)
+    if (database->commit(database->context, checkpoint, &error) != AMPEL_DATABASE_OK)
         load_fail(error.reason, error.field);
     told->commit_ns += load_now_ns() - from_ns;
     told->commit_core_ns += load_thread_ns() - from_core_ns;
@@ -190,42 +193,61 @@ static struct ampel_checkpoint *build_part(struct storing *storing, uint32_t num
 
 static void store_part(struct storing *storing, uint32_t number, int what, struct told *told) {
     struct ampel_checkpoint *checkpoint = build_part(storing, number, what, told);
-    commit(storing, checkpoint, told);
+    commit(storing, 0, checkpoint, told);
     ampel_checkpoint_free(checkpoint);
 }
 
-/* What the scribe has at hand, the oldest first; what it writes counts until it is written. */
+/* What the scribes have at hand, each the oldest of its own first; what is written counts until it is written. */
 #define UNDER_WAY_MAX 4 /* as a shard has them */
 struct writing {
     struct storing *storing;
     pthread_mutex_t lock;
     pthread_cond_t moved;
-    struct ampel_checkpoint *under_way[UNDER_WAY_MAX];
-    uint32_t count;
+    struct ampel_checkpoint *waiting[UNDER_WAY_MAX];
+    uint32_t waiting_count, under_way_count;
     bool ended;
+};
+struct scribe {
+    struct writing *writing;
+    uint32_t index;
+    pthread_t thread;
     struct told told;
 };
 
-/* The oldest that waits; NULL: none will come any more. */
-static struct ampel_checkpoint *writing_next(struct writing *writing) {
+/* The oldest that waits for this scribe; NULL: none does. */
+static struct ampel_checkpoint *writing_take(struct writing *writing, uint32_t scribe) {
+    for (uint32_t i = 0; i < writing->waiting_count; i++) {
+        struct ampel_checkpoint *one = writing->waiting[i];
+        if (ampel_scribe_of(one->partition, 1, writing->storing->scribes_count) != scribe) continue;
+        writing->waiting_count--;
+        memmove(writing->waiting + i, writing->waiting + i + 1, (writing->waiting_count - i) * sizeof writing->waiting[0]);
+        return one;
+    }
+    return NULL;
+}
+
+/* NULL: none will come any more. */
+static struct ampel_checkpoint *writing_next(struct writing *writing, uint32_t scribe) {
     (void)pthread_mutex_lock(&writing->lock);
-    while (writing->count == 0 && !writing->ended)
+    struct ampel_checkpoint *next = writing_take(writing, scribe);
+    while (next == NULL && !writing->ended) {
         (void)pthread_cond_wait(&writing->moved, &writing->lock);
-    struct ampel_checkpoint *next = writing->count > 0 ? writing->under_way[0] : NULL;
+        next = writing_take(writing, scribe);
+    }
     (void)pthread_mutex_unlock(&writing->lock);
     return next;
 }
 
 static void *write_all(void *context) {
-    struct writing *writing = context;
+    struct scribe *scribe = context;
+    struct writing *writing = scribe->writing;
     struct ampel_checkpoint *checkpoint;
-    while ((checkpoint = writing_next(writing)) != NULL) {
-        commit(writing->storing, checkpoint, &writing->told);
+    while ((checkpoint = writing_next(writing, scribe->index)) != NULL) {
+        commit(writing->storing, scribe->index, checkpoint, &scribe->told);
         ampel_checkpoint_free(checkpoint);
         (void)pthread_mutex_lock(&writing->lock);
-        writing->count--;
-        memmove(writing->under_way, writing->under_way + 1, writing->count * sizeof writing->under_way[0]);
-        (void)pthread_cond_signal(&writing->moved);
+        writing->under_way_count--;
+        (void)pthread_cond_broadcast(&writing->moved);
         (void)pthread_mutex_unlock(&writing->lock);
     }
     return NULL;
@@ -234,34 +256,49 @@ static void *write_all(void *context) {
 /* NULL: no more will come. */
 static void writing_push(struct writing *writing, struct ampel_checkpoint *checkpoint) {
     (void)pthread_mutex_lock(&writing->lock);
-    while (checkpoint != NULL && writing->count == UNDER_WAY_MAX)
+    while (checkpoint != NULL && writing->under_way_count == UNDER_WAY_MAX)
         (void)pthread_cond_wait(&writing->moved, &writing->lock);
-    if (checkpoint != NULL)
-        writing->under_way[writing->count++] = checkpoint;
-    else
+    if (checkpoint != NULL) {
+        writing->waiting[writing->waiting_count++] = checkpoint;
+        writing->under_way_count++;
+    } else {
         writing->ended = true;
-    (void)pthread_cond_signal(&writing->moved);
+    }
+    (void)pthread_cond_broadcast(&writing->moved);
     (void)pthread_mutex_unlock(&writing->lock);
 }
 
-/* As in a worker: checkpoints are copied by the shard's thread while those before them are written by the scribe's. */
+static void told_add(struct told *sum, const struct told *told) {
+    sum->commit_ns += told->commit_ns;
+    sum->commit_core_ns += told->commit_core_ns;
+    sum->pages += told->pages;
+    sum->page_bytes += told->page_bytes;
+    sum->ratings += told->ratings;
+    sum->violations += told->violations;
+}
+
+/* As in a worker: checkpoints are copied by the shard's thread while those before them are written by the scribes'. */
 static struct told store(struct storing *storing, int what) {
     struct writing writing = {
         .storing = storing, .lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
+    struct scribe scribes[AMPEL_SCRIBES_MAX] = {0};
     struct told told = {0};
-    pthread_t scribe;
     int64_t from_ns = load_now_ns();
     storing->position += POSITION_STEP;
-    if (pthread_create(&scribe, NULL, write_all, &writing) != 0) load_fail("no thread", "store");
+    for (uint32_t i = 0; i < storing->scribes_count; i++) {
+        scribes[i].writing = &writing;
+        scribes[i].index = i;
+        if (pthread_create(&scribes[i].thread, NULL, write_all, &scribes[i]) != 0) load_fail("no thread", "store");
+    }
     for (uint32_t i = 0; i < storing->partitions; i++)
         writing_push(&writing, build_part(storing, i, what, &told));
     writing_push(&writing, NULL);
-    (void)pthread_join(scribe, NULL);
-    writing.told.wall_ns = load_now_ns() - from_ns;
-    writing.told.build_ns = told.build_ns;
-    writing.told.build_core_ns = told.build_core_ns;
-    writing.told.accounts = told.accounts;
-    return writing.told;
+    for (uint32_t i = 0; i < storing->scribes_count; i++) {
+        (void)pthread_join(scribes[i].thread, NULL);
+        told_add(&told, &scribes[i].told);
+    }
+    told.wall_ns = load_now_ns() - from_ns;
+    return told;
 }
 
 /* ---- and back ------------------------------------------------------------------------------- */
@@ -304,7 +341,7 @@ static void step_end(void) {
 
 static void claim(struct storing *storing, uint32_t number, struct ampel_parcel_loaded **out) {
     struct ampel_error error = {0};
-    if (storing->database.claim(storing->database.context, number, out, &error) != AMPEL_DATABASE_OK)
+    if (storing->databases[0].claim(storing->databases[0].context, number, out, &error) != AMPEL_DATABASE_OK)
         load_fail(error.reason, error.field);
     storing->parts[number].epoch = (*out)->epoch;
     storing->parts[number].position = (*out)->position;
@@ -351,16 +388,24 @@ static void tell(const char *name, const struct told *told) {
     step_end();
 }
 
-static void open_all(struct storing *storing) {
+static void connect_all(struct storing *storing, struct ampel_database_system *system) {
     const char *url = getenv("AMPEL_DATABASE_URL");
+    struct ampel_error error = {0};
+    if (url == NULL) load_fail("is not given", "AMPEL_DATABASE_URL");
+    for (uint32_t i = 0; i < storing->scribes_count; i++) {
+        struct ampel_database *database = &storing->databases[i];
+        if (!ampel_database_postgres(url, database)) load_fail("no memory", "store");
+        if (database->connect(database->context, system, &error) != AMPEL_DATABASE_OK)
+            load_fail(error.reason, error.field);
+    }
+}
+
+static void open_all(struct storing *storing) {
     struct ampel_database_system system;
     struct ampel_parcel_tenants *tenants;
     struct ampel_error error = {0};
-    if (url == NULL || !ampel_database_postgres(url, &storing->database))
-        load_fail("is not given", "AMPEL_DATABASE_URL");
-    void *context = storing->database.context;
-    if (storing->database.connect(context, &system, &error) != AMPEL_DATABASE_OK ||
-        storing->database.begin(context, &tenants, &error) != AMPEL_DATABASE_OK)
+    connect_all(storing, &system);
+    if (storing->databases[0].begin(storing->databases[0].context, &tenants, &error) != AMPEL_DATABASE_OK)
         load_fail(error.reason, error.field);
     storing->stream_epoch = tenants->epoch;
     ampel_parcel_tenants_free(tenants);
@@ -402,7 +447,8 @@ static void close_all(struct storing *storing) {
     ampel_record_builder_close(storing->records);
     ampel_batch_decoder_close(storing->decoder);
     ampel_batch_builder_close(storing->batch);
-    storing->database.close(storing->database.context);
+    for (uint32_t i = 0; i < storing->scribes_count; i++)
+        storing->databases[i].close(storing->databases[i].context);
     free(storing->parts);
     free(storing);
 }
@@ -472,7 +518,7 @@ static void beside(struct storing *storing) {
         checkpoint_begin(storing, i, true);
         pieces_take(storing, stat_fd, &pieces);
         struct ampel_checkpoint *checkpoint = checkpoint_end(storing);
-        commit(storing, checkpoint, &told);
+        commit(storing, 0, checkpoint, &told);
         ampel_checkpoint_free(checkpoint);
     }
     if (stat_fd >= 0) (void)close(stat_fd);
@@ -488,6 +534,8 @@ int load_store(int argc, char **argv) {
     if (storing == NULL) load_fail("no memory", "store");
     storing->accounts = (uint32_t)load_number(argc, argv, "accounts", 1e6);
     storing->stamp_ms = START_MS;
+    storing->scribes_count = (uint32_t)load_number(argc, argv, "scribes", 2);
+    if (storing->scribes_count < 1 || storing->scribes_count > AMPEL_SCRIBES_MAX) load_fail("1 to 4", "scribes");
     uint32_t checkpoints = (uint32_t)load_number(argc, argv, "day", 0);
     ampel_log_configure(AMPEL_LOG_ERROR, AMPEL_LOG_AUTO);
     open_all(storing);

@@ -43,8 +43,8 @@ struct worker {
     struct ampel_rules rules;
     struct ampel_keyfile keys;
     struct ampel_http *http;
-    struct ampel_database database;
-    bool database_open;
+    struct ampel_database databases[AMPEL_SCRIBES_MAX];
+    uint32_t databases_count;
     struct ampel_database_system system;
     struct ampel_disk disk;
     struct ampel_journal *journal;
@@ -205,14 +205,14 @@ static bool wait_for_database(void) {
         (void)ampel_error_set(&error, "database_url", "the setting is empty");
         return fail("there is no database", "", &error);
     }
-    if (!ampel_database_postgres(worker.settings.database_url, &worker.database)) {
+    for (; worker.databases_count < (uint32_t)worker.settings.scribes; worker.databases_count++) {
+        if (ampel_database_postgres(worker.settings.database_url, &worker.databases[worker.databases_count])) continue;
         (void)ampel_error_set(&error, "", "no memory");
         return fail("there is no database", "", &error);
     }
-    worker.database_open = true;
     for (int pause_ms = PAUSE_LEAST_MS; worker.signals_count == 0;) {
         enum ampel_database_status status =
-            worker.database.connect(worker.database.context, &worker.system, &error);
+            worker.databases[0].connect(worker.databases[0].context, &worker.system, &error);
         if (status == AMPEL_DATABASE_OK) return true;
         if (status == AMPEL_DATABASE_BROKEN) return fail("the database cannot be used", "", &error);
         say_why_not("waiting for the database: ", error.reason);
@@ -250,7 +250,7 @@ static bool check_journal(void) {
     for (uint32_t i = 0; i < worker.system.partitions; i++) {
         struct ampel_error error = {0};
         uint64_t epoch, position;
-        if (worker.database.position(worker.database.context, i, &epoch, &position, &error) !=
+        if (worker.databases[0].position(worker.databases[0].context, i, &epoch, &position, &error) !=
             AMPEL_DATABASE_OK) {
             return true;
         }
@@ -294,7 +294,7 @@ static bool open_wiring(void) {
         .rules = &worker.rules,
         .memories = worker.memories,
         .journal = worker.journal,
-        .database = worker.database,
+        .scribes_count = worker.databases_count,
         .feeders = {worker.feeders, ampel_network_zmq_fds, ampel_network_zmq_tenants},
         .watchers = {worker.watchers, ampel_network_zmq_fds, ampel_network_zmq_tenants},
         .partitions = worker.system.partitions,
@@ -309,6 +309,7 @@ static bool open_wiring(void) {
         .producers_per_tenant_max = (uint32_t)settings->producers_per_tenant_max,
         .clock_is_right = settings->clock_is_right != 0,
     };
+    memcpy(options.databases, worker.databases, sizeof(options.databases));
     if (ampel_wiring_open(&options, &worker.wiring)) return true;
     (void)ampel_error_set(&error, "", "no memory or file descriptors");
     return fail("the stages cannot be opened", "", &error);
@@ -413,7 +414,8 @@ static void close_all(void) {
     if (worker.watchers.context != NULL) ampel_network_zmq_close(worker.watchers.context);
     if (worker.hub != NULL) ampel_hub_close(worker.hub);
     if (worker.journal != NULL) ampel_journal_close(worker.journal);
-    if (worker.database_open) worker.database.close(worker.database.context);
+    for (uint32_t i = 0; i < worker.databases_count; i++)
+        worker.databases[i].close(worker.databases[i].context);
     if (worker.http != NULL) ampel_http_close(worker.http);
 }
 

@@ -104,6 +104,19 @@ static enum ampel_database_status store_clocks(struct ampel_postgres *postgres,
     return ampel_pq_run(postgres->pq, AMPEL_SQL_CLOCK_MERGE, &partition, 1, error);
 }
 
+/* Where the streams stand, last of all: two checkpoints at once may tell of the same tenant, and the second waits here for the end
+   of the first. Rows are locked in one order, so that none waits in a circle. */
+static enum ampel_database_status store_numbers(struct ampel_postgres *postgres,
+                                                const struct ampel_checkpoint *checkpoint,
+                                                struct ampel_error *error) {
+    enum ampel_database_status status = AMPEL_DATABASE_OK;
+    if (told_on(checkpoint, AMPEL_STREAM_SCORES))
+        status = ampel_pq_run(postgres->pq, AMPEL_SQL_HISTORY_NUMBERS, NULL, 0, error);
+    if (status == AMPEL_DATABASE_OK && told_on(checkpoint, AMPEL_STREAM_ALERTS))
+        status = ampel_pq_run(postgres->pq, AMPEL_SQL_ALERT_NUMBERS, NULL, 0, error);
+    return status;
+}
+
 static enum ampel_database_status store_told(struct ampel_postgres *postgres,
                                              const struct ampel_checkpoint *checkpoint,
                                              struct ampel_error *error) {
@@ -117,15 +130,11 @@ static enum ampel_database_status store_told(struct ampel_postgres *postgres,
             status = ampel_pq_run(pq, AMPEL_SQL_HISTORY_MONTHS, NULL, 0, error);
         if (status == AMPEL_DATABASE_OK)
             status = ampel_pq_run(pq, AMPEL_SQL_HISTORY_STORE, values, 2, error);
-        if (status == AMPEL_DATABASE_OK)
-            status = ampel_pq_run(pq, AMPEL_SQL_HISTORY_NUMBERS, NULL, 0, error);
     }
     if (status == AMPEL_DATABASE_OK && told_on(checkpoint, AMPEL_STREAM_ALERTS)) {
         status = ampel_postgres_copy_alerts(postgres, checkpoint, error);
         if (status == AMPEL_DATABASE_OK)
             status = ampel_pq_run(pq, AMPEL_SQL_ALERT_STORE, values, 2, error);
-        if (status == AMPEL_DATABASE_OK)
-            status = ampel_pq_run(pq, AMPEL_SQL_ALERT_NUMBERS, NULL, 0, error);
     }
     return status;
 }
@@ -153,6 +162,7 @@ static enum ampel_database_status store(struct ampel_postgres *postgres,
     if (status == AMPEL_DATABASE_OK) status = store_clocks(postgres, checkpoint, error);
     if (status == AMPEL_DATABASE_OK) status = store_told(postgres, checkpoint, error);
     if (status == AMPEL_DATABASE_OK) status = store_refusals(postgres, checkpoint, error);
+    if (status == AMPEL_DATABASE_OK) status = store_numbers(postgres, checkpoint, error);
     return status;
 }
 

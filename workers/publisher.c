@@ -14,6 +14,7 @@
 #include "workers/publisher_watchers.h"
 #include "workers/rate.h"
 #include "workers/replies.h"
+#include "workers/scribe.h"
 
 #define PARCELS_A_TURN  256
 #define MESSAGES_A_TURN 64
@@ -46,8 +47,8 @@ struct ampel_publisher {
     struct ampel_publisher_streams *streams;
     struct ampel_publisher_watchers *watchers;
     struct ampel_replies replies; /* to those who are no watchers */
-    struct ampel_outbox
-        scribe; /* at most a checkpoint for each partition and an ASK for each watcher */
+    /* At most a checkpoint for each partition, and in the first an ASK for each watcher. */
+    struct ampel_outbox scribes[AMPEL_SCRIBES_MAX];
     struct ampel_outbox
         early; /* OUTs and checkpoints that came before the numbers; its queue is never used */
     struct partition *partitions;
@@ -164,7 +165,9 @@ static bool checkpoint_take(struct ampel_publisher *publisher,
     AMPEL_ASSERT(checkpoint->partition < publisher->options.partitions);
     struct partition *partition = &publisher->partitions[checkpoint->partition];
     checkpoint->stream_epoch = publisher->epoch;
-    if (open_depart(partition, checkpoint)) return push_or_free(&publisher->scribe, &checkpoint->parcel);
+    const struct ampel_publisher_options *options = &publisher->options;
+    const uint32_t scribe = ampel_scribe_of(checkpoint->partition, options->shards_count, options->scribes_count);
+    if (open_depart(partition, checkpoint)) return push_or_free(&publisher->scribes[scribe], &checkpoint->parcel);
     ampel_checkpoint_free(checkpoint);
     return false;
 }
@@ -226,6 +229,21 @@ static bool tenants_take(struct ampel_publisher *publisher, struct ampel_parcel_
     return taken;
 }
 
+/* The last shard's goes on to each scribe. */
+static bool stop_take(struct ampel_publisher *publisher, struct ampel_parcel *stop) {
+    const bool last = ++publisher->stops_count == publisher->options.shards_count;
+    bool taken = true;
+    for (uint32_t i = 0; last && taken && i < publisher->options.scribes_count; i++) {
+        struct ampel_parcel *one = malloc(sizeof(*one));
+        taken = one != NULL;
+        if (!taken) break;
+        *one = *stop;
+        taken = push_or_free(&publisher->scribes[i], one);
+    }
+    ampel_parcel_free(stop);
+    return taken;
+}
+
 static void parcel_take(struct ampel_publisher *publisher, struct ampel_parcel *parcel) {
     bool taken = true;
     switch (parcel->kind) {
@@ -246,10 +264,7 @@ static void parcel_take(struct ampel_publisher *publisher, struct ampel_parcel *
         taken = tenants_take(publisher, (struct ampel_parcel_tenants *)parcel);
         break;
     case AMPEL_PARCEL_STOP:
-        if (++publisher->stops_count == publisher->options.shards_count)
-            taken = push_or_free(&publisher->scribe, parcel);
-        else
-            ampel_parcel_free(parcel);
+        taken = stop_take(publisher, parcel);
         break;
     default:
         AMPEL_ASSERT(false);
@@ -329,10 +344,12 @@ static void message_take(struct ampel_publisher *publisher, const struct ampel_r
 
 /* ---- the stage ------------------------------------------------------------------------------ */
 
-/* After the last STOP: the scribe has all, and who reads has been sent what was told. */
+/* After the last STOP: the scribes have all, and who reads has been sent what was told. */
 static bool ended(struct ampel_publisher *publisher, bool behind) {
-    if (publisher->stops_count < publisher->options.shards_count || publisher->scribe.count > 0)
-        return false;
+    if (publisher->stops_count < publisher->options.shards_count) return false;
+    for (uint32_t i = 0; i < publisher->options.scribes_count; i++) {
+        if (publisher->scribes[i].count > 0) return false;
+    }
     if (publisher->stop_until_ns == 0)
         publisher->stop_until_ns = monotonic_ns(publisher) + STOP_PATIENCE_NS;
     return !behind || monotonic_ns(publisher) >= publisher->stop_until_ns;
@@ -348,8 +365,9 @@ static enum ampel_turn turn(void *context, int64_t *wake_ns) {
     }
     const struct ampel_pumped pumped = ampel_publisher_watchers_pump(
         publisher->watchers, monotonic_ns(publisher),
-        publisher->options.clock.now_ms(publisher->options.clock.context), &publisher->scribe);
-    (void)ampel_outbox_flush(&publisher->scribe);
+        publisher->options.clock.now_ms(publisher->options.clock.context), &publisher->scribes[0]);
+    for (uint32_t i = 0; i < publisher->options.scribes_count; i++)
+        (void)ampel_outbox_flush(&publisher->scribes[i]);
     (void)ampel_replies_flush(&publisher->replies, &publisher->options.network);
     ampel_metric_set(AMPEL_METRIC_UNSTORED_MESSAGE_BYTES,
                      (int64_t)ampel_publisher_streams_unstored_bytes(publisher->streams));
@@ -386,7 +404,9 @@ bool ampel_publisher_open(const struct ampel_publisher_options *options,
     struct ampel_publisher *publisher = calloc(1, sizeof(*publisher));
     if (publisher == NULL) return false;
     publisher->options = *options;
-    publisher->scribe.queue = options->scribe;
+    AMPEL_ASSERT(options->scribes_count >= 1 && options->scribes_count <= AMPEL_SCRIBES_MAX);
+    for (uint32_t i = 0; i < options->scribes_count; i++)
+        publisher->scribes[i].queue = options->scribes[i];
     publisher->decoder = ampel_message_decoder_open();
     publisher->streams = ampel_publisher_streams_open(KEPT_BYTES_MAX);
     publisher->partitions = calloc(options->partitions, sizeof(*publisher->partitions));
@@ -397,14 +417,16 @@ bool ampel_publisher_open(const struct ampel_publisher_options *options,
         ampel_publisher_close(publisher);
         return false;
     }
-    ampel_queue_on_room(options->scribe, ampel_queue_fd(options->in));
+    for (uint32_t i = 0; i < options->scribes_count; i++)
+        ampel_queue_on_room(options->scribes[i], ampel_queue_fd(options->in));
     *out = publisher;
     return true;
 }
 
 void ampel_publisher_close(struct ampel_publisher *publisher) {
     if (publisher == NULL) return;
-    ampel_outbox_reset(&publisher->scribe);
+    for (uint32_t i = 0; i < AMPEL_SCRIBES_MAX; i++)
+        ampel_outbox_reset(&publisher->scribes[i]);
     ampel_outbox_reset(&publisher->early);
     ampel_replies_reset(&publisher->replies);
     for (uint32_t i = 0; publisher->partitions != NULL && i < publisher->options.partitions; i++) {

@@ -19,7 +19,8 @@ struct ampel_publisher_options {
     uint32_t partitions;
     uint32_t shards_count;             /* STOP comes from each */
     struct ampel_queue *in;            /* OUT, CHECKPOINT, ANSWER, COMMITTED, TENANTS, STOP */
-    struct ampel_queue *scribe;        /* CHECKPOINT, ASK, STOP */
+    struct ampel_queue *const *scribes; /* CHECKPOINT of its partitions, STOP; the first: ASK. Read by open alone */
+    uint32_t scribes_count;            /* 1..AMPEL_SCRIBES_MAX */
     uint32_t (*network_fds)(void *network_context, int *fds, uint32_t capacity);
     void (*network_tenants)(void *network_context, const struct ampel_parcel_tenants *tenants);
 };

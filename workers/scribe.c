@@ -5,6 +5,7 @@
  */
 #include "workers/scribe.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,7 +46,8 @@ struct ampel_scribe {
     struct ampel_parcel *work; /* a checkpoint or ask whose fate is open */
     int64_t retry_ns;          /* not before this time; 0: at once */
     int64_t pause_ns;          /* of the last failure in a row, 0 after success */
-    int64_t *as_of_ms; /* by partition: the engine's time that is stored; INT64_MAX unknown */
+    /* By partition: the engine's time that is stored; INT64_MAX unknown. The first scribe's, for all. */
+    _Atomic int64_t *as_of_ms;
     uint32_t outboxes_count;
     struct outbox *keeper, *publisher, *gateway;
     struct outbox *shards; /* shards_count of them */
@@ -69,6 +71,13 @@ static void wire(struct ampel_scribe *scribe) {
         ampel_queue_on_room(scribe->outboxes[i].queue, ampel_queue_fd(options->in));
 }
 
+static bool ages_open(struct ampel_scribe *scribe) {
+    scribe->as_of_ms = calloc(scribe->options.partitions, sizeof(scribe->as_of_ms[0]));
+    for (uint32_t i = 0; scribe->as_of_ms != NULL && i < scribe->options.partitions; i++)
+        atomic_init(&scribe->as_of_ms[i], INT64_MAX);
+    return scribe->as_of_ms != NULL;
+}
+
 bool ampel_scribe_open(const struct ampel_scribe_options *options, struct ampel_scribe **out) {
     uint32_t outboxes_count = 3 + options->shards_count;
     struct ampel_scribe *scribe =
@@ -76,13 +85,13 @@ bool ampel_scribe_open(const struct ampel_scribe_options *options, struct ampel_
     if (scribe == NULL) return false;
     scribe->options = *options;
     scribe->outboxes_count = outboxes_count;
-    scribe->as_of_ms = calloc(options->partitions, sizeof(scribe->as_of_ms[0]));
-    if (scribe->as_of_ms == NULL) {
+    if (options->first != NULL) {
+        scribe->phase = PHASE_SERVE;
+        scribe->as_of_ms = options->first->as_of_ms;
+    } else if (!ages_open(scribe)) {
         free(scribe);
         return false;
     }
-    for (uint32_t i = 0; i < options->partitions; i++)
-        scribe->as_of_ms[i] = INT64_MAX;
     wire(scribe);
     *out = scribe;
     return true;
@@ -97,7 +106,7 @@ void ampel_scribe_close(struct ampel_scribe *scribe) {
         free(outbox->parcels);
     }
     ampel_parcel_free(scribe->work);
-    free(scribe->as_of_ms);
+    if (scribe->options.first == NULL) free(scribe->as_of_ms);
     free(scribe);
 }
 
@@ -232,15 +241,25 @@ static int64_t now_ns(const struct ampel_scribe *scribe) {
     return scribe->options.clock.monotonic_ns(scribe->options.clock.context);
 }
 
+static void tell_as_of(struct ampel_scribe *scribe, uint32_t partition, int64_t as_of_ms) {
+    atomic_store_explicit(&scribe->as_of_ms[partition], as_of_ms, memory_order_relaxed);
+}
+
 /* How old the oldest stored state is. */
 static void tell_age(const struct ampel_scribe *scribe) {
     int64_t least_ms = INT64_MAX;
     for (uint32_t i = 0; i < scribe->options.partitions; i++) {
-        if (scribe->as_of_ms[i] < least_ms) least_ms = scribe->as_of_ms[i];
+        int64_t as_of_ms = atomic_load_explicit(&scribe->as_of_ms[i], memory_order_relaxed);
+        if (as_of_ms < least_ms) least_ms = as_of_ms;
     }
     if (least_ms == INT64_MAX) return;
     int64_t age_ms = scribe->options.clock.now_ms(scribe->options.clock.context) - least_ms;
     ampel_metric_set(AMPEL_METRIC_CHECKPOINT_AGE, age_ms > 0 ? age_ms / 1000 : 0);
+}
+
+/* Whether the database is there is told by the first scribe, who has work with it at all times. */
+static void tell_up(const struct ampel_scribe *scribe, bool up) {
+    if (scribe->options.first == NULL) ampel_metric_set(AMPEL_METRIC_DATABASE_UP, up);
 }
 
 /* Judges a status that is not OK: pauses, or says that nothing helps. */
@@ -258,7 +277,7 @@ static enum outcome failed(struct ampel_scribe *scribe, const char *what,
     if (fatal) return OUTCOME_FATAL;
     if (status != AMPEL_DATABASE_RETRY) {
         scribe->connected = false;
-        ampel_metric_set(AMPEL_METRIC_DATABASE_UP, 0);
+        tell_up(scribe, false);
     }
     scribe->pause_ns = pause_ns;
     scribe->retry_ns = now_ns(scribe) + pause_ns;
@@ -286,11 +305,11 @@ static enum outcome connect(struct ampel_scribe *scribe) {
     scribe->system_id = system.id;
     scribe->connected = true;
     /* Notices that came while we were away are lost. */
-    scribe->tenants_due = scribe->phase != PHASE_BEGIN;
-    scribe->rules_due = true;
+    scribe->tenants_due = scribe->options.first == NULL && scribe->phase != PHASE_BEGIN;
+    scribe->rules_due = scribe->options.first == NULL;
     if (scribe->connected_before) ampel_log(AMPEL_LOG_INFO, "scribe", "connected again", NULL);
     scribe->connected_before = true;
-    ampel_metric_set(AMPEL_METRIC_DATABASE_UP, 1);
+    tell_up(scribe, true);
     return OUTCOME_DONE;
 }
 
@@ -315,8 +334,7 @@ static enum outcome claim(struct ampel_scribe *scribe) {
     AMPEL_ASSERT(loaded->partition == scribe->claim_next);
     succeeded(scribe);
     /* What it holds is told to be as old as the start until its first checkpoint says more. */
-    scribe->as_of_ms[scribe->claim_next] =
-        scribe->options.clock.now_ms(scribe->options.clock.context);
+    tell_as_of(scribe, scribe->claim_next, scribe->options.clock.now_ms(scribe->options.clock.context));
     scribe->claim_next++;
     if (scribe->claim_next == scribe->options.partitions) {
         scribe->phase = PHASE_SERVE;
@@ -377,7 +395,7 @@ static enum outcome checkpoint_done(struct ampel_scribe *scribe,
     ampel_metric_add(AMPEL_METRIC_CHECKPOINT_ROWS,
                      (uint64_t)checkpoint->ratings_count + checkpoint->violations_count);
     ampel_metric_add(AMPEL_METRIC_CHECKPOINT_PAGES, checkpoint->pages_count);
-    scribe->as_of_ms[checkpoint->partition] = checkpoint->as_of_ms;
+    tell_as_of(scribe, checkpoint->partition, checkpoint->as_of_ms);
     tell_age(scribe);
     bool handed = hand_on_committed(scribe, checkpoint, false);
     scribe->work = NULL;
@@ -485,6 +503,11 @@ static enum outcome work(struct ampel_scribe *scribe, bool *idle) {
         return OUTCOME_DONE;
     }
     if (scribe->retry_ns > now_ns(scribe)) return OUTCOME_LATER;
+    /* Those beside the first one have no business of their own: one whose connection is lost waits for the next checkpoint. */
+    if (scribe->options.first != NULL && scribe->work == NULL && scribe->connected_before) {
+        *idle = true;
+        return OUTCOME_DONE;
+    }
     if (!scribe->connected) return connect(scribe);
     if (scribe->phase == PHASE_BEGIN) return begin(scribe);
     if (scribe->phase == PHASE_CLAIM) {
@@ -506,11 +529,13 @@ static enum outcome work(struct ampel_scribe *scribe, bool *idle) {
 static void notice(struct ampel_scribe *scribe) {
     struct ampel_database *database = &scribe->options.database;
     if (!scribe->connected) return;
-    if (database->noticed(database->context)) scribe->tenants_due = scribe->rules_due = true;
+    /* Read by all, so that the server keeps none for them; of use to the first. */
+    if (database->noticed(database->context) && scribe->options.first == NULL)
+        scribe->tenants_due = scribe->rules_due = true;
     if (database->notice_fd(database->context) >= 0) return;
     ampel_log(AMPEL_LOG_WARN, "scribe", "the connection to the database is gone", NULL);
     scribe->connected = false;
-    ampel_metric_set(AMPEL_METRIC_DATABASE_UP, 0);
+    tell_up(scribe, false);
 }
 
 static enum ampel_turn scribe_turn(void *context, int64_t *wake_ns) {

@@ -18,6 +18,7 @@
     X(journal, TEXT, "journal", 1, 1000, "", "directory of the journal")                             \
     X(rules, TEXT, "", 0, 1000, "", "rules file; empty: the built-in default")                       \
     X(shards, INTEGER, "1", 1, 64, "threads", "threads that keep ratings")                           \
+    X(scribes, INTEGER, "2", 1, 4, "connections", "connections to the database that store checkpoints at once, each on a thread of its own") \
     X(checkpoint_every, INTEGER, "1000", 0, 3600000, "ms", "how often a changed partition is stored, at least") \
     X(orders_rows_every, INTEGER, "600000", 0, 86400000, "ms", "how often a row is written for order counts alone; 0: at each checkpoint") \
     X(segment_bytes, BYTES, "64m", 1048576, 1073741824, "bytes", "size of a journal segment")        \

@@ -23,13 +23,13 @@
 
 struct ampel_wiring {
     struct ampel_wiring_options options;
-    struct ampel_queue *gateway_in, *keeper_in, *publisher_in, *scribe_in;
+    struct ampel_queue *gateway_in, *keeper_in, *publisher_in, *scribes_in[AMPEL_SCRIBES_MAX];
     struct ampel_queue *records_in[AMPEL_SHARDS_MAX], *shard_in[AMPEL_SHARDS_MAX];
     struct ampel_gateway *gateway;
     struct ampel_keeper *keeper;
     struct ampel_shard *shards[AMPEL_SHARDS_MAX];
     struct ampel_publisher *publisher;
-    struct ampel_scribe *scribe;
+    struct ampel_scribe *scribes[AMPEL_SCRIBES_MAX];
     uint32_t stages_count;
     struct ampel_stage stages[AMPEL_STAGES_MAX];
     char names[AMPEL_STAGES_MAX][AMPEL_STAGE_NAME_SIZE];
@@ -39,9 +39,11 @@ static bool open_queues(struct ampel_wiring *wiring) {
     wiring->gateway_in = ampel_queue_open(GATEWAY_CAPACITY);
     wiring->keeper_in = ampel_queue_open(KEEPER_CAPACITY);
     wiring->publisher_in = ampel_queue_open(PUBLISHER_CAPACITY);
-    wiring->scribe_in = ampel_queue_open(SCRIBE_CAPACITY);
-    bool opened = wiring->gateway_in != NULL && wiring->keeper_in != NULL &&
-                  wiring->publisher_in != NULL && wiring->scribe_in != NULL;
+    bool opened = wiring->gateway_in != NULL && wiring->keeper_in != NULL && wiring->publisher_in != NULL;
+    for (uint32_t i = 0; i < wiring->options.scribes_count; i++) {
+        wiring->scribes_in[i] = ampel_queue_open(SCRIBE_CAPACITY);
+        opened = opened && wiring->scribes_in[i] != NULL;
+    }
     for (uint32_t i = 0; i < wiring->options.shards_count; i++) {
         wiring->records_in[i] = ampel_queue_open(RECORDS_CAPACITY);
         wiring->shard_in[i] = ampel_queue_open(SHARD_CAPACITY);
@@ -114,27 +116,29 @@ static bool open_publisher(struct ampel_wiring *wiring) {
         .partitions = options->partitions,
         .shards_count = options->shards_count,
         .in = wiring->publisher_in,
-        .scribe = wiring->scribe_in,
+        .scribes = wiring->scribes_in,
+        .scribes_count = options->scribes_count,
         .network_fds = options->watchers.fds,
         .network_tenants = options->watchers.tenants,
     };
     return ampel_publisher_open(&publisher, &wiring->publisher);
 }
 
-static bool open_scribe(struct ampel_wiring *wiring) {
+static bool open_scribe(struct ampel_wiring *wiring, uint32_t index) {
     const struct ampel_wiring_options *options = &wiring->options;
     struct ampel_scribe_options scribe = {
-        .database = options->database,
+        .first = index > 0 ? wiring->scribes[0] : NULL,
+        .database = options->databases[index],
         .clock = options->clock,
         .partitions = options->partitions,
         .shards_count = options->shards_count,
-        .in = wiring->scribe_in,
+        .in = wiring->scribes_in[index],
         .keeper = wiring->keeper_in,
         .shards = wiring->shard_in,
         .publisher = wiring->publisher_in,
         .gateway = wiring->gateway_in,
     };
-    return ampel_scribe_open(&scribe, &wiring->scribe);
+    return ampel_scribe_open(&scribe, &wiring->scribes[index]);
 }
 
 static void add_stage(struct ampel_wiring *wiring, struct ampel_stage stage, const char *name) {
@@ -155,14 +159,20 @@ static bool open_stages(struct ampel_wiring *wiring) {
         (void)snprintf(name, sizeof(name), "shard-%u", (unsigned)(i % 1000));
         add_stage(wiring, ampel_shard_stage(wiring->shards[i]), name);
     }
-    if (!open_publisher(wiring) || !open_scribe(wiring)) return false;
+    if (!open_publisher(wiring)) return false;
     add_stage(wiring, ampel_publisher_stage(wiring->publisher), "publisher");
-    add_stage(wiring, ampel_scribe_stage(wiring->scribe), "scribe");
+    for (uint32_t i = 0; i < wiring->options.scribes_count; i++) {
+        if (!open_scribe(wiring, i)) return false;
+        char name[AMPEL_STAGE_NAME_SIZE];
+        (void)snprintf(name, sizeof(name), "scribe-%u", (unsigned)(i % 1000));
+        add_stage(wiring, ampel_scribe_stage(wiring->scribes[i]), i == 0 ? "scribe" : name);
+    }
     return true;
 }
 
 bool ampel_wiring_open(const struct ampel_wiring_options *options, struct ampel_wiring **out) {
     AMPEL_ASSERT(options->shards_count >= 1 && options->shards_count <= AMPEL_SHARDS_MAX);
+    AMPEL_ASSERT(options->scribes_count >= 1 && options->scribes_count <= AMPEL_SCRIBES_MAX);
     struct ampel_wiring *wiring = calloc(1, sizeof(*wiring));
     if (wiring == NULL) return false;
     wiring->options = *options;
@@ -189,11 +199,13 @@ void ampel_wiring_close(struct ampel_wiring *wiring) {
     for (uint32_t i = 0; i < wiring->options.shards_count; i++)
         ampel_shard_close(wiring->shards[i]);
     if (wiring->publisher != NULL) ampel_publisher_close(wiring->publisher);
-    ampel_scribe_close(wiring->scribe);
+    for (uint32_t i = wiring->options.scribes_count; i > 0; i--)
+        ampel_scribe_close(wiring->scribes[i - 1]);
     close_queue(wiring->gateway_in);
     close_queue(wiring->keeper_in);
     close_queue(wiring->publisher_in);
-    close_queue(wiring->scribe_in);
+    for (uint32_t i = 0; i < wiring->options.scribes_count; i++)
+        close_queue(wiring->scribes_in[i]);
     for (uint32_t i = 0; i < wiring->options.shards_count; i++) {
         close_queue(wiring->records_in[i]);
         close_queue(wiring->shard_in[i]);

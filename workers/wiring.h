@@ -1,7 +1,7 @@
 /* The wiring: all stages of one worker and the queues between them, as main and the simulator both need it. Threads,
    sockets, files and the database connection are the caller's.
 
-       stage 0 gateway | 1 keeper | 2 .. shards | publisher | scribe last: the order of an event's way
+       stage 0 gateway | 1 keeper | 2 .. shards | publisher | scribes last: the order of an event's way
 
    Thread: main; a stage is turned by one thread at a time. */
 #ifndef AMPEL_WORKERS_WIRING_H
@@ -12,6 +12,7 @@
 #include "workers/database.h"
 #include "workers/journal.h"
 #include "workers/network.h"
+#include "workers/scribe.h"
 #include "workers/stage.h"
 
 /* A network as a stage uses it. */
@@ -26,7 +27,8 @@ struct ampel_wiring_options {
     const struct ampel_rules *rules;      /* borrowed until close, as are the next four */
     const struct ampel_memory *memories;  /* one for each shard's engines */
     struct ampel_journal *journal;
-    struct ampel_database database;
+    struct ampel_database databases[AMPEL_SCRIBES_MAX]; /* one for each scribe */
+    uint32_t scribes_count;            /* 1..AMPEL_SCRIBES_MAX */
     struct ampel_wiring_network feeders, watchers;
     uint32_t partitions;
     uint32_t shards_count;
@@ -40,7 +42,7 @@ struct ampel_wiring_options {
 };
 
 #define AMPEL_SHARDS_MAX 64
-#define AMPEL_STAGES_MAX (AMPEL_SHARDS_MAX + 4)
+#define AMPEL_STAGES_MAX (AMPEL_SHARDS_MAX + 3 + AMPEL_SCRIBES_MAX)
 #define AMPEL_STAGE_NAME_SIZE 16 /* what Linux keeps of a thread's name */
 
 struct ampel_wiring;
@@ -54,7 +56,7 @@ uint32_t ampel_wiring_stages_count(const struct ampel_wiring *wiring);
 /* name: at most AMPEL_STAGE_NAME_SIZE - 1 bytes, the wiring's. */
 struct ampel_stage ampel_wiring_stage(const struct ampel_wiring *wiring, uint32_t index);
 
-/* Sends STOP on its way: gateway, keeper, shards, publisher, scribe. False: no memory, or the gateway's queue is full now:
+/* Sends STOP on its way: gateway, keeper, shards, publisher, scribes. False: no memory, or the gateway's queue is full now:
    try again. Thread: any. */
 AMPEL_MUST_CHECK bool ampel_wiring_stop(struct ampel_wiring *wiring);
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -640,6 +641,55 @@ static void an_alert_met_again_is_kept_once_and_a_number_never_serves_two(void *
     worker_close(worker);
 }
 
+/* ---- several at once ------------------------------------------------------------------------ */
+
+/* One of two connections that store at once: its partition's checkpoints, each with alerts and scores of both tenants in a month that
+   has no table yet. */
+enum { AT_ONCE = 2, CHECKPOINTS = 30, TOLD = 4 };
+struct storing {
+    pthread_t thread;
+    struct worker *worker;
+    struct ampel_parcel_loaded *loaded;
+    struct ampel_told told[CHECKPOINTS][TOLD];
+    enum ampel_database_status worst;
+};
+
+static void *store_all(void *context) {
+    struct storing *storing = context;
+    for (uint32_t i = 0; i < CHECKPOINTS && storing->worst == AMPEL_DATABASE_OK; i++)
+        storing->worst = tell(storing->worker, storing->loaded, i, storing->told[i], TOLD);
+    return NULL;
+}
+
+static void connections_at_once_store_the_same_tenants_streams_without_waiting_in_a_circle(void **state) {
+    (void)state;
+    struct storing storing[AT_ONCE] = {0};
+    for (uint32_t i = 0; i < AT_ONCE; i++) {
+        storing[i].worker = worker_open(client_url());
+        storing[i].loaded = claimed(storing[i].worker, i);
+        for (uint32_t k = 0; k < CHECKPOINTS; k++) {
+            const uint64_t number = k * AT_ONCE + i + 1;
+            const int64_t at_ms = SAMPLE_AT_MS + k * 31 * AMPEL_DAY_MS;
+            storing[i].told[k][0] = sample_told("acme", AMPEL_CHANGE_SCORE, number, at_ms);
+            storing[i].told[k][1] = sample_told("bravo", AMPEL_CHANGE_SCORE, number, at_ms);
+            storing[i].told[k][2] = sample_told("acme", AMPEL_CHANGE_RISK, number, at_ms);
+            storing[i].told[k][3] = sample_told("bravo", AMPEL_CHANGE_RISK, number, at_ms);
+        }
+    }
+    for (uint32_t i = 0; i < AT_ONCE; i++)
+        assert_int_equal(pthread_create(&storing[i].thread, NULL, store_all, &storing[i]), 0);
+    for (uint32_t i = 0; i < AT_ONCE; i++) {
+        assert_int_equal(pthread_join(storing[i].thread, NULL), 0);
+        if (storing[i].worst != AMPEL_DATABASE_OK)
+            fail_msg("%s: %s", storing[i].worker->error.field, storing[i].worker->error.reason);
+        ampel_parcel_loaded_free(storing[i].loaded);
+        worker_close(storing[i].worker);
+    }
+    assert_string_equal(owner_ask("select count(*) || ' ' || count(distinct (tenant, number)) from ampel.history_row"), "120 120");
+    assert_string_equal(owner_ask("select count(*) || ' ' || count(distinct (tenant, number)) from ampel.alert_row"), "120 120");
+    assert_string_equal(owner_ask("select min(next) || ' ' || max(next) || ' ' || count(*) from ampel.stream_number"), "61 61 4");
+}
+
 /* ---- weight: told, not judged --------------------------------------------------------------- */
 
 static void a_large_checkpoint_passes(void **state) {
@@ -721,6 +771,7 @@ int main(void) {
         cmocka_unit_test_setup(the_next_start_learns_where_the_streams_stand, fresh),
         cmocka_unit_test_setup(an_alert_met_again_is_kept_once_and_a_number_never_serves_two,
                                fresh),
+        cmocka_unit_test_setup(connections_at_once_store_the_same_tenants_streams_without_waiting_in_a_circle, fresh),
         cmocka_unit_test_setup(a_large_checkpoint_passes, fresh),
     };
     (void)client_url();

@@ -29,7 +29,15 @@ struct stored_rules {
     char *text;
 };
 
+/* What one connection knows. */
+struct client {
+    struct ampel_memory_database *database;
+    bool connected, keys_changed;
+    int notice_fd;
+};
+
 struct ampel_memory_database {
+    struct client clients[AMPEL_SCRIBES_MAX];
     uint64_t system_id, stream_epoch, commits;
     uint32_t partitions_count;
     struct stored_partition *partitions;
@@ -47,8 +55,7 @@ struct ampel_memory_database {
     uint32_t fault_calls;
     uint32_t rules_count; /* the number of a set is its place, from 1 on */
     struct stored_rules *rules;
-    bool away, connected, keys_changed;
-    int notice_fd;
+    bool away;
     struct ampel_memory_watch watch;
     uint64_t calls, fault_call, rows;
     enum ampel_memory_fault call_fault;
@@ -105,8 +112,11 @@ struct ampel_memory_database *ampel_memory_database_open(uint64_t system_id, uin
     database->partitions = make(partitions * sizeof(database->partitions[0]));
     database->fault_call = UINT64_MAX;
     database->message = make(sizeof(*database->message));
-    database->notice_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    AMPEL_ASSERT(database->notice_fd >= 0);
+    for (uint32_t i = 0; i < AMPEL_SCRIBES_MAX; i++) {
+        database->clients[i].database = database;
+        database->clients[i].notice_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        AMPEL_ASSERT(database->clients[i].notice_fd >= 0);
+    }
     return database;
 }
 
@@ -131,7 +141,8 @@ void ampel_memory_database_close(struct ampel_memory_database *database) {
     free(database->violations);
     free(database->refusals);
     free(database->message);
-    (void)close(database->notice_fd);
+    for (uint32_t i = 0; i < AMPEL_SCRIBES_MAX; i++)
+        (void)close(database->clients[i].notice_fd);
     free(database);
 }
 
@@ -145,14 +156,17 @@ void ampel_memory_database_fault(struct ampel_memory_database *database,
 
 void ampel_memory_database_away(struct ampel_memory_database *database, bool away) {
     database->away = away;
-    if (away) database->connected = false;
+    for (uint32_t i = 0; i < AMPEL_SCRIBES_MAX && away; i++)
+        database->clients[i].connected = false;
 }
 
 void ampel_memory_database_notify(struct ampel_memory_database *database) {
-    database->keys_changed = true;
-    const uint64_t one = 1;
-    ssize_t written = write(database->notice_fd, &one, sizeof(one));
-    AMPEL_ASSERT(written == (ssize_t)sizeof(one));
+    for (uint32_t i = 0; i < AMPEL_SCRIBES_MAX; i++) {
+        const uint64_t one = 1;
+        database->clients[i].keys_changed = true;
+        ssize_t written = write(database->clients[i].notice_fd, &one, sizeof(one));
+        AMPEL_ASSERT(written == (ssize_t)sizeof(one));
+    }
 }
 
 void ampel_memory_database_suspend(struct ampel_memory_database *database, const char *tenant,
@@ -197,27 +211,28 @@ void ampel_memory_database_damage(struct ampel_memory_database *database, uint32
 }
 
 /* Takes one call's fault. AWAY also while nobody is connected. */
-static enum ampel_memory_fault take_fault(struct ampel_memory_database *database) {
-    if (database->away || !database->connected) return AMPEL_FAULT_AWAY;
+static enum ampel_memory_fault take_fault(struct client *client) {
+    struct ampel_memory_database *database = client->database;
+    if (database->away || !client->connected) return AMPEL_FAULT_AWAY;
     if (database->calls++ == database->fault_call) {
-        if (database->call_fault == AMPEL_FAULT_AWAY) database->connected = false;
+        if (database->call_fault == AMPEL_FAULT_AWAY) client->connected = false;
         return database->call_fault;
     }
     if (database->fault_calls == 0) return AMPEL_FAULT_NONE;
     database->fault_calls--;
-    if (database->fault == AMPEL_FAULT_AWAY) database->connected = false;
+    if (database->fault == AMPEL_FAULT_AWAY) client->connected = false;
     return database->fault;
 }
 
 /* The status of a call that only reads. */
-static enum ampel_database_status reading(struct ampel_memory_database *database,
+static enum ampel_database_status reading(struct client *client,
                                           struct ampel_error *error) {
-    enum ampel_memory_fault fault = take_fault(database);
+    enum ampel_memory_fault fault = take_fault(client);
     if (fault == AMPEL_FAULT_NONE) return AMPEL_DATABASE_OK;
     (void)ampel_error_set(error, "", "a fault was asked for");
     if (fault == AMPEL_FAULT_RETRY) return AMPEL_DATABASE_RETRY;
     if (fault == AMPEL_FAULT_BROKEN) return AMPEL_DATABASE_BROKEN;
-    database->connected = false;
+    client->connected = false;
     return AMPEL_DATABASE_AWAY;
 }
 
@@ -225,12 +240,13 @@ static enum ampel_database_status reading(struct ampel_memory_database *database
 
 static enum ampel_database_status face_connect(void *context, struct ampel_database_system *out,
                                                struct ampel_error *error) {
-    struct ampel_memory_database *database = context;
+    struct client *client = context;
+    struct ampel_memory_database *database = client->database;
     if (database->away) {
         (void)ampel_error_set(error, "", "the database is away");
         return AMPEL_DATABASE_AWAY;
     }
-    database->connected = true;
+    client->connected = true;
     *out = (struct ampel_database_system){.id = database->system_id,
                                           .partitions = database->partitions_count};
     return AMPEL_DATABASE_OK;
@@ -262,8 +278,9 @@ static void raise_number(struct ampel_parcel_tenants *tenants,
 
 static enum ampel_database_status face_begin(void *context, struct ampel_parcel_tenants **out,
                                              struct ampel_error *error) {
-    struct ampel_memory_database *database = context;
-    enum ampel_database_status status = reading(database, error);
+    struct client *client = context;
+    struct ampel_memory_database *database = client->database;
+    enum ampel_database_status status = reading(client, error);
     if (status != AMPEL_DATABASE_OK) return status;
     database->stream_epoch++;
     *out = make_tenants(database);
@@ -274,8 +291,9 @@ static enum ampel_database_status face_begin(void *context, struct ampel_parcel_
 
 static enum ampel_database_status face_tenants(void *context, struct ampel_parcel_tenants **out,
                                                struct ampel_error *error) {
-    struct ampel_memory_database *database = context;
-    enum ampel_database_status status = reading(database, error);
+    struct client *client = context;
+    struct ampel_memory_database *database = client->database;
+    enum ampel_database_status status = reading(client, error);
     if (status == AMPEL_DATABASE_OK) *out = make_tenants(database);
     return status;
 }
@@ -283,9 +301,10 @@ static enum ampel_database_status face_tenants(void *context, struct ampel_parce
 static enum ampel_database_status face_claim(void *context, uint32_t number,
                                              struct ampel_parcel_loaded **out,
                                              struct ampel_error *error) {
-    struct ampel_memory_database *database = context;
+    struct client *client = context;
+    struct ampel_memory_database *database = client->database;
     AMPEL_ASSERT(number < database->partitions_count);
-    enum ampel_database_status status = reading(database, error);
+    enum ampel_database_status status = reading(client, error);
     if (status != AMPEL_DATABASE_OK) return status;
     struct stored_partition *partition = &database->partitions[number];
     partition->epoch++;
@@ -320,8 +339,9 @@ static enum ampel_database_status face_claim(void *context, uint32_t number,
 static enum ampel_database_status face_rules(void *context, uint64_t number,
                                              struct ampel_parcel_rules **out,
                                              struct ampel_error *error) {
-    struct ampel_memory_database *database = context;
-    enum ampel_database_status status = reading(database, error);
+    struct client *client = context;
+    struct ampel_memory_database *database = client->database;
+    enum ampel_database_status status = reading(client, error);
     if (status != AMPEL_DATABASE_OK) return status;
     *out = NULL;
     if (database->rules_count <= number) return AMPEL_DATABASE_OK;
@@ -337,8 +357,9 @@ static enum ampel_database_status face_rules(void *context, uint64_t number,
 
 static enum ampel_database_status face_position(void *context, uint32_t partition, uint64_t *epoch,
                                                 uint64_t *position, struct ampel_error *error) {
-    struct ampel_memory_database *database = context;
-    enum ampel_database_status status = reading(database, error);
+    struct client *client = context;
+    struct ampel_memory_database *database = client->database;
+    enum ampel_database_status status = reading(client, error);
     if (status != AMPEL_DATABASE_OK) return status;
     *epoch = database->partitions[partition].epoch;
     *position = database->partitions[partition].position;
@@ -353,8 +374,9 @@ static int compare_rows(const void *left, const void *right) {
 static enum ampel_database_status face_outbox(void *context, const struct ampel_parcel_ask *ask,
                                               struct ampel_parcel_answer **out,
                                               struct ampel_error *error) {
-    struct ampel_memory_database *database = context;
-    enum ampel_database_status status = reading(database, error);
+    struct client *client = context;
+    struct ampel_memory_database *database = client->database;
+    enum ampel_database_status status = reading(client, error);
     if (status != AMPEL_DATABASE_OK) return status;
     struct ampel_parcel_answer *answer = make(sizeof(*answer));
     answer->parcel.kind = AMPEL_PARCEL_ANSWER;
@@ -381,22 +403,22 @@ static enum ampel_database_status face_outbox(void *context, const struct ampel_
 }
 
 static int face_notice_fd(void *context) {
-    const struct ampel_memory_database *database = context;
-    return database->connected ? database->notice_fd : -1;
+    const struct client *client = context;
+    return client->connected ? client->notice_fd : -1;
 }
 
 static bool face_noticed(void *context) {
-    struct ampel_memory_database *database = context;
+    struct client *client = context;
     uint64_t count;
-    ssize_t got = read(database->notice_fd, &count, sizeof(count));
-    bool changed = got == (ssize_t)sizeof(count) && database->keys_changed;
-    if (changed) database->keys_changed = false;
+    ssize_t got = read(client->notice_fd, &count, sizeof(count));
+    bool changed = got == (ssize_t)sizeof(count) && client->keys_changed;
+    if (changed) client->keys_changed = false;
     return changed;
 }
 
 static void face_close(void *context) {
-    struct ampel_memory_database *database = context;
-    database->connected = false;
+    struct client *client = context;
+    client->connected = false;
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */
@@ -550,11 +572,12 @@ static void store(struct ampel_memory_database *database,
 
 static enum ampel_database_status
 face_commit(void *context, const struct ampel_checkpoint *checkpoint, struct ampel_error *error) {
-    struct ampel_memory_database *database = context;
+    struct client *client = context;
+    struct ampel_memory_database *database = client->database;
     AMPEL_ASSERT(checkpoint->partition < database->partitions_count);
-    enum ampel_memory_fault fault = take_fault(database);
+    enum ampel_memory_fault fault = take_fault(client);
     if (fault == AMPEL_FAULT_AWAY || fault == AMPEL_FAULT_UNKNOWN_UNDONE)
-        database->connected = false;
+        client->connected = false;
     if (fault == AMPEL_FAULT_AWAY) return AMPEL_DATABASE_AWAY;
     if (fault == AMPEL_FAULT_RETRY) {
         for (uint32_t i = 0; database->bug == AMPEL_BUG_HALF_DONE && i < checkpoint->refusals_count;
@@ -577,14 +600,20 @@ face_commit(void *context, const struct ampel_checkpoint *checkpoint, struct amp
     if (database->watch.committed != NULL)
         database->watch.committed(database->watch.context, checkpoint);
     if (fault != AMPEL_FAULT_UNKNOWN_DONE) return AMPEL_DATABASE_OK;
-    database->connected = false;
+    client->connected = false;
     return AMPEL_DATABASE_UNKNOWN;
 }
 
 void ampel_memory_database_face(struct ampel_memory_database *database,
                                 struct ampel_database *out) {
+    ampel_memory_database_face_of(database, 0, out);
+}
+
+void ampel_memory_database_face_of(struct ampel_memory_database *database, uint32_t client,
+                                   struct ampel_database *out) {
+    AMPEL_ASSERT(client < AMPEL_SCRIBES_MAX);
     *out = (struct ampel_database){
-        .context = database,
+        .context = &database->clients[client],
         .connect = face_connect,
         .begin = face_begin,
         .claim = face_claim,
@@ -616,10 +645,7 @@ void ampel_memory_database_rules_set(struct ampel_memory_database *database,
     stored->size = ampel_rules_file_encode(rules, text, 256 * 1024);
     AMPEL_ASSERT(stored->size > 0);
     stored->text = text;
-    database->keys_changed = true;
-    const uint64_t one = 1;
-    ssize_t written = write(database->notice_fd, &one, sizeof(one));
-    AMPEL_ASSERT(written == (ssize_t)sizeof(one));
+    ampel_memory_database_notify(database);
 }
 
 uint32_t ampel_memory_database_ratings(const struct ampel_memory_database *database,

@@ -7,6 +7,7 @@
 #define AMPEL_TESTS_ORACLE_MEMORY_DATABASE_H
 
 #include "workers/database.h"
+#include "workers/scribe.h"
 
 struct ampel_memory_database;
 
@@ -21,7 +22,9 @@ enum ampel_memory_fault {
 
 struct ampel_memory_database *ampel_memory_database_open(uint64_t system_id, uint32_t partitions);
 void ampel_memory_database_close(struct ampel_memory_database *database); /* NULL is fine */
+/* As its first connection sees it; each scribe has one, up to AMPEL_SCRIBES_MAX. */
 void ampel_memory_database_face(struct ampel_memory_database *database, struct ampel_database *out);
+void ampel_memory_database_face_of(struct ampel_memory_database *database, uint32_t client, struct ampel_database *out);
 
 /* public_key: z85, 40 characters; any text of that size will do. */
 void ampel_memory_database_tenant_add(struct ampel_memory_database *database, const char *tenant,
@@ -38,8 +41,7 @@ void ampel_memory_database_steal(struct ampel_memory_database *database, uint32_
 void ampel_memory_database_suspend(struct ampel_memory_database *database, const char *tenant,
                                    bool suspended);
 
-/* Whoever is connected is told that keys may have changed: a server tells each of its connections, here there is one
-   notice for all. */
+/* Whoever is connected is told that keys may have changed: a server tells each of its connections. */
 void ampel_memory_database_notify(struct ampel_memory_database *database);
 
 /* Who watches hears of each claim, and of each checkpoint right after it was stored. */

@@ -55,6 +55,7 @@ void ampel_world_options_init(struct ampel_world_options *options) {
         .start_ms = INT64_C(1790000000000),
         .partitions = 8,
         .shards_count = 2,
+        .scribes_count = 2,
         .checkpoint_every_ms = 1000,
         .orders_rows_every_ms = 0,
         .copy_units = 1,
@@ -155,6 +156,7 @@ bool ampel_world_start(struct ampel_world *world, struct ampel_error *error) {
         .watchers = {.fds = ampel_loopback_fds, .tenants = ampel_loopback_tenants},
         .partitions = world->options.partitions,
         .shards_count = world->options.shards_count,
+        .scribes_count = world->options.scribes_count,
         .checkpoint_every_ms = world->options.checkpoint_every_ms,
         .orders_rows_every_ms = world->options.orders_rows_every_ms,
         .copy_units = world->options.copy_units,
@@ -165,7 +167,8 @@ bool ampel_world_start(struct ampel_world *world, struct ampel_error *error) {
         .producers_per_tenant_max = AMPEL_PRODUCERS_PER_TENANT_MAX,
         .clock_is_right = world->options.clock_is_right,
     };
-    ampel_memory_database_face(world->database, &options.database);
+    for (uint32_t i = 0; i < options.scribes_count; i++)
+        ampel_memory_database_face_of(world->database, i, &options.databases[i]);
     ampel_loopback_face(world->feeders, &options.feeders.network);
     ampel_loopback_face(world->watchers, &options.watchers.network);
     if (!ampel_wiring_open(&options, &world->wiring)) {
@@ -192,9 +195,11 @@ static void bury(struct ampel_world *world) {
     if (world->options.disk_close != NULL) world->options.disk_close(&world->real);
     ampel_loopback_reset(world->feeders);
     ampel_loopback_reset(world->watchers);
-    struct ampel_database face;
-    ampel_memory_database_face(world->database, &face);
-    face.close(face.context);
+    for (uint32_t i = 0; i < world->options.scribes_count; i++) {
+        struct ampel_database face;
+        ampel_memory_database_face_of(world->database, i, &face);
+        face.close(face.context);
+    }
 }
 
 void ampel_world_kill(struct ampel_world *world, bool power) {
@@ -221,12 +226,13 @@ void ampel_world_pause(struct ampel_world *world) {
 
 bool ampel_world_wake_scribe(struct ampel_world *world, uint32_t turns) {
     if (world->asleep == NULL) return false;
-    uint32_t last = ampel_wiring_stages_count(world->asleep) - 1;
-    struct ampel_stage scribe = ampel_wiring_stage(world->asleep, last);
-    enum ampel_turn turn = AMPEL_TURN_AGAIN;
-    for (uint32_t i = 0; i < turns && turn == AMPEL_TURN_AGAIN; i++) {
-        int64_t wake_ns = INT64_MAX;
-        turn = scribe.turn(scribe.context, &wake_ns);
+    for (uint32_t i = 1; i <= world->options.scribes_count; i++) {
+        struct ampel_stage scribe = ampel_wiring_stage(world->asleep, ampel_wiring_stages_count(world->asleep) - i);
+        enum ampel_turn turn = AMPEL_TURN_AGAIN;
+        for (uint32_t k = 0; k < turns && turn == AMPEL_TURN_AGAIN; k++) {
+            int64_t wake_ns = INT64_MAX;
+            turn = scribe.turn(scribe.context, &wake_ns);
+        }
     }
     ampel_memory_database_notify(world->database);
     ampel_wiring_close(world->asleep);

@@ -59,10 +59,16 @@ static void check_bounds(struct life *life) {
                        (unsigned long long)ampel_journal_first(journal), (unsigned long long)least);
 }
 
+/* Where one scribe stopped the worker the others, as threads do, go on until the end comes, and so does the log. */
+static bool log_moves(const struct life *life) {
+    const char *fatal = ampel_world_fatal(life->world);
+    return fatal == NULL || strncmp(fatal, "scribe", strlen("scribe")) == 0;
+}
+
 static void turned(void *context) {
     struct life *life = context;
     struct ampel_journal *journal = ampel_world_journal(life->world);
-    if (journal == NULL || ampel_world_fatal(life->world) != NULL) return;
+    if (journal == NULL || !log_moves(life)) return;
     if (ampel_journal_end(journal) > life->model.end) {
         memory_disk_hold(ampel_world_disk(life->world), true);
         sim_model_read(&life->model, journal);
@@ -204,6 +210,7 @@ static void open_life(struct life *life, uint64_t seed) {
     options->seed = seed;
     options->start_ms = INT64_C(1790000000000) / MINUTE_MS * MINUTE_MS;
     options->shards_count = 1 + (uint32_t)below(life, 3);
+    options->scribes_count = 1 + (uint32_t)(seed / 3 % 2);
     options->partitions = 1 + (uint32_t)below(life, SIM_PARTITIONS);
     options->checkpoint_every_ms = 100 + (int64_t)below(life, 2000);
     options->orders_rows_every_ms = chance(life, 20) ? 30000 : 0;

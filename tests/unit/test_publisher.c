@@ -71,6 +71,22 @@ static void give_tenants(struct bench *bench, uint64_t next, bool suspended) {
     give(bench, tenants);
 }
 
+static void publisher_open(struct bench *bench, struct ampel_queue *const *scribes, uint32_t scribes_count) {
+    struct ampel_publisher_options options = {
+        .clock = {.context = bench, .now_ms = bench_now_ms, .monotonic_ns = bench_now_ns},
+        .partitions = PARTITIONS,
+        .shards_count = SHARDS,
+        .in = bench->in,
+        .scribes = scribes,
+        .scribes_count = scribes_count,
+        .network_fds = ampel_loopback_fds,
+        .network_tenants = ampel_loopback_tenants,
+    };
+    ampel_loopback_face(bench->loopback, &options.network);
+    assert_true(ampel_publisher_open(&options, &bench->publisher));
+    bench->stage = ampel_publisher_stage(bench->publisher);
+}
+
 static int bench_open_cold(void **state) {
     struct bench *bench = calloc(1, sizeof(*bench));
     bench->now_ms = NOW_MS;
@@ -80,18 +96,7 @@ static int bench_open_cold(void **state) {
     bench->in = ampel_queue_open(1024);
     bench->scribe = ampel_queue_open(2);
     bench->decoder = ampel_message_decoder_open();
-    struct ampel_publisher_options options = {
-        .clock = {.context = bench, .now_ms = bench_now_ms, .monotonic_ns = bench_now_ns},
-        .partitions = PARTITIONS,
-        .shards_count = SHARDS,
-        .in = bench->in,
-        .scribe = bench->scribe,
-        .network_fds = ampel_loopback_fds,
-        .network_tenants = ampel_loopback_tenants,
-    };
-    ampel_loopback_face(bench->loopback, &options.network);
-    assert_true(ampel_publisher_open(&options, &bench->publisher));
-    bench->stage = ampel_publisher_stage(bench->publisher);
+    publisher_open(bench, &bench->scribe, 1);
     *state = bench;
     return 0;
 }
@@ -617,6 +622,65 @@ static void stop_goes_on_after_the_last_shard_and_behind_the_checkpoints(void **
     ampel_parcel_free(scribe_take(bench, AMPEL_PARCEL_STOP));
 }
 
+/* A publisher before two scribes, the bench's and another one. */
+static struct ampel_queue *second_scribe_open(struct bench *bench) {
+    struct ampel_queue *second = ampel_queue_open(2);
+    assert_non_null(second);
+    ampel_publisher_close(bench->publisher);
+    struct ampel_queue *const scribes[] = {bench->scribe, second};
+    publisher_open(bench, scribes, 2);
+    give_tenants(bench, 0, false);
+    return second;
+}
+
+static void a_partitions_checkpoints_all_go_to_one_scribe_and_each_shard_has_both(void **state) {
+    struct bench *bench = *state;
+    struct ampel_queue *first = bench->scribe, *second = second_scribe_open(bench);
+    for (uint32_t round = 0; round < 3; round++) {
+        for (uint32_t partition = 0; partition < PARTITIONS; partition++) {
+            give_out(bench, partition, "north", 1, 0);
+            give_checkpoint(bench, partition);
+            bench->scribe = partition / SHARDS % 2 == 0 ? first : second;
+            struct ampel_checkpoint *checkpoint = scribe_checkpoint(bench);
+            assert_int_equal(checkpoint->partition, partition);
+            assert_int_equal(checkpoint->outs[0]->told[0].number, round * PARTITIONS + partition + 1);
+            scribe_committed(bench, checkpoint);
+        }
+    }
+    for (uint32_t shard = 0; shard < SHARDS; shard++) {
+        struct ampel_parcel *stop = calloc(1, sizeof(*stop));
+        stop->kind = AMPEL_PARCEL_STOP;
+        assert_true(ampel_queue_push(bench->in, stop));
+    }
+    assert_int_equal(turns(bench), AMPEL_TURN_ENDED);
+    bench->scribe = second;
+    ampel_parcel_free(scribe_take(bench, AMPEL_PARCEL_STOP));
+    bench->scribe = first;
+    ampel_parcel_free(scribe_take(bench, AMPEL_PARCEL_STOP));
+    ampel_queue_close(second);
+}
+
+static void the_end_waits_for_room_at_each_scribe(void **state) {
+    struct bench *bench = *state;
+    struct ampel_queue *first = bench->scribe, *second = second_scribe_open(bench);
+    for (uint32_t i = 0; i < 2; i++)
+        give_checkpoint(bench, PARTITIONS - 1); /* its queue takes 2 */
+    for (uint32_t shard = 0; shard < SHARDS; shard++) {
+        struct ampel_parcel *stop = calloc(1, sizeof(*stop));
+        stop->kind = AMPEL_PARCEL_STOP;
+        assert_true(ampel_queue_push(bench->in, stop));
+    }
+    assert_int_equal(turns(bench), AMPEL_TURN_IDLE);
+    bench->scribe = second;
+    for (uint32_t i = 0; i < 2; i++)
+        ampel_checkpoint_free(scribe_checkpoint(bench));
+    assert_int_equal(turns(bench), AMPEL_TURN_ENDED);
+    ampel_parcel_free(scribe_take(bench, AMPEL_PARCEL_STOP));
+    bench->scribe = first;
+    ampel_parcel_free(scribe_take(bench, AMPEL_PARCEL_STOP));
+    ampel_queue_close(second);
+}
+
 static void the_end_does_not_wait_for_ever_for_a_watcher_that_does_not_read(void **state) {
     struct bench *bench = *state;
     ampel_loopback_room(bench->loopback, 1);
@@ -781,6 +845,8 @@ int main(void) {
         WITH(messages_that_are_no_watch_go_back_with_the_reason, bench_open),
         WITH(a_full_scribe_holds_checkpoints_back_and_loses_none, bench_open),
         WITH(stop_goes_on_after_the_last_shard_and_behind_the_checkpoints, bench_open),
+        WITH(a_partitions_checkpoints_all_go_to_one_scribe_and_each_shard_has_both, bench_open),
+        WITH(the_end_waits_for_room_at_each_scribe, bench_open),
         WITH(the_end_does_not_wait_for_ever_for_a_watcher_that_does_not_read, bench_open),
         cmocka_unit_test(only_what_is_stored_is_dropped_and_from_the_front),
         cmocka_unit_test(a_message_is_that_of_its_stream_and_number_however_often_others_are_made),

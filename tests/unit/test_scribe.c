@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "tests/oracle/memory_database.h"
+#include "workers/metrics.h"
 #include "workers/parcel.h"
 #include "workers/scribe.h"
 
@@ -107,8 +108,8 @@ static void push(struct bench *bench, void *parcel) {
     assert_true(ampel_queue_push(bench->in, parcel));
 }
 
-static void push_checkpoint(struct bench *bench, uint32_t partition, uint64_t epoch, uint64_t from,
-                            uint64_t to) {
+static void push_checkpoint_of(struct bench *bench, uint32_t partition, uint64_t epoch, uint64_t from, uint64_t to,
+                               int64_t as_of_ms) {
     struct ampel_checkpoint *checkpoint = calloc(1, sizeof(*checkpoint));
     assert_non_null(checkpoint);
     checkpoint->parcel.kind = AMPEL_PARCEL_CHECKPOINT;
@@ -117,11 +118,17 @@ static void push_checkpoint(struct bench *bench, uint32_t partition, uint64_t ep
     checkpoint->stream_epoch = 1;
     checkpoint->position_old = from;
     checkpoint->position_new = to;
+    checkpoint->as_of_ms = as_of_ms;
     checkpoint->arena = ampel_arena_open();
     checkpoint->meta_size = 8;
     checkpoint->meta = ampel_arena_take(checkpoint->arena, 8);
     memset(checkpoint->meta, 1, 8);
     push(bench, checkpoint);
+}
+
+static void push_checkpoint(struct bench *bench, uint32_t partition, uint64_t epoch, uint64_t from,
+                            uint64_t to) {
+    push_checkpoint_of(bench, partition, epoch, from, to, 0);
 }
 
 static void push_stop(struct bench *bench) {
@@ -429,6 +436,86 @@ static void a_notice_before_the_start_is_through_does_not_keep_the_thread_awake(
     bench_close(&bench);
 }
 
+/* ---- beside the first ----------------------------------------------------------------------- */
+
+/* A bench whose scribe stores beside another one that has claimed all; both have the same database. */
+static void bench_beside_open(struct bench *first, struct bench *beside) {
+    bench_start(first, 64);
+    *beside = *first;
+    beside->in = ampel_queue_open(64);
+    struct ampel_scribe_options options = {
+        .first = first->scribe,
+        .clock = {.context = first, .now_ms = bench_ms, .monotonic_ns = bench_ns},
+        .partitions = PARTITIONS,
+        .shards_count = SHARDS,
+        .in = beside->in,
+        .keeper = first->keeper,
+        .shards = first->shards,
+        .publisher = first->publisher,
+        .gateway = first->gateway,
+    };
+    ampel_memory_database_face_of(first->database, 1, &options.database);
+    assert_true(ampel_scribe_open(&options, &beside->scribe));
+    beside->stage = ampel_scribe_stage(beside->scribe);
+}
+
+static void bench_beside_close(struct bench *first, struct bench *beside) {
+    ampel_scribe_close(beside->scribe);
+    drain(beside->in);
+    ampel_queue_close(beside->in);
+    bench_close(first);
+}
+
+static void a_scribe_beside_the_first_stores_and_neither_begins_nor_claims(void **state) {
+    (void)state;
+    struct bench first, beside;
+    bench_beside_open(&first, &beside);
+    uint64_t calls = ampel_memory_database_calls(first.database);
+    assert_int_equal(settle(&beside), AMPEL_TURN_IDLE);
+    ampel_memory_database_notify(first.database);
+    assert_int_equal(settle(&beside), AMPEL_TURN_IDLE);
+    assert_int_equal(ampel_memory_database_calls(first.database), calls);
+    push_checkpoint(&beside, 3, 1, 0, 500);
+    assert_int_equal(settle(&beside), AMPEL_TURN_IDLE);
+    assert_int_equal(ampel_memory_database_calls(first.database), calls + 1);
+    assert_int_equal(ampel_memory_database_position(first.database, 3), 500);
+    expect_committed(first.shards[1], 3, 500);
+    expect_committed(first.keeper, 3, 500);
+    expect_committed(first.publisher, 3, 500);
+    push_stop(&beside);
+    assert_int_equal(settle(&beside), AMPEL_TURN_ENDED);
+    bench_beside_close(&first, &beside);
+}
+
+static void the_age_of_what_is_stored_is_that_of_all_scribes_together(void **state) {
+    (void)state;
+    struct bench first, beside;
+    bench_beside_open(&first, &beside);
+    first.ns += 60000 * MS;
+    for (uint32_t partition = 0; partition < PARTITIONS; partition++) {
+        struct bench *bench = partition % 2 == 0 ? &first : &beside;
+        push_checkpoint_of(bench, partition, 1, 0, 500, first.ns / MS);
+        assert_int_equal(settle(bench), AMPEL_TURN_IDLE);
+        assert_int_equal(ampel_metric_get(AMPEL_METRIC_CHECKPOINT_AGE), partition + 1 < PARTITIONS ? 60 : 0);
+    }
+    bench_beside_close(&first, &beside);
+}
+
+static void a_scribe_beside_the_first_that_lost_its_connection_says_nothing_of_the_database(void **state) {
+    (void)state;
+    struct bench first, beside;
+    bench_beside_open(&first, &beside);
+    ampel_memory_database_fault(first.database, AMPEL_FAULT_UNKNOWN_DONE, 1);
+    push_checkpoint(&beside, 3, 1, 0, 500);
+    assert_int_equal(settle(&beside), AMPEL_TURN_IDLE);
+    assert_int_equal(ampel_metric_get(AMPEL_METRIC_DATABASE_UP), 1);
+    first.ns += 1000 * MS;
+    assert_int_equal(settle(&beside), AMPEL_TURN_IDLE);
+    assert_int_equal(ampel_memory_database_commits(first.database), 1);
+    expect_committed(first.shards[1], 3, 500);
+    bench_beside_close(&first, &beside);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_start_tells_tenants_and_loads_every_partition_to_its_shard),
@@ -446,6 +533,9 @@ int main(void) {
         cmocka_unit_test(a_question_is_answered_and_fails_openly_while_the_database_is_away),
         cmocka_unit_test(new_tenants_are_told_when_noticed_and_after_an_absence),
         cmocka_unit_test(a_notice_before_the_start_is_through_does_not_keep_the_thread_awake),
+        cmocka_unit_test(a_scribe_beside_the_first_stores_and_neither_begins_nor_claims),
+        cmocka_unit_test(the_age_of_what_is_stored_is_that_of_all_scribes_together),
+        cmocka_unit_test(a_scribe_beside_the_first_that_lost_its_connection_says_nothing_of_the_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,6 +172,7 @@ static void rig_start(struct rig *rig, int64_t now_ms) {
         .watchers = {.fds = ampel_loopback_fds, .tenants = ampel_loopback_tenants},
         .partitions = PARTITIONS,
         .shards_count = SHARDS,
+        .scribes_count = 1, /* the database in memory is for one thread */
         .checkpoint_every_ms = 20,
         .inflight_bytes_max = 1024 * 1024,
         .unstored_bytes_max = 300000, /* little enough that shards stall now and then */
@@ -179,7 +180,7 @@ static void rig_start(struct rig *rig, int64_t now_ms) {
         .violations_per_account_max = AMPEL_ACCOUNT_VIOLATIONS_MAX,
         .producers_per_tenant_max = AMPEL_PRODUCERS_PER_TENANT_MAX,
     };
-    ampel_memory_database_face(rig->database, &options.database);
+    ampel_memory_database_face(rig->database, &options.databases[0]);
     ampel_loopback_face(rig->feeders, &options.feeders.network);
     ampel_loopback_face(rig->watchers, &options.watchers.network);
     assert_true(ampel_wiring_open(&options, &rig->wiring));

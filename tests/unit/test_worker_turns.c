@@ -434,6 +434,7 @@ static uint32_t story(uint64_t seed, bool power) {
     struct ampel_world_options options;
     scene_options(&scene, &options, seed);
     options.shards_count = 1 + (uint32_t)(seed % 3);
+    options.scribes_count = 1 + (uint32_t)(seed / 3 % 2);
     options.partitions = 1 + (uint32_t)(seed % 7);
     if (seed % 4 == 0) options.unstored_bytes_max = 40000;
     scene_open_with(&scene, &options);
