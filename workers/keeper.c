@@ -535,19 +535,24 @@ static bool gather(struct ampel_keeper *keeper, uint32_t room) {
     return true;
 }
 
+/* Acks first: somebody waits for them, and they are short work; the shards have more to do than that. Takes the group's records. */
 static bool group_hand_on(struct ampel_keeper *keeper, bool durable) {
     bool fine = true;
-    for (uint32_t i = 0; i < keeper->group_count && fine; i++) {
-        const struct entry entry = keeper->group[i];
-        keeper->group[i].record = NULL;
-        if (durable) fine = to_shards(keeper, entry.record, entry.shards);
-        if (entry.tick) {
-            ampel_parcel_record_release(entry.record);
+    for (uint32_t i = 0; i < keeper->group_count; i++) {
+        const struct entry *entry = &keeper->group[i];
+        ampel_parcel_record_hold(entry->record, 1);
+        if (entry->tick) {
+            ampel_parcel_record_release(entry->record);
         } else if (!durable) {
-            fine = back_failed(keeper, entry.record);
-        } else if (!ampel_lane_put(&keeper->gateway, &entry.record->parcel, entry.record->size)) {
+            fine = back_failed(keeper, entry->record) && fine;
+        } else if (!ampel_lane_put(&keeper->gateway, &entry->record->parcel, entry->record->size)) {
             fine = no_memory();
         }
+    }
+    for (uint32_t i = 0; i < keeper->group_count; i++) {
+        const struct entry *entry = &keeper->group[i];
+        if (durable) fine = fine && to_shards(keeper, entry->record, entry->shards);
+        ampel_parcel_record_release(entry->record);
     }
     keeper->group_count = 0;
     return fine;
@@ -652,5 +657,5 @@ static uint32_t keeper_fds(void *context, int *fds, uint32_t capacity) {
 
 struct ampel_stage ampel_keeper_stage(struct ampel_keeper *keeper) {
     return (struct ampel_stage){
-        .name = "keeper", .context = keeper, .turn = keeper_turn, .fds = keeper_fds};
+        .name = "keeper", .context = keeper, .turn = keeper_turn, .fds = keeper_fds, .prompt = true};
 }

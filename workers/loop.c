@@ -7,11 +7,14 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "workers/logline.h"
+#include "workers/slice.h"
 
-#define FDS_MAX   16
+#define FDS_MAX     16
+#define WAIT_MAX_NS INT64_C(60000000000)
 #define NAME_SIZE 16 /* what Linux keeps of a thread's name */
 
 struct ampel_loop {
@@ -23,14 +26,12 @@ struct ampel_loop {
     _Atomic enum ampel_loop_state state;
 };
 
-/* Until wake_ns, INT64_MAX without end. A timer may come late by a part of a millisecond, never
- * early. */
-static int timeout_ms(const struct ampel_loop *loop, int64_t wake_ns) {
-    if (wake_ns == INT64_MAX) return -1;
-    int64_t left_ns = wake_ns - loop->clock.monotonic_ns(loop->clock.context);
-    if (left_ns <= 0) return 0;
-    int64_t left_ms = (left_ns - 1) / 1000000 + 1;
-    return left_ms > 60000 ? 60000 : (int)left_ms;
+/* Until wake_ns, INT64_MAX without end, a minute at a time. */
+static struct timespec patience(const struct ampel_loop *loop, int64_t wake_ns) {
+    int64_t left_ns = wake_ns == INT64_MAX ? WAIT_MAX_NS : wake_ns - loop->clock.monotonic_ns(loop->clock.context);
+    if (left_ns < 0) left_ns = 0;
+    if (left_ns > WAIT_MAX_NS) left_ns = WAIT_MAX_NS;
+    return (struct timespec){.tv_sec = left_ns / 1000000000, .tv_nsec = left_ns % 1000000000};
 }
 
 static void wait_for(const struct ampel_loop *loop, int64_t wake_ns) {
@@ -40,7 +41,8 @@ static void wait_for(const struct ampel_loop *loop, int64_t wake_ns) {
     AMPEL_ASSERT(count <= FDS_MAX);
     for (uint32_t i = 0; i < count; i++)
         polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-    int ready = poll(polled, count, timeout_ms(loop, wake_ns));
+    const struct timespec timeout = patience(loop, wake_ns);
+    int ready = ppoll(polled, count, &timeout, NULL);
     AMPEL_ASSERT(ready >= 0 || errno == EINTR);
 }
 
@@ -57,6 +59,7 @@ static enum ampel_loop_state run(const struct ampel_loop *loop) {
 static void *thread_main(void *context) {
     struct ampel_loop *loop = context;
     (void)pthread_setname_np(pthread_self(), loop->name);
+    (void)ampel_slice_set(loop->stage.prompt ? AMPEL_SLICE_SHORT_NS : AMPEL_SLICE_USUAL_NS);
     enum ampel_loop_state state = run(loop);
     ampel_log(state == AMPEL_LOOP_FATAL ? AMPEL_LOG_ERROR : AMPEL_LOG_DEBUG, "loop",
               state == AMPEL_LOOP_FATAL ? "the stage failed for good" : "the stage has ended",

@@ -7,10 +7,11 @@
 
 /* Messages to one watcher before the next has its turn. */
 #define MESSAGES_A_PUMP 256
-/* What a connection holds is on its way soon where the watcher reads, and is not for long where it does not: each look that finds
-   it full still doubles the time to the next. */
+/* What a connection holds is on its way soon where the watcher reads, and is not for long where it does not: it is looked at again
+   after a quarter of the time for which it has been full. */
 #define FULL_AGAIN_NS     INT64_C(500000)
 #define FULL_AGAIN_MAX_NS INT64_C(20000000)
+#define FULL_AGAIN_SHARE  4
 /* The database was away when rows were asked for. */
 #define ASK_AGAIN_NS        INT64_C(1000000000)
 #define SMALL_MESSAGE_BYTES 512
@@ -28,7 +29,8 @@ struct watcher {
     uint32_t answer_at;
     int64_t sent_ns;       /* the last message of any kind */
     int64_t not_before_ns; /* it was full, or the database away */
-    int64_t full_again_ns; /* after this time it was looked at again when it was full last; 0: something went since */
+    bool full;             /* the last look found it so */
+    int64_t full_since_ns;
 };
 
 struct ampel_publisher_watchers {
@@ -148,18 +150,24 @@ void ampel_publisher_watchers_evict(struct ampel_publisher_watchers *watchers,
 
 enum step { STEP_SENT, STEP_NOTHING, STEP_WAITS, STEP_GONE, STEP_NO_MEMORY };
 
+static int64_t full_again_ns(int64_t full_ns) {
+    const int64_t again_ns = full_ns / FULL_AGAIN_SHARE;
+    if (again_ns < FULL_AGAIN_NS) return FULL_AGAIN_NS;
+    return again_ns < FULL_AGAIN_MAX_NS ? again_ns : FULL_AGAIN_MAX_NS;
+}
+
 static enum step bytes_send(const struct ampel_publisher_watchers *watchers,
                             struct watcher *watcher, const uint8_t *bytes, uint32_t size,
                             int64_t now_ns) {
     switch (watchers->network.send(watchers->network.context, &watcher->peer, bytes, size)) {
     case AMPEL_SEND_OK:
         watcher->sent_ns = now_ns;
-        watcher->full_again_ns = 0;
+        watcher->full = false;
         return STEP_SENT;
     case AMPEL_SEND_FULL:
-        watcher->full_again_ns = watcher->full_again_ns == 0 ? FULL_AGAIN_NS : 2 * watcher->full_again_ns;
-        if (watcher->full_again_ns > FULL_AGAIN_MAX_NS) watcher->full_again_ns = FULL_AGAIN_MAX_NS;
-        watcher->not_before_ns = now_ns + watcher->full_again_ns;
+        if (!watcher->full) watcher->full_since_ns = now_ns;
+        watcher->full = true;
+        watcher->not_before_ns = now_ns + full_again_ns(now_ns - watcher->full_since_ns);
         return STEP_WAITS;
     case AMPEL_SEND_GONE:
         break;
