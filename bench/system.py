@@ -92,12 +92,14 @@ class System:
         self.log = open(self.folder / "worker.log", "ab")
         self.worker = subprocess.Popen([str(self.bin / "ampel-worker")], env=self.environment, stdin=subprocess.DEVNULL,
                                        stdout=self.log, stderr=self.log, cwd=self.folder)
-        limit = time.monotonic() + 120
+        started = time.monotonic()
+        limit = started + 120
         while self.get("/readyz")[0] != 200:
             if self.worker.poll() is not None or time.monotonic() > limit:
                 raise RuntimeError("the worker does not become ready:\n" + self.log_text()[-3000:])
             time.sleep(0.02)
-        self.cluster.give_way()
+        self.ready_at, self.ready_seconds = time.time(), time.monotonic() - started
+        self.cluster.give_way()  # rests between its words to the kernel, most of a second
 
     def stop(self):
         """Orderly; everything is stored afterwards."""
