@@ -74,7 +74,7 @@ def test_an_orderly_stop_takes_its_time_as_long_as_partitions_are_stored(own_sys
     system = own_system
     now_ms = 1790858096789
     path = portfolio(system, 100, now_ms)
-    slow_seconds, stall_ms = 0.4, 3500
+    slow_seconds, stall_ms = 0.7, 3500
     system.start(*FLAGS, "--clock-at", now_ms, "--clock-speed", 0, "--checkpoint-every", 3600000, "--stop-stall-max", stall_ms)
     system.ampel("feed", path, "--sent-at", now_ms)
     system.sql("create function slow() returns trigger language plpgsql as "
