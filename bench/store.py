@@ -89,10 +89,10 @@ def measure_store(run):
         raise RuntimeError(f"not every account was stored: {found}")
     digest = found["recover"]["digest"]
     run.tell("pages_1m_s", pages["wall_s"] * 1e6 / accounts, digest=digest,
-             note=f"partitions are copied while those before them are written: {pages['build_s']:.2f} s and {pages['commit_s']:.2f} s; {cores(pages)}; "
+             note=f"partitions are copied while those before them are written: {pages['build_s']:.2f} s and {pages['commit_s']:.2f} s of two scribes together; {cores(pages)}; "
              f"{pages['page_bytes'] / accounts:.0f} bytes of pages and {pages['log_bytes'] / accounts:.0f} of PostgreSQL's log an account")
     run.tell("rows", accounts / rows["wall_s"], digest=digest,
-             note=f"rows of which the order counts changed, made ({rows['build_s']:.2f} s) and written ({rows['commit_s']:.2f} s), "
+             note=f"rows of which the order counts changed, made ({rows['build_s']:.2f} s) and written ({rows['commit_s']:.2f} s of two scribes together), "
              f"partitions while the next ones are made; {cores(rows)}: {accounts / (rows['server_core_s'] + rows['commit_core_s']):.0f} rows a second of PostgreSQL's and the "
              f"scribe's processor time; {rows['log_bytes'] / accounts:.0f} bytes of the log an account; with a new violation each "
              f"(pages, rating and violation rows): {whole['log_bytes'] / accounts:.0f} bytes and "
