@@ -1,6 +1,7 @@
 /* The loop around a stage, and a whole worker on its threads: what the world tries turn by turn, here with real waits, so
    that ThreadSanitizer can look on. */
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -25,6 +26,7 @@
 #define NS_PER_MS  INT64_C(1000000)
 #define PARTITIONS 8
 #define SHARDS     3
+#define SCRIBES    2
 #define AGENCIES   2
 #define SYSTEM_ID  5
 #define NOON_MS \
@@ -159,9 +161,93 @@ static void a_fatal_turn_ends_the_thread_and_is_seen(void **state) {
 
 /* ---- a whole worker --------------------------------------------------------------------------- */
 
+/* A connection to the database in memory, which is for one thread at a time. */
+struct guarded {
+    struct ampel_database database;
+    pthread_mutex_t *mutex;
+};
+
+#define GUARDED(call)                                    \
+    struct guarded *guarded = context;                   \
+    (void)pthread_mutex_lock(guarded->mutex);            \
+    struct ampel_database *database = &guarded->database; \
+    enum ampel_database_status status = database->call;  \
+    (void)pthread_mutex_unlock(guarded->mutex);          \
+    return status
+
+static enum ampel_database_status guarded_connect(void *context, struct ampel_database_system *out,
+                                                  struct ampel_error *error) {
+    GUARDED(connect(database->context, out, error));
+}
+static enum ampel_database_status guarded_begin(void *context, struct ampel_parcel_tenants **out,
+                                                struct ampel_error *error) {
+    GUARDED(begin(database->context, out, error));
+}
+static enum ampel_database_status guarded_claim(void *context, uint32_t partition, struct ampel_parcel_loaded **out,
+                                                struct ampel_error *error) {
+    GUARDED(claim(database->context, partition, out, error));
+}
+static enum ampel_database_status guarded_commit(void *context, const struct ampel_checkpoint *checkpoint,
+                                                 struct ampel_error *error) {
+    GUARDED(commit(database->context, checkpoint, error));
+}
+static enum ampel_database_status guarded_position(void *context, uint32_t partition, uint64_t *epoch,
+                                                   uint64_t *position, struct ampel_error *error) {
+    GUARDED(position(database->context, partition, epoch, position, error));
+}
+static enum ampel_database_status guarded_tenants(void *context, struct ampel_parcel_tenants **out,
+                                                  struct ampel_error *error) {
+    GUARDED(tenants(database->context, out, error));
+}
+static enum ampel_database_status guarded_rules(void *context, uint64_t number, struct ampel_parcel_rules **out,
+                                                struct ampel_error *error) {
+    GUARDED(rules(database->context, number, out, error));
+}
+static enum ampel_database_status guarded_outbox(void *context, const struct ampel_parcel_ask *ask,
+                                                 struct ampel_parcel_answer **out, struct ampel_error *error) {
+    GUARDED(outbox(database->context, ask, out, error));
+}
+static int guarded_notice_fd(void *context) {
+    struct guarded *guarded = context;
+    (void)pthread_mutex_lock(guarded->mutex);
+    int fd = guarded->database.notice_fd(guarded->database.context);
+    (void)pthread_mutex_unlock(guarded->mutex);
+    return fd;
+}
+static bool guarded_noticed(void *context) {
+    struct guarded *guarded = context;
+    (void)pthread_mutex_lock(guarded->mutex);
+    bool noticed = guarded->database.noticed(guarded->database.context);
+    (void)pthread_mutex_unlock(guarded->mutex);
+    return noticed;
+}
+static void guarded_close(void *context) {
+    struct guarded *guarded = context;
+    guarded->database.close(guarded->database.context);
+}
+
+static void guard(struct guarded *guarded, struct ampel_database *out) {
+    *out = (struct ampel_database){
+        .context = guarded,
+        .connect = guarded_connect,
+        .begin = guarded_begin,
+        .claim = guarded_claim,
+        .commit = guarded_commit,
+        .position = guarded_position,
+        .tenants = guarded_tenants,
+        .rules = guarded_rules,
+        .outbox = guarded_outbox,
+        .notice_fd = guarded_notice_fd,
+        .noticed = guarded_noticed,
+        .close = guarded_close,
+    };
+}
+
 struct rig {
     struct memory_disk *disk;
     struct ampel_memory_database *database;
+    pthread_mutex_t database_mutex;
+    struct guarded connections[SCRIBES];
     struct ampel_loopback *feeders, *watchers;
     struct ampel_rules rules;
     struct ampel_system_clock clock_state;
@@ -195,7 +281,7 @@ static void rig_start(struct rig *rig, int64_t now_ms) {
         .watchers = {.fds = ampel_loopback_fds, .tenants = ampel_loopback_tenants},
         .partitions = PARTITIONS,
         .shards_count = SHARDS,
-        .scribes_count = 1, /* the database in memory is for one thread */
+        .scribes_count = SCRIBES,
         .checkpoint_every_ms = 20,
         .inflight_bytes_max = 1024 * 1024,
         .unstored_bytes_max = 300000, /* little enough that shards stall now and then */
@@ -203,7 +289,11 @@ static void rig_start(struct rig *rig, int64_t now_ms) {
         .violations_per_account_max = AMPEL_ACCOUNT_VIOLATIONS_MAX,
         .producers_per_tenant_max = AMPEL_PRODUCERS_PER_TENANT_MAX,
     };
-    ampel_memory_database_face(rig->database, &options.databases[0]);
+    for (uint32_t i = 0; i < SCRIBES; i++) {
+        rig->connections[i].mutex = &rig->database_mutex;
+        ampel_memory_database_face_of(rig->database, i, &rig->connections[i].database);
+        guard(&rig->connections[i], &options.databases[i]);
+    }
     ampel_loopback_face(rig->feeders, &options.feeders.network);
     ampel_loopback_face(rig->watchers, &options.watchers.network);
     assert_true(ampel_wiring_open(&options, &rig->wiring));
@@ -254,6 +344,7 @@ static void a_worker_on_its_threads_stores_what_the_oracle_says(void **state) {
     assert_non_null(rig);
     rig->disk = memory_disk_open();
     rig->database = ampel_memory_database_open(SYSTEM_ID, PARTITIONS);
+    assert_int_equal(pthread_mutex_init(&rig->database_mutex, NULL), 0);
     rig->feeders = ampel_loopback_open();
     rig->watchers = ampel_loopback_open();
     rig->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -290,6 +381,7 @@ static void a_worker_on_its_threads_stores_what_the_oracle_says(void **state) {
     ampel_loopback_close(rig->feeders);
     ampel_loopback_close(rig->watchers);
     ampel_memory_database_close(rig->database);
+    (void)pthread_mutex_destroy(&rig->database_mutex);
     memory_disk_close(rig->disk);
     (void)close(rig->ended_fd);
     free(rig);
