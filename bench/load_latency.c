@@ -269,6 +269,35 @@ static void sync_tell(const char *path, const char *name, size_t size, int count
     free(bytes);
 }
 
+/* The same beside the load: what the disk has for an ack while the journal, PostgreSQL and its log are written. */
+#define BESIDE_BYTES    65536
+#define BESIDE_EVERY_NS 20000000
+struct beside {
+    const char *folder;
+    atomic_bool stop;
+    struct times times;
+};
+
+static void *sync_beside(void *context) {
+    struct beside *beside = context;
+    char file[4096];
+    snprintf(file, sizeof file, "%s/beside", beside->folder);
+    int fd = open(file, O_RDWR | O_CREAT, 0600);
+    uint8_t *bytes = calloc(1, BESIDE_BYTES);
+    if (fd < 0 || bytes == NULL || posix_fallocate(fd, 0, BESIDE_BYTES) != 0) load_fail("cannot be written", file);
+    for (bool first = true; !atomic_load(&beside->stop); first = false) {
+        const struct timespec pause = {.tv_nsec = BESIDE_EVERY_NS};
+        int64_t from_ns = load_now_ns();
+        if (pwrite(fd, bytes, BESIDE_BYTES, 0) != BESIDE_BYTES || fdatasync(fd) != 0) load_fail("cannot be written", file);
+        if (!first) times_add(&beside->times, load_now_ns() - from_ns);
+        nanosleep(&pause, NULL);
+    }
+    close(fd);
+    unlink(file);
+    free(bytes);
+    return NULL;
+}
+
 /* ---- the command ---------------------------------------------------------------------------- */
 
 static struct ampel_client *client_open(const char *endpoint, const char *key_path) {
@@ -297,8 +326,16 @@ int load_latency(int argc, char **argv) {
     if (pthread_create(&thread, NULL, watch_all, &watching) != 0) load_fail("no thread", "latency");
     hello(&feeding);
     while (!atomic_load(&watching.ready)) wait_until(&feeding, load_now_ns() + 1000000);
+    struct beside beside = {.folder = disk};
+    pthread_t beside_thread;
+    if (disk != NULL && pthread_create(&beside_thread, NULL, sync_beside, &beside) != 0) load_fail("no thread", "latency");
     plan.start_ns = load_now_ns() + 50000000;
     feed(&feeding);
+    atomic_store(&beside.stop, true);
+    if (disk != NULL) {
+        pthread_join(beside_thread, NULL);
+        times_tell("sync_beside", &beside.times);
+    }
     if (feeding.accepted != plan.batches_count * plan.batch_events) load_fail("events are missing", "latency");
     const struct timespec patience = {.tv_sec = 2};
     nanosleep(&patience, NULL);

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "workers/logline.h"
-#include "workers/slice.h"
 
 #define FDS_MAX     16
 #define WAIT_MAX_NS INT64_C(60000000000)
@@ -59,7 +58,6 @@ static enum ampel_loop_state run(const struct ampel_loop *loop) {
 static void *thread_main(void *context) {
     struct ampel_loop *loop = context;
     (void)pthread_setname_np(pthread_self(), loop->name);
-    (void)ampel_slice_set(loop->stage.prompt ? AMPEL_SLICE_SHORT_NS : AMPEL_SLICE_USUAL_NS);
     enum ampel_loop_state state = run(loop);
     ampel_log(state == AMPEL_LOOP_FATAL ? AMPEL_LOG_ERROR : AMPEL_LOG_DEBUG, "loop",
               state == AMPEL_LOOP_FATAL ? "the stage failed for good" : "the stage has ended",

@@ -9,7 +9,6 @@
 #include "workers/logline.h"
 #include "workers/metrics.h"
 #include "workers/rate.h"
-#include "workers/slice.h"
 #include "workers/zap.h"
 
 #define ENDPOINT_BYTES_MAX 256
@@ -246,8 +245,6 @@ bool ampel_hub_open(const struct ampel_hub_options *options, struct ampel_hub **
     hub->message_bytes_max =
         options->message_bytes_max != 0 ? options->message_bytes_max : AMPEL_BATCH_BYTES_MAX;
     hub->context = zmq_ctx_new();
-    /* ZeroMQ's threads begin with the first socket, that of the ZAP handler, and inherit the slice. */
-    const bool prompt = ampel_slice_set(AMPEL_SLICE_SHORT_NS);
     const uint32_t connections_max =
         options->connections_max != 0 ? options->connections_max : AMPEL_NETWORK_CONNECTIONS_MAX;
     if (hub->context == NULL ||
@@ -257,7 +254,6 @@ bool ampel_hub_open(const struct ampel_hub_options *options, struct ampel_hub **
         free(hub);
         return false;
     }
-    if (prompt) (void)ampel_slice_set(AMPEL_SLICE_USUAL_NS);
     *out = hub;
     return true;
 }

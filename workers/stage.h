@@ -22,8 +22,6 @@ struct ampel_stage {
     enum ampel_turn (*turn)(void *context, int64_t *wake_ns);
     /* The fds that may wake it, at most capacity; returns how many. Called before each wait. */
     uint32_t (*fds)(void *context, int *fds, uint32_t capacity);
-    /* It works briefly, and somebody waits for what it does: its thread is to have a core soon after it wakes. */
-    bool prompt;
 };
 
 #endif

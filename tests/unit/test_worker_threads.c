@@ -20,7 +20,6 @@
 #include "workers/loop.h"
 #include "workers/memory.h"
 #include "workers/queue.h"
-#include "workers/slice.h"
 #include "workers/wiring.h"
 
 #define NS_PER_MS  INT64_C(1000000)
@@ -40,7 +39,6 @@ struct puppet {
     struct ampel_system_clock clock_state;
     struct ampel_queue *in;
     atomic_uint turns;
-    _Atomic uint64_t slice_ns; /* of the thread that turns it */
     _Atomic int64_t wake_after_ns; /* INT64_MAX: never */
     _Atomic enum ampel_turn answer;
 };
@@ -49,7 +47,6 @@ static enum ampel_turn puppet_turn(void *context, int64_t *wake_ns) {
     struct puppet *puppet = context;
     while (ampel_queue_pop(puppet->in) != NULL) {
     }
-    atomic_store(&puppet->slice_ns, ampel_slice_get());
     atomic_fetch_add(&puppet->turns, 1);
     int64_t after_ns = atomic_load(&puppet->wake_after_ns);
     if (after_ns != INT64_MAX)
@@ -63,21 +60,17 @@ static uint32_t puppet_fds(void *context, int *fds, uint32_t capacity) {
     return 1;
 }
 
-static struct ampel_loop *puppet_open_as(struct puppet *puppet, int ended_fd, bool prompt) {
+static struct ampel_loop *puppet_open(struct puppet *puppet, int ended_fd) {
     ampel_clock_system(&puppet->clock_state, INT64_MIN, 1, &puppet->clock);
     puppet->in = ampel_queue_open(8);
     atomic_init(&puppet->turns, 0);
     atomic_init(&puppet->wake_after_ns, INT64_MAX);
     atomic_init(&puppet->answer, AMPEL_TURN_IDLE);
     struct ampel_stage stage = {
-        .name = "puppet", .context = puppet, .turn = puppet_turn, .fds = puppet_fds, .prompt = prompt};
+        .name = "puppet", .context = puppet, .turn = puppet_turn, .fds = puppet_fds};
     struct ampel_loop *loop = ampel_loop_open(&stage, "puppet", puppet->clock, ended_fd);
     assert_non_null(loop);
     return loop;
-}
-
-static struct ampel_loop *puppet_open(struct puppet *puppet, int ended_fd) {
-    return puppet_open_as(puppet, ended_fd, false);
 }
 
 /* Until the stage was turned so often, at most five seconds. */
@@ -133,22 +126,6 @@ static void a_timer_turns_a_stage_not_before_its_time(void **state) {
     assert_true(turned(&puppet, 4)); /* the prod, and two timers after it */
     assert_true(puppet.clock.monotonic_ns(puppet.clock.context) - before_ns >= 80 * NS_PER_MS);
     end(&puppet, loop, AMPEL_TURN_ENDED, ended_fd);
-}
-
-static void a_prompt_stage_has_a_short_slice_and_another_the_usual_one(void **state) {
-    (void)state;
-    const uint64_t usual_ns = ampel_slice_get();
-    if (usual_ns == 0) skip(); /* a kernel that tells none */
-    for (int prompt = 0; prompt < 2; prompt++) {
-        struct puppet puppet;
-        int ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        /* Threads inherit: the other one is not short because its maker is. */
-        assert_true(ampel_slice_set(prompt != 0 ? AMPEL_SLICE_USUAL_NS : AMPEL_SLICE_SHORT_NS));
-        struct ampel_loop *loop = puppet_open_as(&puppet, ended_fd, prompt != 0);
-        assert_true(turned(&puppet, 1));
-        assert_int_equal(atomic_load(&puppet.slice_ns), prompt != 0 ? AMPEL_SLICE_SHORT_NS : usual_ns);
-        end(&puppet, loop, AMPEL_TURN_ENDED, ended_fd);
-    }
 }
 
 static void a_fatal_turn_ends_the_thread_and_is_seen(void **state) {
@@ -391,7 +368,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_idle_stage_is_turned_once_and_then_only_when_something_comes),
         cmocka_unit_test(a_timer_turns_a_stage_not_before_its_time),
-        cmocka_unit_test(a_prompt_stage_has_a_short_slice_and_another_the_usual_one),
         cmocka_unit_test(a_fatal_turn_ends_the_thread_and_is_seen),
         cmocka_unit_test(a_worker_on_its_threads_stores_what_the_oracle_says),
     };
