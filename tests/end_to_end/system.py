@@ -5,22 +5,17 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 
+from postgres import free_port
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("AMPEL_TEST_BIN", TOP / "build" / "bin"))
 GOLDEN = TOP / "tests" / "golden"
 AS_OF_MS = 1790858096789
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_until(condition, seconds=30, what="the expected state"):
