@@ -49,14 +49,14 @@ def figures_table(results):
     for name, (title, unit, goal, _) in FIGURES.items():
         figure = results.get(name)
         if figure is None:
-            rows.append((f"`{name}`", title, "missing", f"{short(goal)} {unit}", "", "", "", "", ""))
+            rows.append((f"`{name}`", title, "missing", f"{short(goal)} {unit}", "", "", "", "", "", ""))
             continue
         limit = f"{short(figure['limit'])} {figure['unit']}" if "limit" in figure else ""
         ratio = f"{figure['ratio']:.2f}" if "ratio" in figure else ""
         rows.append((f"`{name}`", title, f"{short(figure['value'])} {figure['unit']}", f"{short(figure['goal'])} {unit}",
                      "yes" if met(figure) else "**no**", limit, ratio, figure.get("load_average", ""),
-                     figure.get("stolen_percent", "")))
-    return table(("figure", "what", "value", "goal", "reached", "limit", "ratio", "load", "stolen %"), rows)
+                     figure.get("stolen_percent", ""), figure.get("revision", "older")))
+    return table(("figure", "what", "value", "goal", "reached", "limit", "ratio", "load", "stolen %", "of"), rows)
 
 
 def peers_table(found):
@@ -149,7 +149,7 @@ ratio beside it where there is a limit measured in the same run. Nothing here is
 ## Figures
 
 *limit* is what the machine, or the slowest stage alone, did in the same run; *ratio* is value by limit; *load* is the machine's load
-average when the figure was taken: above some 3 on two cores others were working, too, and a rate by the wall clock is lower than it would be alone; *stolen* is the share of all cores' time that a virtual machine's host gave to others meanwhile, where the figure was taken since that is measured.
+average when the figure was taken: above some 3 on two cores others were working, too, and a rate by the wall clock is lower than it would be alone; *stolen* is the share of all cores' time that a virtual machine's host gave to others meanwhile, where the figure was taken since that is measured; *of* is the revision that it was taken of.
 
 {busy_text(results)}{figures_table(results)}
 
