@@ -124,8 +124,8 @@ def taken_over(system):
         system.sql(f"set lock_timeout = '2s'; {begin}")
     except subprocess.CalledProcessError:
         system.sql(end)
-        system.sql(f"set lock_timeout = '2s'; {begin}")
-    system.sql("set lock_timeout = '2s'; update ampel.partition set epoch = epoch + 1")
+        system.sql(f"set lock_timeout = '20s'; {begin}")
+    system.sql("set lock_timeout = '20s'; update ampel.partition set epoch = epoch + 1")
 
 
 def test_a_worker_that_wakes_up_after_its_partitions_were_taken_over_stores_no_more_and_stops(loaded):
