@@ -127,6 +127,7 @@ struct ampel_parcel_committed {
     struct ampel_parcel parcel;
     uint32_t partition;
     uint64_t epoch, position;
+    int64_t spent_ns;        /* so long the scribe worked on it, the database included */
     bool fenced;             /* somebody else owns the partition: stop */
 };
 

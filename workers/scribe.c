@@ -143,7 +143,7 @@ static struct outbox *shard_of(struct ampel_scribe *scribe, uint32_t partition) 
 }
 
 static bool hand_on_committed(struct ampel_scribe *scribe,
-                              const struct ampel_checkpoint *checkpoint, bool fenced) {
+                              const struct ampel_checkpoint *checkpoint, int64_t spent_ns, bool fenced) {
     struct outbox *receivers[3] = {shard_of(scribe, checkpoint->partition), scribe->keeper,
                                    scribe->publisher};
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(receivers); i++) {
@@ -154,6 +154,7 @@ static bool hand_on_committed(struct ampel_scribe *scribe,
             .partition = checkpoint->partition,
             .epoch = checkpoint->epoch,
             .position = checkpoint->position_new,
+            .spent_ns = spent_ns,
             .fenced = fenced,
         };
         if (!hand_on(receivers[i], &committed->parcel)) return false;
@@ -389,7 +390,7 @@ static enum outcome tell_rules(struct ampel_scribe *scribe) {
 /* ---- checkpoints ---------------------------------------------------------------------------- */
 
 static enum outcome checkpoint_done(struct ampel_scribe *scribe,
-                                    struct ampel_checkpoint *checkpoint) {
+                                    struct ampel_checkpoint *checkpoint, int64_t spent_ns) {
     succeeded(scribe);
     ampel_metric_add(AMPEL_METRIC_CHECKPOINTS, 1);
     ampel_metric_add(AMPEL_METRIC_CHECKPOINT_ROWS,
@@ -397,7 +398,7 @@ static enum outcome checkpoint_done(struct ampel_scribe *scribe,
     ampel_metric_add(AMPEL_METRIC_CHECKPOINT_PAGES, checkpoint->pages_count);
     tell_as_of(scribe, checkpoint->partition, checkpoint->as_of_ms);
     tell_age(scribe);
-    bool handed = hand_on_committed(scribe, checkpoint, false);
+    bool handed = hand_on_committed(scribe, checkpoint, spent_ns, false);
     scribe->work = NULL;
     scribe->look_first = false;
     ampel_checkpoint_free(checkpoint);
@@ -410,7 +411,7 @@ static enum outcome fenced(struct ampel_scribe *scribe, const struct ampel_check
               checkpoint->partition, "epoch", "%llu", (unsigned long long)checkpoint->epoch,
               "position", "%llu", (unsigned long long)checkpoint->position_old, "reason", "%s",
               reason, NULL);
-    (void)hand_on_committed(scribe, checkpoint, true);
+    (void)hand_on_committed(scribe, checkpoint, 0, true);
     return OUTCOME_FATAL;
 }
 
@@ -427,7 +428,7 @@ static enum outcome look(struct ampel_scribe *scribe, struct ampel_checkpoint *c
     if (position == checkpoint->position_new) {
         ampel_log(AMPEL_LOG_INFO, "scribe", "the commit of unknown outcome was done", "partition",
                   "%u", checkpoint->partition, NULL);
-        return checkpoint_done(scribe, checkpoint);
+        return checkpoint_done(scribe, checkpoint, 0);
     }
     if (position != checkpoint->position_old) return fenced(scribe, checkpoint, "position");
     scribe->look_first = false;
@@ -442,8 +443,9 @@ static enum outcome commit(struct ampel_scribe *scribe, struct ampel_checkpoint 
     ampel_checkpoint_sort(checkpoint);
     if (!ampel_checkpoint_unfold(checkpoint)) return no_memory();
     enum ampel_database_status status = database->commit(database->context, checkpoint, &error);
-    ampel_metric_observe(AMPEL_METRIC_CHECKPOINT_SECONDS, now_ns(scribe) - started_ns);
-    if (status == AMPEL_DATABASE_OK) return checkpoint_done(scribe, checkpoint);
+    int64_t spent_ns = now_ns(scribe) - started_ns;
+    ampel_metric_observe(AMPEL_METRIC_CHECKPOINT_SECONDS, spent_ns);
+    if (status == AMPEL_DATABASE_OK) return checkpoint_done(scribe, checkpoint, spent_ns);
     if (status == AMPEL_DATABASE_FENCED) return fenced(scribe, checkpoint, error.reason);
     if (status == AMPEL_DATABASE_UNKNOWN) scribe->look_first = true;
     return failed(scribe, "commit", status, &error);

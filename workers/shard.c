@@ -58,6 +58,8 @@ static bool open_parts(struct ampel_shard *shard) {
     const struct ampel_shard_store_options store = {
         .clock = options->clock,
         .checkpoint_every_ms = options->checkpoint_every_ms,
+        .checkpoint_share = options->checkpoint_share,
+        .shards_count = options->shards_count,
         .orders_rows_every_ms = options->orders_rows_every_ms,
         .copy_units = options->copy_units,
         .unstored_bytes_max = options->unstored_bytes_max,
@@ -231,7 +233,7 @@ static bool take_committed(struct ampel_shard *shard,
                   partition->number, NULL);
         return false;
     }
-    ampel_shard_store_committed(shard->store, partition, committed->position);
+    ampel_shard_store_committed(shard->store, partition, committed->position, committed->spent_ns);
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* A shard: one thread, the engines of its partitions. Imports what LOADED brings, applies records from the position
-   of each partition on, tells changes at once (OUT), and builds checkpoints: a changed partition at least every
-   checkpoint_every, one under way for each partition at most, the least recently stored first, bounded work a turn.
+   of each partition on, tells changes at once (OUT), and builds checkpoints: a changed partition every
+   checkpoint_every (later where storing takes more than its share), one under way for each partition at most, the least recently
+   stored first, bounded work a turn.
    A partition that only aged moves its position, too, so that the journal can be recycled. After STOP every partition is stored
    once more (last), with rows for order counts.
    Thread: its own. */
@@ -19,6 +20,7 @@ struct ampel_shard_options {
     uint32_t shard_index, shards_count;
     uint32_t partitions;
     int64_t checkpoint_every_ms, orders_rows_every_ms;
+    uint32_t checkpoint_share;         /* as of shard_store.h */
     uint32_t copy_units;               /* one piece of a checkpoint's copy, in microseconds about; 0: 500 */
     uint64_t unstored_bytes_max;
     uint32_t accounts_per_tenant_max;  /* of the whole system: each partition takes its share, some slack added */

@@ -12,6 +12,8 @@
 #define NS_PER_MS          INT64_C(1000000)
 /* A partition in which nothing happens moves its stored position this often. */
 #define MOVE_EVERY_MS 5000
+/* What has been due for so many times checkpoint_every rests no more. */
+#define REST_EVERIES_MAX 9
 /* Checkpoints that a shard has on their way at once: enough that the scribe never waits for one. More would be rows that wait and
    grow old, and the room that they take is better kept for what is told. */
 #define UNDER_WAY_MAX 4
@@ -22,6 +24,8 @@ struct ampel_shard_store {
     uint64_t copied_bytes;                 /* of checkpoints under way */
     uint32_t under_way_count;
     int64_t scan_ns;                       /* when to look for partitions to store */
+    int64_t rest_ns;                       /* storing took its share until then */
+    int64_t held_ns;                       /* until then what is due waits for the share, unless room gets short */
     struct ampel_shard_partition *copying; /* whose checkpoint is being built; NULL: none */
     uint64_t copying_gathered_bytes;       /* of its size, what was gathered and counted before */
     int64_t copy_begun_ns;
@@ -32,7 +36,9 @@ bool ampel_shard_store_open(const struct ampel_shard_store_options *options, str
     struct ampel_shard_store *store = calloc(1, sizeof *store);
     if (store == NULL) return false;
     store->options = *options;
+    if (store->options.checkpoint_share == 0) store->options.checkpoint_share = 100;
     store->scan_ns = INT64_MAX;
+    store->held_ns = INT64_MIN;
     store->builder = ampel_checkpoint_builder_open();
     if (store->builder == NULL) {
         free(store);
@@ -47,6 +53,34 @@ void ampel_shard_store_close(struct ampel_shard_store *store) {
     ampel_checkpoint_builder_close(store->builder);
     ampel_metric_add(AMPEL_METRIC_CHECKPOINT_BYTES, -store->copied_bytes);
     free(store);
+}
+
+/* ---- rests ---------------------------------------------------------------------------------- */
+
+static bool rests(const struct ampel_shard_store *store) {
+    return store->options.checkpoint_share < 100 && !ampel_shard_pace_pressed(store->options.pace);
+}
+
+/* So long a rest is at most, and so long what is due waits for it. */
+static int64_t rest_most_ns(const struct ampel_shard_store *store) {
+    return REST_EVERIES_MAX * store->options.checkpoint_every_ms * NS_PER_MS;
+}
+
+/* A checkpoint took so long of the shard's part of the share. */
+static void rest_add(struct ampel_shard_store *store, int64_t spent_ns) {
+    const struct ampel_clock *clock = &store->options.clock;
+    if (!rests(store)) return;
+    int64_t now_ns = clock->monotonic_ns(clock->context);
+    if (store->rest_ns < now_ns) store->rest_ns = now_ns;
+    store->rest_ns += spent_ns * store->options.shards_count * 100 / store->options.checkpoint_share - spent_ns;
+    if (store->rest_ns > now_ns + rest_most_ns(store)) store->rest_ns = now_ns + rest_most_ns(store);
+}
+
+/* Until when what has been due since a time has to wait. */
+static int64_t rest_until_ns(const struct ampel_shard_store *store, int64_t due_ns) {
+    if (!rests(store)) return due_ns;
+    int64_t late_ns = due_ns + rest_most_ns(store);
+    return store->under_way_count > 0 || store->rest_ns > late_ns ? late_ns : store->rest_ns;
 }
 
 /* ---- what happens to a partition ------------------------------------------------------------ */
@@ -84,8 +118,11 @@ void ampel_shard_store_rows_due(struct ampel_shard_partition *partition) {
     partition->told = true;
 }
 
-void ampel_shard_store_committed(struct ampel_shard_store *store, struct ampel_shard_partition *partition, uint64_t position) {
+void ampel_shard_store_committed(struct ampel_shard_store *store, struct ampel_shard_partition *partition, uint64_t position,
+                                 int64_t spent_ns) {
     AMPEL_ASSERT(partition->under_way);
+    rest_add(store, spent_ns);
+    store->held_ns = INT64_MIN;
     partition->stored = position;
     partition->under_way = false;
     store->under_way_count--;
@@ -159,8 +196,13 @@ static bool copy_begin(struct ampel_shard_store *store, struct ampel_shard_parti
     return true;
 }
 
+/* When to look at the partitions next. */
+static int64_t wake_ns(const struct ampel_shard_store *store) {
+    return rests(store) && store->held_ns > store->scan_ns ? store->held_ns : store->scan_ns;
+}
+
 bool ampel_shard_store_begin(struct ampel_shard_store *store, int64_t now_ns, bool waiting, bool *more) {
-    if (now_ns < store->scan_ns || store->copying != NULL || enough_under_way(store)) return true;
+    if (now_ns < wake_ns(store) || store->copying != NULL || enough_under_way(store)) return true;
     if (waiting && now_ns < store->copy_ns) return true;
     struct ampel_shard_partition *first = NULL;
     int64_t first_ns = INT64_MAX;
@@ -172,6 +214,8 @@ bool ampel_shard_store_begin(struct ampel_shard_store *store, int64_t now_ns, bo
     }
     store->scan_ns = first_ns;
     if (first == NULL || first_ns > now_ns) return true;
+    store->held_ns = rest_until_ns(store, first_ns);
+    if (store->held_ns > now_ns) return true;
     *more = true;
     return copy_begin(store, first, now_ns, false);
 }
@@ -194,7 +238,7 @@ bool ampel_shard_store_last(struct ampel_shard_store *store, int64_t now_ns, boo
 }
 
 int64_t ampel_shard_store_wake_ns(const struct ampel_shard_store *store) {
-    return enough_under_way(store) ? INT64_MAX : store->scan_ns;
+    return enough_under_way(store) ? INT64_MAX : wake_ns(store);
 }
 
 /* ---- copying -------------------------------------------------------------------------------- */

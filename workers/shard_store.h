@@ -2,8 +2,11 @@
 
        changed ──▶ due ──▶ begun: copying ──▶ whole: handed on, under way ──▶ committed
                    │       pieces of about copy_units, frames between them     (or the shard ends)
-                   └ checkpoint_every behind the last one at most; at once what told most, while room is short
+                   └ checkpoint_every behind the last one; at once what told most, while room is short
 
+   Storing shares processors and the disk with what acks and alerts wait for. So while there is room, one checkpoint at a time is
+   under way, and behind each storing rests so long that it takes checkpoint_share of the time; but what has been due for nine
+   times checkpoint_every rests no more. What changes meanwhile is folded into fewer rows.
    One under way for each partition at most, a few of them for the shard. A partition in which nothing happens but time moves its
    stored position, too, so that the journal can be recycled.
    Times are monotonic, in nanoseconds, but for settings. Owner: one shard. Thread: the shard's. */
@@ -18,6 +21,8 @@
 struct ampel_shard_store_options {
     struct ampel_clock clock;
     int64_t checkpoint_every_ms, orders_rows_every_ms;
+    uint32_t checkpoint_share;                /* in percent, of all shards together; 0: 100, no rests */
+    uint32_t shards_count;
     uint32_t copy_units;                      /* one piece of a copy, in microseconds about; 0: 500 */
     uint64_t unstored_bytes_max;              /* copies may take half as much, but for the last one */
     uint32_t spread_count;                    /* partitions of the system: rows for order counts are spread over them */
@@ -41,8 +46,9 @@ void ampel_shard_store_told(struct ampel_shard_store *store, struct ampel_shard_
 void ampel_shard_store_moved(struct ampel_shard_store *store, const struct ampel_shard_partition *partition);
 /* All its rows are written with its next checkpoint. */
 void ampel_shard_store_rows_due(struct ampel_shard_partition *partition);
-/* Its checkpoint under way is in the database, which now holds it up to this position. */
-void ampel_shard_store_committed(struct ampel_shard_store *store, struct ampel_shard_partition *partition, uint64_t position);
+/* Its checkpoint under way is in the database, which now holds it up to this position. Storing it took spent_ns of a scribe. */
+void ampel_shard_store_committed(struct ampel_shard_store *store, struct ampel_shard_partition *partition, uint64_t position,
+                                 int64_t spent_ns);
 
 /* ---- what is to be done --------------------------------------------------------------------- */
 

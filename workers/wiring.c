@@ -95,6 +95,7 @@ static bool open_shard(struct ampel_wiring *wiring, uint32_t index) {
         .shards_count = options->shards_count,
         .partitions = options->partitions,
         .checkpoint_every_ms = options->checkpoint_every_ms,
+        .checkpoint_share = options->checkpoint_share,
         .orders_rows_every_ms = options->orders_rows_every_ms,
         .copy_units = options->copy_units,
         .unstored_bytes_max = options->unstored_bytes_max / options->shards_count,

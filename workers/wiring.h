@@ -33,6 +33,7 @@ struct ampel_wiring_options {
     uint32_t partitions;
     uint32_t shards_count;
     int64_t checkpoint_every_ms, orders_rows_every_ms;
+    uint32_t checkpoint_share;         /* of all shards together, in percent; 0: 100 */
     uint32_t copy_units;               /* as of shard.h */
     uint64_t inflight_bytes_max;
     uint32_t message_bytes_max;           /* 0: AMPEL_BATCH_BYTES_MAX */

@@ -158,6 +158,7 @@ bool ampel_world_start(struct ampel_world *world, struct ampel_error *error) {
         .shards_count = world->options.shards_count,
         .scribes_count = world->options.scribes_count,
         .checkpoint_every_ms = world->options.checkpoint_every_ms,
+        .checkpoint_share = world->options.checkpoint_share,
         .orders_rows_every_ms = world->options.orders_rows_every_ms,
         .copy_units = world->options.copy_units,
         .inflight_bytes_max = world->options.inflight_bytes_max,

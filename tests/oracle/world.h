@@ -23,6 +23,7 @@ struct ampel_world_options {
     int64_t start_ms; /* UTC */
     uint32_t partitions, shards_count, scribes_count;
     int64_t checkpoint_every_ms, orders_rows_every_ms;
+    uint32_t checkpoint_share;         /* as of workers/shard_store.h */
     uint32_t copy_units;               /* as of workers/shard.h; 1: one page, or one row, a turn */
     uint64_t unstored_bytes_max, inflight_bytes_max;
     uint32_t accounts_per_tenant_max;

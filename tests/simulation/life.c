@@ -213,6 +213,7 @@ static void open_life(struct life *life, uint64_t seed) {
     options->scribes_count = 1 + (uint32_t)(seed / 3 % 2);
     options->partitions = 1 + (uint32_t)below(life, SIM_PARTITIONS);
     options->checkpoint_every_ms = 100 + (int64_t)below(life, 2000);
+    options->checkpoint_share = seed / 6 % 2 == 0 ? 25 : 100;
     options->orders_rows_every_ms = chance(life, 20) ? 30000 : 0;
     life->unstored_bytes_max = chance(life, 30) ? 8000 : 8 << 20;
     life->inflight_bytes_max = chance(life, 30) ? 500 : 8 << 20;

@@ -163,16 +163,22 @@ static struct ampel_parcel_loaded *loaded_from(const struct ampel_checkpoint *ch
     return loaded;
 }
 
-static void push_committed(struct bench *bench, const struct ampel_checkpoint *checkpoint,
-                           bool fenced) {
+static void push_committed_after(struct bench *bench, const struct ampel_checkpoint *checkpoint,
+                                 int64_t spent_ms, bool fenced) {
     struct ampel_parcel_committed *committed = calloc(1, sizeof(*committed));
     assert_non_null(committed);
     *committed = (struct ampel_parcel_committed){.parcel.kind = AMPEL_PARCEL_COMMITTED,
                                                  .partition = checkpoint->partition,
                                                  .epoch = checkpoint->epoch,
                                                  .position = checkpoint->position_new,
+                                                 .spent_ns = spent_ms * MS,
                                                  .fenced = fenced};
     push(bench->in, committed);
+}
+
+static void push_committed(struct bench *bench, const struct ampel_checkpoint *checkpoint,
+                           bool fenced) {
+    push_committed_after(bench, checkpoint, 0, fenced);
 }
 
 /* ---- the log -------------------------------------------------------------------------------- */
@@ -649,6 +655,73 @@ static void a_pause_ends_as_soon_as_what_was_told_is_stored(void **state) {
     bench_close(&bench);
 }
 
+/* Two partitions that change all the time, a quarter of the time for storing. */
+static void shared_start(struct bench *bench) {
+    bench_open(bench, 2, 64);
+    bench->options.checkpoint_share = 25;
+    start_fresh(bench);
+}
+
+/* Both partitions change; one is being stored, and the scribe says that it took so long. */
+static void both_change(struct bench *bench, int64_t spent_ms) {
+    for (uint32_t i = 0; i < 20; i++) {
+        char seller[8];
+        (void)snprintf(seller, sizeof(seller), "S%u", i);
+        order(bench, seller, 1);
+    }
+    batch_settle(bench);
+    pass_settle(bench, 1000);
+    struct ampel_checkpoint *checkpoint = checkpoint_wanted(bench);
+    pass_settle(bench, 500);
+    assert_null(take_checkpoint(bench, NULL)); /* one at a time */
+    push_committed_after(bench, checkpoint, spent_ms, false);
+    ampel_checkpoint_free(checkpoint);
+    assert_int_equal(settle(bench), AMPEL_TURN_IDLE);
+}
+
+static void behind_a_checkpoint_storing_rests_for_three_times_as_long(void **state) {
+    (void)state;
+    struct bench bench;
+    shared_start(&bench);
+    both_change(&bench, 200);
+    assert_int_equal(bench.wake_ns, bench.ns + 600 * MS);
+    pass_settle(&bench, 599);
+    assert_null(take_checkpoint(&bench, NULL));
+    pass_settle(&bench, 1);
+    ampel_checkpoint_free(checkpoint_wanted(&bench));
+    bench_close(&bench);
+}
+
+static void what_has_been_due_for_nine_intervals_rests_no_more(void **state) {
+    (void)state;
+    struct bench bench;
+    shared_start(&bench);
+    both_change(&bench, 100000);
+    pass_settle(&bench, 8499);
+    assert_null(take_checkpoint(&bench, NULL));
+    pass_settle(&bench, 1);
+    ampel_checkpoint_free(checkpoint_wanted(&bench));
+    bench_close(&bench);
+}
+
+static void nothing_rests_while_too_much_is_told_and_not_stored(void **state) {
+    (void)state;
+    struct bench bench;
+    shared_start(&bench);
+    ampel_shard_close(bench.shard);
+    bench.options.unstored_bytes_max = 4000;
+    start_fresh(&bench);
+    both_change(&bench, 100000);
+    for (uint32_t i = 0; i < 20; i++) {
+        char seller[8];
+        (void)snprintf(seller, sizeof(seller), "T%u", i);
+        violation(&bench, seller, "V1", AMPEL_SEVERITY_CRITICAL);
+    }
+    batch_settle(&bench);
+    ampel_checkpoint_free(checkpoint_wanted(&bench));
+    bench_close(&bench);
+}
+
 static void what_checkpoints_under_way_copied_slows_nobody(void **state) {
     (void)state;
     struct bench bench;
@@ -879,6 +952,9 @@ int main(void) {
         cmocka_unit_test(records_wait_while_too_much_is_told_and_not_stored),
         cmocka_unit_test(for_ten_minutes_without_a_database_records_go_on_ever_more_slowly_and_do_not_stop),
         cmocka_unit_test(a_pause_ends_as_soon_as_what_was_told_is_stored),
+        cmocka_unit_test(behind_a_checkpoint_storing_rests_for_three_times_as_long),
+        cmocka_unit_test(what_has_been_due_for_nine_intervals_rests_no_more),
+        cmocka_unit_test(nothing_rests_while_too_much_is_told_and_not_stored),
         cmocka_unit_test(what_checkpoints_under_way_copied_slows_nobody),
         cmocka_unit_test(rows_for_order_counts_alone_wait_for_their_time),
         cmocka_unit_test(refused_events_become_rows_once),
