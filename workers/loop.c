@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "workers/logline.h"
+#include "workers/realtime.h"
 
 #define FDS_MAX     16
 #define WAIT_MAX_NS INT64_C(60000000000)
@@ -21,6 +22,7 @@ struct ampel_loop {
     struct ampel_clock clock;
     char name[NAME_SIZE];
     int ended_fd;
+    bool realtime;
     pthread_t thread;
     _Atomic enum ampel_loop_state state;
 };
@@ -58,6 +60,8 @@ static enum ampel_loop_state run(const struct ampel_loop *loop) {
 static void *thread_main(void *context) {
     struct ampel_loop *loop = context;
     (void)pthread_setname_np(pthread_self(), loop->name);
+    if (loop->realtime && !ampel_realtime_enter())
+        ampel_log(AMPEL_LOG_WARN, "loop", "the thread may not run before others", "stage", "%s", loop->name, NULL);
     enum ampel_loop_state state = run(loop);
     ampel_log(state == AMPEL_LOOP_FATAL ? AMPEL_LOG_ERROR : AMPEL_LOG_DEBUG, "loop",
               state == AMPEL_LOOP_FATAL ? "the stage failed for good" : "the stage has ended",
@@ -70,12 +74,13 @@ static void *thread_main(void *context) {
 }
 
 struct ampel_loop *ampel_loop_open(const struct ampel_stage *stage, const char *name,
-                                   struct ampel_clock clock, int ended_fd) {
+                                   struct ampel_clock clock, int ended_fd, bool realtime) {
     struct ampel_loop *loop = calloc(1, sizeof(*loop));
     if (loop == NULL) return NULL;
     loop->stage = *stage;
     loop->clock = clock;
     loop->ended_fd = ended_fd;
+    loop->realtime = realtime;
     (void)snprintf(loop->name, sizeof(loop->name), "%s", name);
     atomic_init(&loop->state, AMPEL_LOOP_RUNNING);
     /* Signals belong to the main thread; a new thread inherits the mask of its maker. */

@@ -24,6 +24,7 @@
 #include "workers/memory.h"
 #include "workers/metrics.h"
 #include "workers/network_zmq.h"
+#include "workers/realtime.h"
 #include "workers/settings.h"
 #include "workers/wiring.h"
 
@@ -57,6 +58,7 @@ struct worker {
     struct ampel_loop *loops[AMPEL_STAGES_MAX];
     uint32_t loops_count;
     int signal_fd, ended_fd;
+    bool realtime; /* wanted and permitted */
     uint32_t signals_count;
     /* Why batches are not taken, as /readyz says it: a ring, so that a reader's text stays while
      * the next is written. */
@@ -271,6 +273,7 @@ static bool open_networks(void) {
         .keys = worker.keys,
         .clock = worker.clock,
         .message_bytes_max = (uint32_t)worker.settings.message_bytes_max,
+        .realtime = worker.realtime,
     };
     if (!ampel_hub_open(&options, &worker.hub, &error))
         return fail("the network cannot be opened", "", &error);
@@ -300,6 +303,7 @@ static bool open_wiring(void) {
         .partitions = worker.system.partitions,
         .shards_count = (uint32_t)settings->shards,
         .checkpoint_every_ms = settings->checkpoint_every,
+        .checkpoint_share = (uint32_t)settings->checkpoint_share,
         .orders_rows_every_ms = settings->orders_rows_every,
         .inflight_bytes_max = (uint64_t)settings->inflight_bytes_max,
         .message_bytes_max = (uint32_t)settings->message_bytes_max,
@@ -318,7 +322,8 @@ static bool open_wiring(void) {
 static bool start_loops(void) {
     for (uint32_t i = 0; i < ampel_wiring_stages_count(worker.wiring); i++) {
         struct ampel_stage stage = ampel_wiring_stage(worker.wiring, i);
-        worker.loops[i] = ampel_loop_open(&stage, stage.name, worker.clock, worker.ended_fd);
+        worker.loops[i] = ampel_loop_open(&stage, stage.name, worker.clock, worker.ended_fd,
+                                                  worker.realtime && stage.prompt);
         if (worker.loops[i] == NULL) {
             struct ampel_error error = {0};
             (void)ampel_error_set(&error, "", "%s", strerror(errno));
@@ -390,6 +395,10 @@ static bool stop(void) {
 static bool run(void) {
     if (!open_rules() || !open_http()) return false;
     if (!wait_for_database()) return worker.signals_count > 0;
+    worker.realtime = worker.settings.realtime != 0 && ampel_realtime_permitted();
+    if (worker.settings.realtime != 0 && !worker.realtime)
+        ampel_log(AMPEL_LOG_WARN, "main", "threads may not run before others: no CAP_SYS_NICE, and RLIMIT_RTPRIO is 0", "setting", "%s",
+                  "realtime", NULL);
     if (!open_keys() || !open_journal() || !check_journal() || !open_networks() || !open_wiring())
         return false;
     say_why_not("", "");

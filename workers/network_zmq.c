@@ -1,6 +1,7 @@
 #include "workers/network_zmq.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "workers/logline.h"
 #include "workers/metrics.h"
 #include "workers/rate.h"
+#include "workers/realtime.h"
 #include "workers/zap.h"
 
 #define ENDPOINT_BYTES_MAX 256
@@ -245,6 +247,11 @@ bool ampel_hub_open(const struct ampel_hub_options *options, struct ampel_hub **
     hub->message_bytes_max =
         options->message_bytes_max != 0 ? options->message_bytes_max : AMPEL_BATCH_BYTES_MAX;
     hub->context = zmq_ctx_new();
+    if (hub->context != NULL && options->realtime) {
+        /* Before the first socket, which starts the threads. */
+        (void)zmq_ctx_set(hub->context, ZMQ_THREAD_SCHED_POLICY, SCHED_RR);
+        (void)zmq_ctx_set(hub->context, ZMQ_THREAD_PRIORITY, AMPEL_REALTIME_PRIORITY);
+    }
     const uint32_t connections_max =
         options->connections_max != 0 ? options->connections_max : AMPEL_NETWORK_CONNECTIONS_MAX;
     if (hub->context == NULL ||

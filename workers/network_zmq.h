@@ -36,6 +36,7 @@ struct ampel_hub_options {
     struct ampel_keyfile keys;  /* the worker's; copied */
     struct ampel_clock clock;   /* for the rate of log lines */
     uint32_t message_bytes_max; /* 0: AMPEL_BATCH_BYTES_MAX */
+    bool realtime;              /* its threads run before others, which must be permitted (workers/realtime.h) */
     uint32_t connections_max;   /* of both sockets together; 0: AMPEL_NETWORK_CONNECTIONS_MAX */
 };
 

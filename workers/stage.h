@@ -18,6 +18,7 @@ enum ampel_turn {
 struct ampel_stage {
     const char *name;
     void *context;
+    bool prompt; /* acks or alerts wait for each of its turns, which are short */
     /* *wake_ns: monotonic time of the next thing to do without any input; INT64_MAX none. */
     enum ampel_turn (*turn)(void *context, int64_t *wake_ns);
     /* The fds that may wake it, at most capacity; returns how many. Called before each wait. */

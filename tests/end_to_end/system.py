@@ -82,9 +82,10 @@ class System:
 
     # ---- the worker
 
-    def start(self, *flags, ready=True):
+    def start(self, *flags, ready=True, through=()):
+        """through: a program and its words that becomes the worker (setpriv, chrt)."""
         assert self.worker is None
-        self.worker = subprocess.Popen([str(BIN / "ampel-worker"), *map(str, flags)], env=self.environment,
+        self.worker = subprocess.Popen([*through, str(BIN / "ampel-worker"), *map(str, flags)], env=self.environment,
                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, cwd=self.folder)
         if ready:
             wait_until(self.ready, 60, "readiness")

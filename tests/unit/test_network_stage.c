@@ -85,7 +85,7 @@ static int bench_open(void **state) {
     assert_true(ampel_gateway_open(&options, &bench->gateway));
     const struct ampel_stage stage = ampel_gateway_stage(bench->gateway);
     bench->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    bench->loop = ampel_loop_open(&stage, "gateway", bench->clock, bench->ended_fd);
+    bench->loop = ampel_loop_open(&stage, "gateway", bench->clock, bench->ended_fd, false);
     assert_non_null(bench->loop);
     tenants_give(bench, &tenant);
     assert_true(ampel_client_open(ampel_network_zmq_endpoint(bench->network.context), &tenant,

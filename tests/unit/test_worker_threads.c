@@ -68,7 +68,7 @@ static struct ampel_loop *puppet_open(struct puppet *puppet, int ended_fd) {
     atomic_init(&puppet->answer, AMPEL_TURN_IDLE);
     struct ampel_stage stage = {
         .name = "puppet", .context = puppet, .turn = puppet_turn, .fds = puppet_fds};
-    struct ampel_loop *loop = ampel_loop_open(&stage, "puppet", puppet->clock, ended_fd);
+    struct ampel_loop *loop = ampel_loop_open(&stage, "puppet", puppet->clock, ended_fd, false);
     assert_non_null(loop);
     return loop;
 }
@@ -260,6 +260,7 @@ static void rig_start(struct rig *rig, int64_t now_ms) {
         .shards_count = SHARDS,
         .scribes_count = SCRIBES,
         .checkpoint_every_ms = 20,
+        .checkpoint_share = 25,
         .inflight_bytes_max = 1024 * 1024,
         .unstored_bytes_max = 300000, /* little enough that shards stall now and then */
         .accounts_per_tenant_max = 100000,
@@ -277,7 +278,7 @@ static void rig_start(struct rig *rig, int64_t now_ms) {
     rig->loops_count = ampel_wiring_stages_count(rig->wiring);
     for (uint32_t i = 0; i < rig->loops_count; i++) {
         struct ampel_stage stage = ampel_wiring_stage(rig->wiring, i);
-        rig->loops[i] = ampel_loop_open(&stage, stage.name, rig->clock, rig->ended_fd);
+        rig->loops[i] = ampel_loop_open(&stage, stage.name, rig->clock, rig->ended_fd, false);
         assert_non_null(rig->loops[i]);
     }
 }

@@ -1,0 +1,52 @@
+"""Threads that acks and alerts wait for run before others where that is wanted and permitted."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from system import AS_OF_MS, GOLDEN, golden_expected
+
+FLAGS = ("--clock-at", AS_OF_MS, "--clock-speed", 0)
+PERMITTED = subprocess.run(["chrt", "--rr", "1", "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
+WITHOUT_THE_RIGHT = ("setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice")
+
+
+def policies(system):
+    """{thread name: its scheduling policies} of the worker."""
+    found = {}
+    for task in pathlib.Path(f"/proc/{system.worker.pid}/task").iterdir():
+        found.setdefault((task / "comm").read_text().strip(), set()).add(os.sched_getscheduler(int(task.name)))
+    return found
+
+
+def feed_golden(system):
+    system.ampel("feed", GOLDEN / "basics.events.jsonl", "--sent-at", AS_OF_MS, "--state", "basics.state")
+    system.stop()
+    expected = {line["seller"]: line["score"] for line in golden_expected("basics")}
+    assert {row["seller"]: row["score"] for row in system.rows("select seller, score from ampel.rating")} == expected
+
+
+@pytest.mark.skipif(not PERMITTED, reason="needs CAP_SYS_NICE or RLIMIT_RTPRIO")
+def test_the_way_of_an_ack_runs_before_others_and_what_scores_and_stores_does_not(system):
+    system.start(*FLAGS, "--realtime", 1)
+    found = policies(system)
+    for name in ("gateway", "keeper", "publisher", "ZMQbg/IO/0"):
+        assert found.pop(name) == {os.SCHED_RR}, name
+    for name in ("shard-0", "scribe", "scribe-1", "ampel-worker"):
+        assert found.pop(name) == {os.SCHED_OTHER}, name
+    feed_golden(system)
+
+
+def test_nothing_runs_before_others_unless_it_is_wanted(system):
+    system.start(*FLAGS)
+    assert set().union(*policies(system).values()) == {os.SCHED_OTHER}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="drops a right that only root has")
+def test_where_it_is_not_permitted_the_worker_says_so_and_works_as_usual(system):
+    system.start(*FLAGS, "--realtime", 1, through=WITHOUT_THE_RIGHT)
+    assert set().union(*policies(system).values()) == {os.SCHED_OTHER}
+    assert '"setting":"realtime"' in system.log_text()
+    feed_golden(system)
