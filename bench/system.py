@@ -60,6 +60,7 @@ class System:
                 AMPEL_DATABASE_URL=self.cluster.url,
                 AMPEL_KEYS=str(self.folder / "keys"),
                 AMPEL_JOURNAL=str(self.folder / "journal"),
+                AMPEL_REALTIME="1",
                 **{f"AMPEL_{name.upper()}": str(value) for name, value in self.settings.items()},
             )
             self.ampel("migrate", "--partitions", self.partitions)
