@@ -505,11 +505,11 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
             !ampel_backfill_note(engine, account, touched)) {
             return false;
         }
-    } else if (!account_tell(work, touched, &after, &asked)) {
+    } else if (!engine->silent && !account_tell(work, touched, &after, &asked)) {
         return false;
     }
     if (!account_beside(work, account, touched)) return false;
-    if (!account_warn(work, account, touched, &after, &asked)) return false;
+    if (!engine->silent && !account_warn(work, account, touched, &after, &asked)) return false;
     bool suspect = touched->signals_mover != AMPEL_MOVER_NONE || account->watched;
     if (suspect && !account_suspect(work, account, touched)) return false;
     if ((account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0) {

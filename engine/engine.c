@@ -34,6 +34,7 @@ enum ampel_engine_status ampel_engine_open(const struct ampel_engine_options *op
     engine->now_midnight = ampel_midnight_code(engine->now_day);
     engine->accounts_per_tenant_max = options->accounts_per_tenant_max;
     engine->violations_per_account_max = options->violations_per_account_max;
+    engine->silent = options->silent;
     if (engine->violations_per_account_max == 0 ||
         engine->violations_per_account_max > AMPEL_ACCOUNT_VIOLATIONS_MAX) {
         engine->violations_per_account_max = AMPEL_ACCOUNT_VIOLATIONS_MAX;

@@ -52,6 +52,10 @@ struct ampel_engine_options {
     uint32_t accounts_expected;          /* sizes the tables; 0 starts small */
     uint32_t accounts_per_tenant_max;    /* within this partition; 0: unlimited */
     uint32_t violations_per_account_max; /* 0: AMPEL_ACCOUNT_VIOLATIONS_MAX */
+    /* For who asks for ratings at start_ms and nothing else: what ampel_engine_apply does to scores, risk and caps is not named, and
+       nothing is watched that would be told ahead of time (clocks, days of leaving). Refusals are named as ever. Such an engine is
+       neither advanced nor exported. */
+    bool silent;
 };
 
 /* Returns: OK, NO_MEMORY. Lifetime: *out until ampel_engine_close. */

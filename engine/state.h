@@ -90,7 +90,7 @@ struct ampel_engine {
     uint32_t now_midnight; /* midnight.h: now_day in a byte */
     uint64_t position;
     uint32_t accounts_per_tenant_max, violations_per_account_max;
-    bool poisoned, importing;
+    bool poisoned, importing, silent;
     struct ampel_accounts accounts;
     struct ampel_wheel wheel;
     struct ampel_pending pending;

@@ -307,6 +307,41 @@ static void a_backfill_says_nothing_but_its_summary(void **state) {
     fixture_close(&f);
 }
 
+/* Reaches yellow, red, a cap and an open critical one, too old, approved, and back. */
+static void ups_and_downs(struct fixture *f) {
+    static const char *const ids[] = {"a", "b", "c", "d", "e", "f"};
+    SEND(f, .type = AMPEL_EVENT_ORDERS_DAY, .at_ms = NOON - 3 * DAY, .count = 900);
+    for (int i = 0; i < 6; i++) {
+        VIOLATION(f, .at_ms = NOON - (7 - i) * DAY, .policy = 0, .severity = SEVERITY(AMPEL_SEVERITY_LOW), .id = ids[i]);
+    }
+    VIOLATION(f, .at_ms = NOON - 200 * DAY, .policy = 1, .id = "old");
+    VIOLATION(f, .at_ms = NOON, .policy = 2, .severity = SEVERITY(AMPEL_SEVERITY_CRITICAL), .id = "g");
+    STATE(f, .at_ms = NOON, .code = AMPEL_STATE_APPROVED, .id = "b");
+    STATE(f, .at_ms = NOON, .code = AMPEL_STATE_DENIED, .id = "g");
+    SEND(f, .type = AMPEL_EVENT_ORDER, .at_ms = NOON - DAY, .count = 700);
+}
+
+static void a_silent_engine_has_the_same_numbers_and_names_refusals_alone(void **state) {
+    (void)state;
+    struct fixture telling, silent;
+    fixture_open(&telling, NOON);
+    fixture_open(&silent, NOON);
+    silent.options.silent = true;
+    silent.options.violations_per_account_max = 8;
+    fixture_reopen(&silent, NOON);
+    ups_and_downs(&telling);
+    ups_and_downs(&silent);
+    struct ampel_numbers expected = fixture_numbers(&telling), found = fixture_numbers(&silent);
+    assert_memory_equal(&found, &expected, sizeof(found));
+    assert_true(take(&telling) > 5);
+    assert_int_equal(take(&silent), 0);
+    VIOLATION(&silent, .at_ms = NOON, .policy = 4, .id = "one too many");
+    assert_int_equal(take(&silent), 1);
+    assert_int_equal(taken[0].kind, AMPEL_CHANGE_REFUSED);
+    fixture_close(&telling);
+    fixture_close(&silent);
+}
+
 static void refusals_by_bounds_are_told(void **state) {
     (void)state;
     struct fixture f;
@@ -457,6 +492,7 @@ int main(void) {
         cmocka_unit_test(an_event_that_waits_keeps_its_violation_too),
         cmocka_unit_test(what_is_too_old_on_arrival_leaves_no_trace),
         cmocka_unit_test(a_backfill_says_nothing_but_its_summary),
+        cmocka_unit_test(a_silent_engine_has_the_same_numbers_and_names_refusals_alone),
         cmocka_unit_test(refusals_by_bounds_are_told),
         cmocka_unit_test(facts_beyond_their_bound_are_refused),
         cmocka_unit_test(facts_merge_by_their_keys),

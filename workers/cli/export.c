@@ -85,7 +85,7 @@ static int files_export(struct exporting *exporting, char *const *files, int fil
     if (!ampel_portfolio_rules(exporting->rules_path, &exporting->sets, &rules)) return AMPEL_EXIT_USAGE;
     struct ampel_portfolio portfolio;
     int status = AMPEL_EXIT_FAILED;
-    if (ampel_portfolio_open(&portfolio, files, files_count, exporting->as_of_ms, &rules)) {
+    if (ampel_portfolio_open(&portfolio, files, files_count, exporting->as_of_ms, &rules, false)) {
         for (uint32_t i = 0; i < portfolio.accounts_count; i++) {
             struct ampel_text identity[3];
             ampel_engine_account_identity(portfolio.engine, portfolio.slots[i], &identity[0], &identity[1],

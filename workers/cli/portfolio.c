@@ -215,18 +215,22 @@ static bool files_load(struct loading *loading, struct ampel_portfolio *out, cha
     return good;
 }
 
-bool ampel_portfolio_begin(struct ampel_portfolio *out, int64_t as_of_ms, const struct ampel_rules *rules) {
+static bool begin(struct ampel_portfolio *out, int64_t as_of_ms, const struct ampel_rules *rules, bool silent) {
     *out = (struct ampel_portfolio){0};
-    struct ampel_engine_options options = {.rules = rules, .start_ms = as_of_ms};
+    struct ampel_engine_options options = {.rules = rules, .start_ms = as_of_ms, .silent = silent};
     ampel_memory_open(&out->memory, &options.memory);
     if (ampel_engine_open(&options, &out->engine) == AMPEL_ENGINE_OK) return true;
     fprintf(stderr, "ampel: out of memory\n");
     return false;
 }
 
+bool ampel_portfolio_begin(struct ampel_portfolio *out, int64_t as_of_ms, const struct ampel_rules *rules) {
+    return begin(out, as_of_ms, rules, false);
+}
+
 bool ampel_portfolio_open(struct ampel_portfolio *out, char *const *files, int files_count,
-                          int64_t as_of_ms, const struct ampel_rules *rules) {
-    if (!ampel_portfolio_begin(out, as_of_ms, rules)) return false;
+                          int64_t as_of_ms, const struct ampel_rules *rules, bool silent) {
+    if (!begin(out, as_of_ms, rules, silent)) return false;
     struct loading loading = {.engine = out->engine, .as_of_ms = as_of_ms};
     if (files_load(&loading, out, files, files_count)) return ampel_portfolio_sort(out);
     if (loading.failed) fprintf(stderr, "ampel: out of memory\n");

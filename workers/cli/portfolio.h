@@ -23,10 +23,11 @@ AMPEL_MUST_CHECK bool ampel_portfolio_rules(const char *file, const struct ampel
 AMPEL_MUST_CHECK bool ampel_portfolio_sets(const char *file, const struct ampel_option_list *sets,
                                            struct ampel_rules *out);
 
-/* Reads the files and keeps what has at <= as_of_ms. False: said on standard error. Close it in either case. */
+/* Reads the files and keeps what has at <= as_of_ms. silent: only for ratings at that time (engine.h). False: said on standard error.
+   Close it in either case. */
 AMPEL_MUST_CHECK bool ampel_portfolio_open(struct ampel_portfolio *out, char *const *files,
                                            int files_count, int64_t as_of_ms,
-                                           const struct ampel_rules *rules);
+                                           const struct ampel_rules *rules, bool silent);
 void ampel_portfolio_close(struct ampel_portfolio *portfolio);
 /* An empty portfolio, for whoever fills its engine otherwise and then sorts. Said and closed as above. */
 AMPEL_MUST_CHECK bool ampel_portfolio_begin(struct ampel_portfolio *out, int64_t as_of_ms, const struct ampel_rules *rules);

@@ -87,7 +87,7 @@ int ampel_command_score(int argc, char **argv) {
 
     struct ampel_portfolio portfolio;
     int status = AMPEL_EXIT_FAILED;
-    if (ampel_portfolio_open(&portfolio, argv + 1, files_count, as_of_ms, &rules)) {
+    if (ampel_portfolio_open(&portfolio, argv + 1, files_count, as_of_ms, &rules, true)) {
         bool outlook = format == AMPEL_FORMAT_JSONL && !no_outlook;
         bool good = !outlook || ampel_outlook_variants_apply(portfolio.engine);
         if (format == AMPEL_FORMAT_TABLE) table_print(&portfolio);

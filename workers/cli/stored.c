@@ -127,7 +127,7 @@ static bool present_open(struct ampel_stored *stored, uint32_t number) {
     stored->rules = *options->rules;
     if (options->files_count == 0) return partition_load(stored, number);
     bool good = ampel_portfolio_open(&stored->present, options->files, options->files_count, options->as_of_ms,
-                                     options->rules);
+                                     options->rules, false);
     stored->refused = stored->present.counts.refused > 0;
     return good;
 }
