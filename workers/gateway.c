@@ -601,5 +601,5 @@ void ampel_gateway_close(struct ampel_gateway *gateway) {
 }
 
 struct ampel_stage ampel_gateway_stage(struct ampel_gateway *gateway) {
-    return (struct ampel_stage){.name = "gateway", .context = gateway, .prompt = true, .turn = turn, .fds = fds};
+    return (struct ampel_stage){.name = "gateway", .context = gateway, .haste = AMPEL_HASTE_LIGHT, .turn = turn, .fds = fds};
 }

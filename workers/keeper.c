@@ -657,5 +657,5 @@ static uint32_t keeper_fds(void *context, int *fds, uint32_t capacity) {
 
 struct ampel_stage ampel_keeper_stage(struct ampel_keeper *keeper) {
     return (struct ampel_stage){
-        .name = "keeper", .context = keeper, .prompt = true, .turn = keeper_turn, .fds = keeper_fds};
+        .name = "keeper", .context = keeper, .haste = AMPEL_HASTE_LIGHT, .turn = keeper_turn, .fds = keeper_fds};
 }

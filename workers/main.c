@@ -319,11 +319,17 @@ static bool open_wiring(void) {
     return fail("the stages cannot be opened", "", &error);
 }
 
+/* Where every core had a shard that does, nothing else would run for as long as they have work. */
+static bool runs_before(enum ampel_haste haste) {
+    if (!worker.realtime || haste == AMPEL_HASTE_NONE) return false;
+    return haste == AMPEL_HASTE_LIGHT || worker.settings.shards < sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 static bool start_loops(void) {
     for (uint32_t i = 0; i < ampel_wiring_stages_count(worker.wiring); i++) {
         struct ampel_stage stage = ampel_wiring_stage(worker.wiring, i);
         worker.loops[i] = ampel_loop_open(&stage, stage.name, worker.clock, worker.ended_fd,
-                                                  worker.realtime && stage.prompt);
+                                                  runs_before(stage.haste));
         if (worker.loops[i] == NULL) {
             struct ampel_error error = {0};
             (void)ampel_error_set(&error, "", "%s", strerror(errno));

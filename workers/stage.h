@@ -15,10 +15,17 @@ enum ampel_turn {
     AMPEL_TURN_FATAL, /* the world failed for good (said in the log): the process must stop */
 };
 
+/* Whether acks and alerts wait for a stage's turns. */
+enum ampel_haste {
+    AMPEL_HASTE_NONE,
+    AMPEL_HASTE_LIGHT, /* they do, and it never has work for long */
+    AMPEL_HASTE_HEAVY, /* they do, and it may have a core to itself for minutes (a log that is read again) */
+};
+
 struct ampel_stage {
     const char *name;
     void *context;
-    bool prompt; /* acks or alerts wait for each of its turns, which are short */
+    enum ampel_haste haste;
     /* *wake_ns: monotonic time of the next thing to do without any input; INT64_MAX none. */
     enum ampel_turn (*turn)(void *context, int64_t *wake_ns);
     /* The fds that may wake it, at most capacity; returns how many. Called before each wait. */

@@ -29,14 +29,23 @@ def feed_golden(system):
 
 
 @pytest.mark.skipif(not PERMITTED, reason="needs CAP_SYS_NICE or RLIMIT_RTPRIO")
-def test_the_way_of_an_ack_runs_before_others_and_what_scores_and_stores_does_not(system):
+def test_the_way_of_an_ack_runs_before_others_and_what_stores_does_not(system):
     system.start(*FLAGS, "--realtime", 1)
     found = policies(system)
     for name in ("gateway", "keeper", "publisher", "ZMQbg/IO/0"):
         assert found.pop(name) == {os.SCHED_RR}, name
-    for name in ("shard-0", "scribe", "scribe-1", "ampel-worker"):
+    for name in ("scribe", "scribe-1", "ampel-worker"):
         assert found.pop(name) == {os.SCHED_OTHER}, name
+    assert found.pop("shard-0") == {os.SCHED_RR if os.cpu_count() > 1 else os.SCHED_OTHER}
     feed_golden(system)
+
+
+@pytest.mark.skipif(not PERMITTED, reason="needs CAP_SYS_NICE or RLIMIT_RTPRIO")
+def test_shards_that_could_take_every_core_run_as_others_do(system):
+    system.start(*FLAGS, "--realtime", 1, "--shards", min(16, os.cpu_count()))
+    found = policies(system)
+    assert found["gateway"] == {os.SCHED_RR}
+    assert found["shard-0"] == {os.SCHED_OTHER}
 
 
 def test_nothing_runs_before_others_unless_it_is_wanted(system):
