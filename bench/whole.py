@@ -59,8 +59,8 @@ def feed(system, paths, events):
 
 FILE_EVENTS = 20_000_000
 FEED_TENANTS = 250  # in one run; it and the worker take at most 256 connections
-EVENT_BYTES_MAX = 26  # of a file
-REST_BYTES = 6 << 30  # for everything else that runs
+EVENT_BYTES_MAX = 26  # of a file; the larger the batches, the fewer
+REST_BYTES = 4 << 30  # for everything else that runs
 BATCH = 4096  # events, as `ampel encode` makes them
 
 
@@ -139,7 +139,7 @@ def measure_end_to_end(run):
     alone = stages(run, events, accounts=accounts, run=20, violations=1)
     if not run.smoke:  # a minute and some seconds more
         speed = end_to_end(run.bin, 10 * events, accounts, settings=CHECKPOINTS, check=False)["events_per_second"]
-        events = max(events, int(68 * speed))
+        events = max(events, int(80 * speed))
     found = end_to_end(run.bin, events, accounts, settings=CHECKPOINTS)
     slowest = min(alone, key=lambda name: alone[name]["value"])
     run.tell("end_to_end", found["events_per_second"], limit=alone[slowest]["value"], digest=found["digest"],
@@ -159,21 +159,21 @@ def measure_small(run):
 SHARES = (("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999))
 
 
-def latencies(run, system, rate, batch, seconds):
-    """Untimed for a quarter of it at first: the first segments of a log are filled with zeroes before they are written, later
-    ones are used again."""
+def latencies(run, system, rate, batch, seconds, warm):
+    """Untimed for the first warm seconds of it: the first segments of a log are filled with zeroes before they are written, later
+    ones are used again, from when each partition was stored once (thirty times checkpoint_every at the latest, half of that here)."""
     words = ["latency", "--endpoint", f"tcp://127.0.0.1:{system.feed_port}", "--watch", f"tcp://127.0.0.1:{system.watch_port}",
-             "--key", system.folder / "keys" / "load-0.key", "--rate", rate, "--batch", batch, "--seconds", seconds, "--warm", seconds / 4,
+             "--key", system.folder / "keys" / "load-0.key", "--rate", rate, "--batch", batch, "--seconds", seconds, "--warm", warm,
              "--disk", system.folder, "--producer", f"latency-{batch}"]
     return {found["name"]: found for found in load(run.bin, *words)}
 
 
 def measure_latency(run):
     half = run.results.get("end_to_end", {}).get("value", 2e6) / 2
-    rate, seconds = (20_000, 2) if run.smoke else (half, 20)
+    rate, seconds, warm = (20_000, 2, 0.5) if run.smoke else (half, 34, 14)
     with System(run.bin, unstored_bytes_max=CHECKPOINTS["unstored_bytes_max"]) as system:
-        rest = latencies(run, system, 10, 1, 2 if run.smoke else 20)
-        found = latencies(run, system, rate, BATCH, seconds)
+        rest = latencies(run, system, 10, 1, 2 if run.smoke else 20, 0.5 if run.smoke else 2)
+        found = latencies(run, system, rate, BATCH, seconds, warm)
     rest_tell(run, rest)
     run.draw("latency", "From send to ack and to the alert, open loop", "slowest one in", "ms",
              {name: [(1 / (1 - share), found[name][key]) for key, share in SHARES] for name in ("ack", "alert")},

@@ -21,7 +21,7 @@
     X(scribes, INTEGER, "2", 1, 4, "connections", "connections to the database that store checkpoints at once, each on a thread of its own") \
     X(realtime, INTEGER, "0", 0, 1, "boolean", "threads that acks and alerts wait for run before all others of the machine (SCHED_RR), if that is permitted; shards only where there are fewer than cores") \
     X(checkpoint_every, INTEGER, "1000", 0, 3600000, "ms", "how often a changed partition is stored; later where checkpoint_share says so") \
-    X(checkpoint_share, INTEGER, "25", 1, 100, "%", "so much of the time may go into storing; beyond it changed partitions wait, up to ten times checkpoint_every; 100: none waits") \
+    X(checkpoint_share, INTEGER, "25", 1, 100, "%", "so much of the time may go into storing; beyond it changed partitions wait, up to thirty times checkpoint_every; 100: none waits") \
     X(orders_rows_every, INTEGER, "600000", 0, 86400000, "ms", "how often a row is written for order counts alone; 0: at each checkpoint") \
     X(segment_bytes, BYTES, "64m", 1048576, 1073741824, "bytes", "size of a journal segment")        \
     X(journal_bytes_max, BYTES, "16g", 4194304, 1099511627776, "bytes", "journal that may wait for its checkpoint; then feeders are slowed") \

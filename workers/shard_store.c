@@ -12,8 +12,8 @@
 #define NS_PER_MS          INT64_C(1000000)
 /* A partition in which nothing happens moves its stored position this often. */
 #define MOVE_EVERY_MS 5000
-/* What has been due for so many times checkpoint_every rests no more. */
-#define REST_EVERIES_MAX 9
+/* What has been due for so many times checkpoint_every rests no more; for twice as many, it waits for no other checkpoint either. */
+#define REST_EVERIES_MAX 29
 /* Checkpoints that a shard has on their way at once: enough that the scribe never waits for one. More would be rows that wait and
    grow old, and the room that they take is better kept for what is told. */
 #define UNDER_WAY_MAX 4
@@ -61,7 +61,7 @@ static bool rests(const struct ampel_shard_store *store) {
     return store->options.checkpoint_share < 100 && !ampel_shard_pace_pressed(store->options.pace);
 }
 
-/* So long a rest is at most, and so long what is due waits for it. */
+/* So long a rest is at most. */
 static int64_t rest_most_ns(const struct ampel_shard_store *store) {
     return REST_EVERIES_MAX * store->options.checkpoint_every_ms * NS_PER_MS;
 }
@@ -80,7 +80,8 @@ static void rest_add(struct ampel_shard_store *store, int64_t spent_ns) {
 static int64_t rest_until_ns(const struct ampel_shard_store *store, int64_t due_ns) {
     if (!rests(store)) return due_ns;
     int64_t late_ns = due_ns + rest_most_ns(store);
-    return store->under_way_count > 0 || store->rest_ns > late_ns ? late_ns : store->rest_ns;
+    if (store->under_way_count > 0) return late_ns + rest_most_ns(store);
+    return store->rest_ns < late_ns ? store->rest_ns : late_ns;
 }
 
 /* ---- what happens to a partition ------------------------------------------------------------ */

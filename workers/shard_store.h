@@ -5,8 +5,9 @@
                    └ checkpoint_every behind the last one; at once what told most, while room is short
 
    Storing shares processors and the disk with what acks and alerts wait for. So while there is room, one checkpoint at a time is
-   under way, and behind each storing rests so long that it takes checkpoint_share of the time; but what has been due for nine
-   times checkpoint_every rests no more. What changes meanwhile is folded into fewer rows.
+   under way, and behind each storing rests so long that it takes checkpoint_share of the time; but what has been due for 29
+   times checkpoint_every rests no more, and for twice that waits for no other one. What changes meanwhile is folded into fewer
+   rows.
    One under way for each partition at most, a few of them for the shard. A partition in which nothing happens but time moves its
    stored position, too, so that the journal can be recycled.
    Times are monotonic, in nanoseconds, but for settings. Owner: one shard. Thread: the shard's. */

@@ -692,12 +692,31 @@ static void behind_a_checkpoint_storing_rests_for_three_times_as_long(void **sta
     bench_close(&bench);
 }
 
-static void what_has_been_due_for_nine_intervals_rests_no_more(void **state) {
+static void what_has_been_due_for_29_intervals_rests_no_more(void **state) {
     (void)state;
     struct bench bench;
     shared_start(&bench);
     both_change(&bench, 100000);
-    pass_settle(&bench, 8499);
+    pass_settle(&bench, 28499);
+    assert_null(take_checkpoint(&bench, NULL));
+    pass_settle(&bench, 1);
+    ampel_checkpoint_free(checkpoint_wanted(&bench));
+    bench_close(&bench);
+}
+
+static void what_has_been_due_for_58_intervals_waits_for_no_other_checkpoint(void **state) {
+    (void)state;
+    struct bench bench;
+    shared_start(&bench);
+    for (uint32_t i = 0; i < 20; i++) {
+        char seller[8];
+        (void)snprintf(seller, sizeof(seller), "S%u", i);
+        order(&bench, seller, 1);
+    }
+    batch_settle(&bench);
+    pass_settle(&bench, 1000);
+    ampel_checkpoint_free(checkpoint_wanted(&bench));
+    pass_settle(&bench, 57999);
     assert_null(take_checkpoint(&bench, NULL));
     pass_settle(&bench, 1);
     ampel_checkpoint_free(checkpoint_wanted(&bench));
@@ -953,7 +972,8 @@ int main(void) {
         cmocka_unit_test(for_ten_minutes_without_a_database_records_go_on_ever_more_slowly_and_do_not_stop),
         cmocka_unit_test(a_pause_ends_as_soon_as_what_was_told_is_stored),
         cmocka_unit_test(behind_a_checkpoint_storing_rests_for_three_times_as_long),
-        cmocka_unit_test(what_has_been_due_for_nine_intervals_rests_no_more),
+        cmocka_unit_test(what_has_been_due_for_29_intervals_rests_no_more),
+        cmocka_unit_test(what_has_been_due_for_58_intervals_waits_for_no_other_checkpoint),
         cmocka_unit_test(nothing_rests_while_too_much_is_told_and_not_stored),
         cmocka_unit_test(what_checkpoints_under_way_copied_slows_nobody),
         cmocka_unit_test(rows_for_order_counts_alone_wait_for_their_time),
