@@ -24,11 +24,12 @@ import time
 YIELDING_NICE = "10"
 BIN = "/usr/lib/postgresql/15/bin"
 ROLE = DATABASE = "ampel"
+MEMORY_MB = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     # Checkpoints of Ampel write much: a larger log between PostgreSQL's own, kept for the next one, and less of each block in it.
-    "shared_buffers": "1GB",
+    "shared_buffers": f"{min(max(MEMORY_MB // 8, 128), 4096)}MB",
     "max_wal_size": "4GB",
     "min_wal_size": "1GB",
     "checkpoint_timeout": "15min",
