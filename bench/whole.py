@@ -217,14 +217,17 @@ def bulk_of(run, name, events, accounts, form, note):
         path = pathlib.Path(folder) / "events"
         load(run.bin, "make", path, "--events", events, "--accounts", accounts, "--run", 20, "--violations", 100, "--form", form,
              "--sent-at", now_ms)
-        _, core, out = score_seconds(run, path, now_ms)
+        os.sync()
+        tries = [score_seconds(run, path, now_ms) for _ in range(1 if run.smoke else 3)]
+    _, core, out = sorted(tries, key=lambda one: one[1])[len(tries) // 2]
     lines = out.decode().splitlines()
     orders = sum(json.loads(line)["orders"] for line in lines)
     violations = sum(len(json.loads(line)["violations"]) for line in lines)
     if orders + violations != events:
         raise RuntimeError(f"{name}: {orders} orders and {violations} violations are not the {events} events")
     run.tell(name, events / core, digest=hashlib.sha256(out).hexdigest()[:16],
-             note=note + f"; {len(lines)} accounts printed with their violations, {core:.2f} s of one core in all")
+             note=note + f"; {len(lines)} accounts printed with their violations, {core:.2f} s of one core in all, the middle of "
+                  + ", ".join(f"{one[1]:.2f}" for one in tries))
 
 
 def measure_bulk(run):
