@@ -6,6 +6,7 @@
 #include "engine/assurance.h"
 #include "engine/case_clocks.h"
 #include "engine/drift.h"
+#include "engine/frame_accounts.h"
 #include "engine/load.h"
 #include "engine/midnight.h"
 #include "engine/state.h"
@@ -15,64 +16,6 @@
 static bool texts_fit(const struct ampel_frame *frame) {
     return frame->producer.size <= AMPEL_ID_BYTES_MAX && frame->tenant.size <= AMPEL_ID_BYTES_MAX &&
            (frame->events_count == 0 || ampel_id_valid(frame->tenant, true));
-}
-
-/* ---- accounts of the frame ------------------------------------------------------------------ */
-
-static bool slots_find(struct ampel_engine *engine, const struct ampel_frame *frame) {
-    uint32_t *slots =
-        ampel_pool_grow(&engine->pool, engine->frame_slots, &engine->frame_slots_capacity,
-                        frame->accounts_count, sizeof(*slots));
-    if (slots == NULL && frame->accounts_count > 0) return false;
-    engine->frame_slots = slots;
-    struct ampel_account **found =
-        ampel_pool_grow(&engine->pool, engine->frame_accounts, &engine->frame_accounts_capacity,
-                        frame->accounts_count, sizeof(struct ampel_account *));
-    if (found == NULL && frame->accounts_count > 0) return false;
-    engine->frame_accounts = found;
-    ampel_accounts_find_all(&engine->accounts, ampel_tenant_find(&engine->accounts, frame->tenant),
-                            frame->accounts, frame->accounts_count, slots, found);
-    return true;
-}
-
-/* A copy under way takes what the frame may change before it does. */
-static bool slots_copy(const struct ampel_engine *engine, const struct ampel_frame *frame) {
-    for (uint32_t i = 0; i < frame->accounts_count && engine->before != NULL; i++) {
-        if (engine->frame_slots[i] != AMPEL_SLOT_NONE && !ampel_account_before(engine, engine->frame_slots[i]))
-            return false;
-    }
-    return true;
-}
-
-/* What became of the account of an event. */
-enum claim { CLAIMED, REFUSED_BAD, REFUSED_MANY, NO_MEMORY };
-
-/* The account comes into being with its first accepted event. */
-static enum claim account_claim(struct ampel_engine *engine, const struct ampel_frame *frame,
-                                uint32_t index, uint32_t *slot) {
-    const struct ampel_frame_account *account = &frame->accounts[index];
-    if (!ampel_id_valid(account->seller, true) || !ampel_id_valid(account->marketplace, true)) {
-        return REFUSED_BAD;
-    }
-    uint32_t tenant = ampel_tenant_claim(&engine->accounts, &engine->pool, frame->tenant);
-    if (tenant == UINT32_MAX) return NO_MEMORY;
-    struct ampel_account_key key = {account->hash, tenant, account->seller, account->marketplace};
-    /* The frame may name one account twice. */
-    *slot = ampel_accounts_find(&engine->accounts, &key);
-    if (*slot == AMPEL_SLOT_NONE) {
-        uint32_t most = engine->accounts_per_tenant_max;
-        if (most > 0 && engine->accounts.tenants[tenant].accounts_count >= most)
-            return REFUSED_MANY;
-        if (!ampel_account_before(engine, engine->accounts.count)) return NO_MEMORY;
-        *slot = ampel_accounts_claim(&engine->accounts, &engine->pool, &key);
-        if (*slot == AMPEL_SLOT_NONE) return NO_MEMORY;
-        struct ampel_account *made = ampel_account_at(&engine->accounts, *slot);
-        ampel_account_dirty(&engine->accounts, *slot, made, AMPEL_ROW_NUMBERS | AMPEL_ROW_ORDERS);
-        if (ampel_step_touch(engine, *slot, made, true) == NULL) return NO_MEMORY;
-    }
-    engine->frame_slots[index] = *slot;
-    engine->frame_accounts[index] = ampel_account_at(&engine->accounts, *slot);
-    return CLAIMED;
 }
 
 /* ---- one event ------------------------------------------------------------------------------ */
@@ -197,12 +140,12 @@ static bool event_apply(const struct frame_work *work, uint32_t index) {
         return refuse(work, slot, &event, AMPEL_VERDICT_TOO_MANY_PENDING);
     }
     if (slot == AMPEL_SLOT_NONE) {
-        enum claim claim = account_claim(engine, work->frame, account_index, &slot);
-        if (claim == NO_MEMORY) return false;
-        if (claim == REFUSED_BAD) {
+        enum ampel_claim claim = ampel_frame_account_claim(engine, work->frame, account_index, &slot);
+        if (claim == AMPEL_CLAIM_NO_MEMORY) return false;
+        if (claim == AMPEL_CLAIM_BAD) {
             return refuse(work, AMPEL_SLOT_NONE, &event, AMPEL_VERDICT_BAD_ACCOUNT);
         }
-        if (claim == REFUSED_MANY) {
+        if (claim == AMPEL_CLAIM_MANY) {
             return refuse(work, AMPEL_SLOT_NONE, &event, AMPEL_VERDICT_TOO_MANY_ACCOUNTS);
         }
     }
@@ -568,7 +511,7 @@ static bool touches_finish(const struct frame_work *work) {
 
 static bool frame_apply(struct frame_work *work) {
     struct ampel_engine *engine = work->engine;
-    if (!slots_find(engine, work->frame) || !slots_copy(engine, work->frame)) return false;
+    if (!ampel_frame_accounts_find(engine, work->frame) || !ampel_frame_accounts_copy(engine, work->frame)) return false;
     if (!ampel_step_reserve(engine, work->frame->events_count)) return false;
     work_init(work);
     if (!events_apply(work) || !touches_finish(work)) return false;

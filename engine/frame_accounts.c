@@ -1,0 +1,52 @@
+#include "engine/frame_accounts.h"
+
+bool ampel_frame_accounts_find(struct ampel_engine *engine, const struct ampel_frame *frame) {
+    uint32_t *slots =
+        ampel_pool_grow(&engine->pool, engine->frame_slots, &engine->frame_slots_capacity,
+                        frame->accounts_count, sizeof(*slots));
+    if (slots == NULL && frame->accounts_count > 0) return false;
+    engine->frame_slots = slots;
+    struct ampel_account **found =
+        ampel_pool_grow(&engine->pool, engine->frame_accounts, &engine->frame_accounts_capacity,
+                        frame->accounts_count, sizeof(struct ampel_account *));
+    if (found == NULL && frame->accounts_count > 0) return false;
+    engine->frame_accounts = found;
+    ampel_accounts_find_all(&engine->accounts, ampel_tenant_find(&engine->accounts, frame->tenant),
+                            frame->accounts, frame->accounts_count, slots, found);
+    return true;
+}
+
+bool ampel_frame_accounts_copy(const struct ampel_engine *engine, const struct ampel_frame *frame) {
+    for (uint32_t i = 0; i < frame->accounts_count && engine->before != NULL; i++) {
+        if (engine->frame_slots[i] != AMPEL_SLOT_NONE && !ampel_account_before(engine, engine->frame_slots[i]))
+            return false;
+    }
+    return true;
+}
+
+enum ampel_claim ampel_frame_account_claim(struct ampel_engine *engine, const struct ampel_frame *frame,
+                                           uint32_t index, uint32_t *slot) {
+    const struct ampel_frame_account *account = &frame->accounts[index];
+    if (!ampel_id_valid(account->seller, true) || !ampel_id_valid(account->marketplace, true)) {
+        return AMPEL_CLAIM_BAD;
+    }
+    uint32_t tenant = ampel_tenant_claim(&engine->accounts, &engine->pool, frame->tenant);
+    if (tenant == UINT32_MAX) return AMPEL_CLAIM_NO_MEMORY;
+    struct ampel_account_key key = {account->hash, tenant, account->seller, account->marketplace};
+    /* The frame may name one account twice. */
+    *slot = ampel_accounts_find(&engine->accounts, &key);
+    if (*slot == AMPEL_SLOT_NONE) {
+        uint32_t most = engine->accounts_per_tenant_max;
+        if (most > 0 && engine->accounts.tenants[tenant].accounts_count >= most)
+            return AMPEL_CLAIM_MANY;
+        if (!ampel_account_before(engine, engine->accounts.count)) return AMPEL_CLAIM_NO_MEMORY;
+        *slot = ampel_accounts_claim(&engine->accounts, &engine->pool, &key);
+        if (*slot == AMPEL_SLOT_NONE) return AMPEL_CLAIM_NO_MEMORY;
+        struct ampel_account *made = ampel_account_at(&engine->accounts, *slot);
+        ampel_account_dirty(&engine->accounts, *slot, made, AMPEL_ROW_NUMBERS | AMPEL_ROW_ORDERS);
+        if (ampel_step_touch(engine, *slot, made, true) == NULL) return AMPEL_CLAIM_NO_MEMORY;
+    }
+    engine->frame_slots[index] = *slot;
+    engine->frame_accounts[index] = ampel_account_at(&engine->accounts, *slot);
+    return AMPEL_CLAIM_MADE;
+}
