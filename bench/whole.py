@@ -68,7 +68,8 @@ BATCH = 4096  # events, as `ampel encode` makes them
 def files_folder(events):
     """For files that a feeder reads: memory where there is plenty. On the worker's own disk some ten gigabytes would be written just
     before the journal is, and a virtual disk that was written so much is slow for minutes."""
-    available = next(int(line.split()[1]) << 10 for line in open("/proc/meminfo") if line.startswith("MemAvailable"))
+    available = next(int(line.split()[1]) << 10 for line in pathlib.Path("/proc/meminfo").read_text().splitlines()
+                     if line.startswith("MemAvailable"))
     memory = pathlib.Path("/dev/shm")
     fits = memory.is_dir() and EVENT_BYTES_MAX * events + REST_BYTES < min(available, shutil.disk_usage(memory).free)
     with tempfile.TemporaryDirectory(prefix="ampel-bench-", dir=memory if fits else "/var/tmp") as folder:

@@ -80,6 +80,10 @@ class System:
         text = self.sql(f"select coalesce(json_agg(r), '[]') from ({statement}) r")
         return json.loads(text)
 
+    def scores(self):
+        """{seller: its score} as stored."""
+        return {row["seller"]: row["score"] for row in self.rows("select seller, score from ampel.rating")}
+
     # ---- the worker
 
     def start(self, *flags, ready=True, through=()):
@@ -132,6 +136,10 @@ class System:
         self.log.close()
         self.cluster.psql(f"drop database if exists {self.name} with (force)", "postgres")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def golden_scores(case):
+    return {line["seller"]: line["score"] for line in golden_expected(case)}
 
 
 def golden_expected(case):

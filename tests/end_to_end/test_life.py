@@ -5,7 +5,7 @@ import re
 import subprocess
 import time
 
-from system import AS_OF_MS, BIN, GOLDEN, TOP, golden_expected, wait_until
+from system import AS_OF_MS, BIN, GOLDEN, TOP, golden_scores, wait_until
 
 FLAGS = ("--clock-at", AS_OF_MS, "--clock-speed", 0)
 ACCOUNT = {"tenant": "demo", "seller": "S1", "marketplace": "M1"}
@@ -124,9 +124,7 @@ def test_the_example_feeder_in_another_language(system):
     done = subprocess.run(["/usr/bin/python3", str(TOP / "proto/examples/feeder.py"), "demo", str(path)],
                           env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
-    expected = {line["seller"]: line["score"] for line in golden_expected("basics")}
-    wait_until(lambda: {row["seller"]: row["score"] for row in system.rows("select seller, score from ampel.rating")}
-               == expected, what="the golden scores")
+    wait_until(lambda: system.scores() == golden_scores("basics"), what="the golden scores")
 
 
 def test_encoded_files_are_fed_as_they_are(system):
@@ -135,9 +133,7 @@ def test_encoded_files_are_fed_as_they_are(system):
                  "--batch-events", 10)
     assert "in 6 batches" in system.ampel("feed", "basics.ampel").stdout
     assert "6 of them were durable before" in system.ampel("feed", "basics.ampel").stdout
-    expected = {line["seller"]: line["score"] for line in golden_expected("basics")}
-    wait_until(lambda: {row["seller"]: row["score"] for row in system.rows("select seller, score from ampel.rating")}
-               == expected, what="the golden scores")
+    wait_until(lambda: system.scores() == golden_scores("basics"), what="the golden scores")
 
 
 def test_a_file_is_one_file_however_it_is_called(system):
@@ -219,5 +215,4 @@ def test_two_shards_give_the_same_ratings(system):
     system.start(*FLAGS, "--shards", 2)
     system.ampel("feed", GOLDEN / "basics.events.jsonl", "--sent-at", AS_OF_MS, "--state", "basics.state")
     system.stop()
-    expected = {line["seller"]: line["score"] for line in golden_expected("basics")}
-    assert {row["seller"]: row["score"] for row in system.rows("select seller, score from ampel.rating")} == expected
+    assert system.scores() == golden_scores("basics")

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from system import AS_OF_MS, GOLDEN, golden_expected
+from system import AS_OF_MS, GOLDEN, golden_scores
 
 FLAGS = ("--clock-at", AS_OF_MS, "--clock-speed", 0)
 PERMITTED = subprocess.run(["chrt", "--rr", "1", "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
@@ -24,8 +24,7 @@ def policies(system):
 def feed_golden(system):
     system.ampel("feed", GOLDEN / "basics.events.jsonl", "--sent-at", AS_OF_MS, "--state", "basics.state")
     system.stop()
-    expected = {line["seller"]: line["score"] for line in golden_expected("basics")}
-    assert {row["seller"]: row["score"] for row in system.rows("select seller, score from ampel.rating")} == expected
+    assert system.scores() == golden_scores("basics")
 
 
 @pytest.mark.skipif(not PERMITTED, reason="needs CAP_SYS_NICE or RLIMIT_RTPRIO")

@@ -312,6 +312,23 @@ static inline struct ampel_checkpoint *checkpoint_wanted(struct bench *bench) {
     return checkpoint;
 }
 
+/* One order each of sellers S0 .. S(count - 1), all in one batch or each in its own. */
+static inline void orders_push(struct bench *bench, uint32_t count, bool one_batch) {
+    for (uint32_t i = 0; i < count; i++) {
+        char seller[16];
+        (void)snprintf(seller, sizeof(seller), "S%u", i);
+        order(bench, seller, 1);
+        if (!one_batch || i + 1 == count) push_batch(bench);
+    }
+}
+
+/* Fresh once more, with so little room for what is told. */
+static inline void start_again(struct bench *bench, uint64_t unstored_bytes_max) {
+    ampel_shard_close(bench->shard);
+    bench->options.unstored_bytes_max = unstored_bytes_max;
+    start_fresh(bench);
+}
+
 /* That many orders of an account, stored a second later. */
 static inline struct ampel_checkpoint *orders_checkpoint(struct bench *bench, const char *seller, uint32_t count) {
     order(bench, seller, count);

@@ -28,6 +28,8 @@ struct bench {
     struct ampel_stage stage;
     struct ampel_queue *in, *keeper, *publisher, *gateway, *shards[SHARDS];
     int64_t ns, wake_ns;
+    int64_t commit_ns; /* so long each commit takes */
+    enum ampel_database_status (*commit)(void *context, const struct ampel_checkpoint *checkpoint, struct ampel_error *error);
 };
 
 static int64_t bench_ms(void *context) {
@@ -35,6 +37,14 @@ static int64_t bench_ms(void *context) {
 }
 static int64_t bench_ns(void *context) {
     return ((struct bench *)context)->ns;
+}
+
+/* Whose clock a commit moves on: the database's context is its own. */
+static struct bench *committing;
+
+static enum ampel_database_status commit(void *context, const struct ampel_checkpoint *checkpoint, struct ampel_error *error) {
+    committing->ns += committing->commit_ns;
+    return committing->commit(context, checkpoint, error);
 }
 
 static void drain(struct ampel_queue *queue) {
@@ -64,6 +74,9 @@ static void bench_open(struct bench *bench, uint32_t partitions_expected, uint32
         .gateway = bench->gateway,
     };
     ampel_memory_database_face(bench->database, &options.database);
+    committing = bench;
+    bench->commit = options.database.commit;
+    options.database.commit = commit;
     assert_true(ampel_scribe_open(&options, &bench->scribe));
     bench->stage = ampel_scribe_stage(bench->scribe);
 }
@@ -285,6 +298,23 @@ static void while_a_checkpoint_waits_its_queue_does_not_wake_the_scribe(void **s
     push_checkpoint(&bench, 1, 1, 0, 500);
     assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
     assert_int_equal(bench.stage.fds(bench.stage.context, fds, 8), 0);
+    bench_close(&bench);
+}
+
+static void a_shard_is_told_how_long_its_checkpoint_took_without_what_it_waited(void **state) {
+    (void)state;
+    struct bench bench;
+    bench_start(&bench, 64);
+    bench.commit_ns = 70 * MS;
+    ampel_memory_database_fault(bench.database, AMPEL_FAULT_RETRY, 1);
+    push_checkpoint(&bench, 0, 1, 0, 500);
+    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    bench.ns = bench.wake_ns;
+    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
+    struct ampel_parcel_committed *committed = ampel_queue_pop(bench.shards[0]);
+    assert_non_null(committed);
+    assert_int_equal(committed->spent_ns, 70 * MS);
+    ampel_parcel_free(&committed->parcel);
     bench_close(&bench);
 }
 
@@ -526,6 +556,7 @@ int main(void) {
         cmocka_unit_test(a_commit_is_told_to_shard_keeper_and_publisher),
         cmocka_unit_test(a_checkpoint_waits_for_an_absent_database_and_keeps_its_place),
         cmocka_unit_test(while_a_checkpoint_waits_its_queue_does_not_wake_the_scribe),
+        cmocka_unit_test(a_shard_is_told_how_long_its_checkpoint_took_without_what_it_waited),
         cmocka_unit_test(commits_of_unknown_outcome_are_done_exactly_once),
         cmocka_unit_test(a_stolen_partition_stops_the_process_and_its_shard_hears_why),
         cmocka_unit_test(a_full_shard_does_not_hold_up_the_commits_of_others),

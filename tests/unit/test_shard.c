@@ -209,12 +209,7 @@ static void a_full_publisher_holds_records_back_and_loses_nothing(void **state) 
     struct bench bench;
     bench_open(&bench, 1, 2);
     start_fresh(&bench);
-    for (uint32_t i = 0; i < 20; i++) {
-        char seller[8];
-        (void)snprintf(seller, sizeof(seller), "S%u", i);
-        order(&bench, seller, 1);
-        push_batch(&bench);
-    }
+    orders_push(&bench, 20, false);
     assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
     assert_in_range(ampel_queue_count(bench.records), 15, 20);
     int fds[4];

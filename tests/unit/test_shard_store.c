@@ -4,15 +4,9 @@
 static void records_wait_while_too_much_is_told_and_not_stored(void **state) {
     (void)state;
     struct bench bench;
-    bench_open(&bench, 1, 64);
-    bench.options.unstored_bytes_max = 2000;
-    start_fresh(&bench);
-    for (uint32_t i = 0; i < 20; i++) {
-        char seller[8];
-        (void)snprintf(seller, sizeof(seller), "S%u", i);
-        order(&bench, seller, 1);
-        push_batch(&bench);
-    }
+    bench_start(&bench);
+    start_again(&bench, 2000);
+    orders_push(&bench, 20, false);
     assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
     uint32_t waiting = ampel_queue_count(bench.records);
     assert_in_range(waiting, 10, 19);
@@ -50,9 +44,7 @@ static void for_ten_minutes_without_a_database_records_go_on_ever_more_slowly_an
     (void)state;
     struct bench bench;
     bench_start(&bench);
-    ampel_shard_close(bench.shard);
-    bench.options.unstored_bytes_max = 1 << 20;
-    start_fresh(&bench);
+    start_again(&bench, 1 << 20);
     uint32_t sellers = 0, told_first = 0, told_last = 0;
     for (uint32_t tens = 0; tens < 60; tens++) {
         uint32_t told = 0, turns = 0;
@@ -86,15 +78,8 @@ static void a_pause_ends_as_soon_as_what_was_told_is_stored(void **state) {
     (void)state;
     struct bench bench;
     bench_start(&bench);
-    ampel_shard_close(bench.shard);
-    bench.options.unstored_bytes_max = 6000;
-    start_fresh(&bench);
-    for (uint32_t i = 0; i < 30; i++) {
-        char seller[8];
-        (void)snprintf(seller, sizeof(seller), "S%u", i);
-        order(&bench, seller, 1);
-        push_batch(&bench);
-    }
+    start_again(&bench, 6000);
+    orders_push(&bench, 30, false);
     assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
     uint32_t waiting = ampel_queue_count(bench.records);
     assert_in_range(waiting, 10, 29);
@@ -116,12 +101,8 @@ static void shared_start(struct bench *bench) {
 
 /* Both partitions change; one is being stored, and the scribe says that it took so long. */
 static void both_change(struct bench *bench, int64_t spent_ms) {
-    for (uint32_t i = 0; i < 20; i++) {
-        char seller[8];
-        (void)snprintf(seller, sizeof(seller), "S%u", i);
-        order(bench, seller, 1);
-    }
-    batch_settle(bench);
+    orders_push(bench, 20, true);
+    assert_int_equal(settle(bench), AMPEL_TURN_IDLE);
     pass_settle(bench, 1000);
     struct ampel_checkpoint *checkpoint = checkpoint_wanted(bench);
     pass_settle(bench, 500);
@@ -160,12 +141,8 @@ static void what_has_been_due_for_58_intervals_waits_for_no_other_checkpoint(voi
     (void)state;
     struct bench bench;
     shared_start(&bench);
-    for (uint32_t i = 0; i < 20; i++) {
-        char seller[8];
-        (void)snprintf(seller, sizeof(seller), "S%u", i);
-        order(&bench, seller, 1);
-    }
-    batch_settle(&bench);
+    orders_push(&bench, 20, true);
+    assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
     pass_settle(&bench, 1000);
     ampel_checkpoint_free(checkpoint_wanted(&bench));
     pass_settle(&bench, 57999);
@@ -179,9 +156,7 @@ static void nothing_rests_while_too_much_is_told_and_not_stored(void **state) {
     (void)state;
     struct bench bench;
     shared_start(&bench);
-    ampel_shard_close(bench.shard);
-    bench.options.unstored_bytes_max = 4000;
-    start_fresh(&bench);
+    start_again(&bench, 4000);
     both_change(&bench, 100000);
     for (uint32_t i = 0; i < 20; i++) {
         char seller[8];
@@ -197,9 +172,7 @@ static void what_checkpoints_under_way_copied_slows_nobody(void **state) {
     (void)state;
     struct bench bench;
     bench_start(&bench);
-    ampel_shard_close(bench.shard);
-    bench.options.unstored_bytes_max = 2000;
-    start_fresh(&bench);
+    start_again(&bench, 2000);
     order(&bench, "A", 1);
     push_batch(&bench);
     assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
