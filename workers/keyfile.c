@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 
 #define KEYFILE_BYTES_MAX 4096
 #define KEY_BYTES         32
+#define PATH_BYTES        4096
 
 bool ampel_key_valid(const char *key) {
     uint8_t bytes[KEY_BYTES];
@@ -154,12 +156,22 @@ bool ampel_keyfile_write(const char *path, const struct ampel_keyfile *keyfile,
     if (keyfile->server_key[0] != '\0')
         size +=
             snprintf(text + size, sizeof(text) - (size_t)size, "server %s\n", keyfile->server_key);
-    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    /* Under another name until it is whole: who looks at the same moment finds all of it or none. */
+    char part[PATH_BYTES];
+    if ((size_t)snprintf(part, sizeof(part), "%s.XXXXXX", path) >= sizeof(part))
+        return ampel_error_set(error, "", "%s: %s", path, strerror(ENAMETOOLONG));
+    const int fd = mkstemp(part);
     if (fd < 0) return ampel_error_set(error, "", "%s: %s", path, strerror(errno));
-    const bool written = all_written(fd, text, (size_t)size);
-    const int failed = errno;
-    if (close(fd) == 0 && written) return true;
-    /* Half a key is of no use to anybody, and would stand in the way of a whole one. */
-    (void)unlink(path);
-    return ampel_error_set(error, "", "%s: %s", path, strerror(written ? errno : failed));
+    bool done = all_written(fd, text, (size_t)size);
+    int failed = errno;
+    if (close(fd) != 0 && done) {
+        done = false;
+        failed = errno;
+    }
+    if (done && link(part, path) != 0) {
+        done = false;
+        failed = errno;
+    }
+    (void)unlink(part);
+    return done || ampel_error_set(error, "", "%s: %s", path, strerror(failed));
 }
