@@ -97,12 +97,26 @@ static inline bool texts_same(const char *a, const char *b, uint32_t size) {
     return differ == 0;
 }
 
+/* Of 16 to 32 bytes: the first sixteen and the last sixteen, some of them twice. */
+static inline bool sixteens_same(const char *a, const char *b, uint32_t size) {
+    uint64_t differ = (ampel_load_u64(a) ^ ampel_load_u64(b)) | (ampel_load_u64(a + 8) ^ ampel_load_u64(b + 8));
+    a += size - 16;
+    b += size - 16;
+    differ |= (ampel_load_u64(a) ^ ampel_load_u64(b)) | (ampel_load_u64(a + 8) ^ ampel_load_u64(b + 8));
+    return differ == 0;
+}
+static_assert(AMPEL_ACCOUNT_PLACE <= 32, "texts in place are two sixteens at most");
+
 /* The texts say it, whatever the hash: it follows from them, and stands in another line. */
 static inline bool account_is(const struct ampel_account *account, uint32_t tenant,
                               struct ampel_text seller, struct ampel_text marketplace) {
     uint32_t differ = account->tenant ^ tenant;
     differ |= account->seller_size ^ seller.size;
     if ((differ | (account->marketplace_size ^ marketplace.size)) != 0) return false;
+    const uint32_t size = seller.size + marketplace.size;
+    /* A record's texts stand one behind the other, as the account's do. */
+    if (size >= 16 && size <= AMPEL_ACCOUNT_PLACE && seller.bytes + seller.size == marketplace.bytes)
+        return sixteens_same(account->texts, seller.bytes, size);
     const char *texts = account_texts(account);
     return texts_same(texts, seller.bytes, seller.size) &&
            texts_same(texts + seller.size, marketplace.bytes, marketplace.size);
@@ -204,14 +218,12 @@ static bool chunk_add(struct ampel_accounts *accounts, struct ampel_pool *pool) 
                         accounts->chunks_count + 1, sizeof(*chunks));
     if (chunks == NULL) return false;
     accounts->chunks = chunks;
-    uint32_t words = (accounts->chunks_count + 1) * (AMPEL_CHUNK_ACCOUNTS / AMPEL_PAGE_ACCOUNTS);
-    words = (words + 63) / 64;
-    uint32_t words_before = accounts->dirty_capacity;
-    uint64_t *dirty =
-        ampel_pool_grow(pool, accounts->dirty, &accounts->dirty_capacity, words, sizeof(*dirty));
+    uint32_t pages = (accounts->chunks_count + 1) * (AMPEL_CHUNK_ACCOUNTS / AMPEL_PAGE_ACCOUNTS);
+    uint32_t pages_before = accounts->dirty_capacity;
+    uint8_t *dirty = ampel_pool_grow(pool, accounts->dirty, &accounts->dirty_capacity, pages, sizeof(*dirty));
     if (dirty == NULL) return false;
     accounts->dirty = dirty;
-    memset(dirty + words_before, 0, (accounts->dirty_capacity - words_before) * sizeof(*dirty));
+    memset(dirty + pages_before, 0, accounts->dirty_capacity - pages_before);
     chunks[accounts->chunks_count] = ampel_pool_take(pool, sizeof(struct ampel_chunk));
     if (chunks[accounts->chunks_count] == NULL) return false;
     memset(chunks[accounts->chunks_count], 0, sizeof(struct ampel_chunk));

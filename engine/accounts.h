@@ -61,7 +61,7 @@ enum { AMPEL_ACCOUNT_DUE_STALE = 8, AMPEL_ACCOUNT_ELIGIBLE = 64 };
 struct ampel_account {
     struct ampel_window window;
     uint32_t orders;   /* the sum of the window's days */
-    uint32_t touch;    /* where it would stand among the touches of this step (state.h) */
+    uint32_t touch;    /* its last touch's number (state.h) */
     uint32_t tenant;
     uint16_t look_day; /* leaving.h */
     uint8_t seller_size, marketplace_size;
@@ -103,7 +103,7 @@ struct ampel_accounts {
     struct ampel_tenant *tenants;
     uint32_t *tenants_sorted;
     uint32_t tenants_count, tenants_capacity, tenants_sorted_capacity;
-    uint64_t *dirty; /* a bit for each page */
+    uint8_t *dirty; /* by page: 1 where an account of it is */
     uint32_t dirty_capacity;
 };
 
@@ -149,8 +149,7 @@ struct ampel_text ampel_account_marketplace(const struct ampel_account *account)
 static inline void ampel_account_dirty(struct ampel_accounts *accounts, uint32_t slot,
                                        struct ampel_account *account, uint32_t row) {
     account->flags = (uint8_t)(account->flags | row);
-    uint32_t page = slot / AMPEL_PAGE_ACCOUNTS;
-    accounts->dirty[page / 64] |= UINT64_C(1) << (page % 64);
+    accounts->dirty[slot / AMPEL_PAGE_ACCOUNTS] = 1;
 }
 
 /* NULL: no memory. */

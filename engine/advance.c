@@ -11,6 +11,7 @@
 #include "engine/sort.h"
 #include "engine/state.h"
 #include "engine/takeover.h"
+#include "engine/warnings.h"
 
 /* ---- the turn of one account ---------------------------------------------------------------- */
 
@@ -66,13 +67,14 @@ static bool turn_finish(struct ampel_engine *engine, uint32_t slot, struct ampel
     struct ampel_numbers after;
     if (ampel_touched_settle(engine, account, touched)) return true;
     ampel_touched_complete(engine, account, touched);
-    ampel_account_numbers(engine, account, &after);
+    ampel_account_numbers_after(engine, account, &touched->before, &after);
     ampel_account_row_mark(engine, slot, account, &touched->before, &after);
     if (!ampel_account_show(engine, account, touched, &after)) return false;
-    if (!silent && ampel_changes_due(engine, &touched->before, &after, false)) {
+    uint32_t due = silent ? 0 : ampel_changes_due(engine, &touched->before, &after, false);
+    if (due != 0) {
         struct ampel_cause cause;
         turn_cause(engine, touched, &after, &cause);
-        if (!ampel_changes_name(engine, slot, &touched->before, &after, false, &cause,
+        if (!ampel_changes_name(engine, slot, due, &touched->before, &after, false, &cause,
                                 engine->position)) {
             return false;
         }
@@ -208,7 +210,7 @@ static bool plain(const struct ampel_engine *engine, const struct ampel_account 
 
 /* The turn of most: violations leave, and numbers are computed once before and once behind. */
 static bool turn_plain(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account) {
-    struct ampel_touched touched = {.slot = slot, .whole = true};
+    struct ampel_touched touched = {.account = account, .slot = slot, .whole = true};
     struct ampel_numbers after;
     struct ampel_cause cause;
     if (!ampel_account_before(engine, slot)) return false;
@@ -218,10 +220,11 @@ static bool turn_plain(struct ampel_engine *engine, uint32_t slot, struct ampel_
     ampel_account_numbers(engine, account, &after);
     ampel_account_row_mark(engine, slot, account, &touched.before, &after);
     if (!ampel_account_show(engine, account, &touched, &after)) return false;
-    bool due = ampel_changes_due(engine, &touched.before, &after, false);
+    uint32_t due = ampel_changes_due(engine, &touched.before, &after, false);
     bool look = touched.before.colour != after.colour;
-    if (due || look) turn_cause(engine, &touched, &after, &cause);
-    if (due && !ampel_changes_name(engine, slot, &touched.before, &after, false, &cause, engine->position))
+    if (due != 0 || look) turn_cause(engine, &touched, &after, &cause);
+    if (due != 0 &&
+        !ampel_changes_name(engine, slot, due, &touched.before, &after, false, &cause, engine->position))
         return false;
     ampel_account_due_renew(engine, slot, account);
     if (!ampel_account_warn(engine, slot, account, &after, true, look, &cause, engine->position)) return false;

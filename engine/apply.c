@@ -5,12 +5,14 @@
 
 #include "engine/assurance.h"
 #include "engine/case_clocks.h"
+#include "engine/columns.h"
 #include "engine/drift.h"
 #include "engine/frame_accounts.h"
 #include "engine/load.h"
 #include "engine/midnight.h"
 #include "engine/state.h"
 #include "engine/takeover.h"
+#include "engine/warnings.h"
 #include "engine/window.h"
 
 static bool texts_fit(const struct ampel_frame *frame) {
@@ -20,69 +22,43 @@ static bool texts_fit(const struct ampel_frame *frame) {
 
 /* ---- one event ------------------------------------------------------------------------------ */
 
-/* A column that may be missing: then its default is read again and again. */
-struct column {
-    const uint8_t *bytes;
-    size_t step;
-};
-
 struct frame_work {
     struct ampel_engine *engine;
     const struct ampel_frame *frame;
     struct ampel_source source;
     struct ampel_apply_counts *counts;
-    struct column account, type, at, count, extras_offset; /* what orders need */
+    struct ampel_columns columns;
     /* By account of the frame; those that an event makes join them. */
     const uint32_t *slots;
     struct ampel_account *const *accounts;
     struct ampel_touch *touches;
-    uint32_t accounts_count;
     uint32_t now_cell, window_days;
     uint32_t block;          /* so many orders earn points; 0 where each one may */
     uint32_t exact;          /* below this many orders a multiplication divides them by block */
     uint64_t inverse;        /* of block, in units of 2^-32 */
-    int64_t now_ms, day_ms;  /* day_ms: when the engine's day began */
-    bool full;               /* no column that orders need is missing */
-    bool whole;              /* no column is */
+    int64_t day_ms;          /* when the engine's day began */
+    bool plain;              /* columns of orders and policies are there and no others: orders and new violations */
 };
 
-static struct column column_of(const uint8_t *bytes, size_t step, const void *fallback) {
-    return bytes != NULL ? (struct column){bytes, step} : (struct column){fallback, 0};
-}
-
-static void columns_init(struct frame_work *work) {
-    static const uint64_t zero = 0, one = 1;
-    const struct ampel_frame *frame = work->frame;
-    work->account = column_of(frame->account, sizeof(uint32_t), &zero);
-    work->type = column_of(frame->type, sizeof(uint8_t), &zero);
-    work->at = column_of(frame->at, sizeof(int64_t), &zero);
-    work->count = column_of(frame->count, sizeof(uint32_t), &one);
-    work->extras_offset = column_of(frame->extras_offset, sizeof(uint32_t), &zero);
-    work->full = work->account.step != 0 && work->type.step != 0 && work->at.step != 0 &&
-                 work->count.step != 0 && work->extras_offset.step != 0;
-    work->whole = work->full && frame->policy != NULL && frame->severity != NULL &&
-                  frame->code != NULL && frame->points != NULL && frame->rev != NULL;
-}
-
-/* The whole event, without looking for columns that are there. */
+/* The whole event; of usual frames without looking for each column. */
 static void event_gather(const struct frame_work *work, uint32_t index, uint32_t *account_index,
                          struct ampel_event *out) {
     const struct ampel_frame *frame = work->frame;
-    if (!work->whole) {
+    if (!work->plain) {
         ampel_frame_event(frame, index, account_index, out);
         return;
     }
     const size_t i = index;
     AMPEL_ASSERT(index < frame->events_count);
     *account_index = ampel_load_u32(frame->account + 4 * i);
-    out->type = frame->type[i];
     out->at_ms = ampel_load_i64(frame->at + 8 * i);
     out->count = ampel_load_u32(frame->count + 4 * i);
+    out->type = frame->type[i];
+    out->rev = out->type == AMPEL_EVENT_ORDERS_DAY;
+    out->points = -1;
     out->policy = frame->policy[i];
-    out->severity = (int8_t)frame->severity[i];
-    out->code = frame->code[i];
-    out->points = (int16_t)ampel_load_u16(frame->points + 2 * i);
-    out->rev = ampel_load_u16(frame->rev + 2 * i);
+    out->severity = AMPEL_SEVERITY_NOT_GIVEN;
+    out->code = AMPEL_CODE_NONE;
     uint32_t from = ampel_load_u32(frame->extras_offset + 4 * i);
     uint32_t to = ampel_load_u32(frame->extras_offset + 4 * (i + 1));
     bool within = from <= to && to <= frame->extras_size;
@@ -92,12 +68,15 @@ static void event_gather(const struct frame_work *work, uint32_t index, uint32_t
 
 static void work_init(struct frame_work *work) {
     const struct ampel_engine *engine = work->engine;
+    const struct ampel_frame *frame = work->frame;
     bool linear = engine->rules.orders_rounding == AMPEL_ROUNDING_LINEAR;
-    columns_init(work);
+    ampel_columns_init(&work->columns, frame, engine->now_ms);
+    work->plain = frame->account != NULL && frame->type != NULL && frame->at != NULL && frame->count != NULL &&
+                  frame->policy != NULL && frame->extras_offset != NULL && frame->severity == NULL &&
+                  frame->code == NULL && frame->points == NULL && frame->rev == NULL;
     work->slots = engine->frame_slots;
     work->accounts = engine->frame_accounts;
     work->touches = engine->touches;
-    work->accounts_count = work->frame->accounts_count;
     work->now_cell = engine->now_cell;
     work->window_days = (uint32_t)engine->rules.window_days;
     work->block = linear ? 0 : (uint32_t)engine->rules.orders_block;
@@ -106,15 +85,7 @@ static void work_init(struct frame_work *work) {
         work->inverse = (UINT64_C(1) << 32) / work->block + 1;
         work->exact = UINT32_MAX / work->block;
     }
-    work->now_ms = engine->now_ms;
     work->day_ms = engine->now_day * AMPEL_DAY_MS;
-}
-
-/* One entry. full is known where this is compiled: then the width is, too. */
-AMPEL_INLINE uint64_t read(struct column column, uint32_t index, size_t width, bool full) {
-    const uint8_t *from = column.bytes + (full ? width : column.step) * (size_t)index;
-    if (width == sizeof(uint8_t)) return *from;
-    return width == sizeof(uint32_t) ? ampel_load_u32(from) : ampel_load_u64(from);
 }
 
 static bool refuse(const struct frame_work *work, uint32_t slot, const struct ampel_event *event,
@@ -132,8 +103,10 @@ static bool event_apply(const struct frame_work *work, uint32_t index) {
     if (account_index >= work->frame->accounts_count) {
         return refuse(work, slot, &event, AMPEL_VERDICT_BAD_ACCOUNT);
     }
-    slot = engine->frame_slots[account_index];
-    enum ampel_verdict verdict = ampel_event_tolerate(&event);
+    slot = work->slots[account_index];
+    /* Mostly it is a violation: then this spares a call. */
+    bool plain = event.type == AMPEL_EVENT_VIOLATION && ampel_violation_plain(&event);
+    enum ampel_verdict verdict = plain ? AMPEL_VERDICT_OK : ampel_event_tolerate(&event);
     if (verdict != AMPEL_VERDICT_OK) return refuse(work, slot, &event, verdict);
     bool waits = event.at_ms > engine->now_ms;
     if (waits && engine->pending.count >= AMPEL_PENDING_MAX) {
@@ -149,7 +122,7 @@ static bool event_apply(const struct frame_work *work, uint32_t index) {
             return refuse(work, AMPEL_SLOT_NONE, &event, AMPEL_VERDICT_TOO_MANY_ACCOUNTS);
         }
     }
-    struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
+    struct ampel_account *account = work->accounts[account_index];
     enum ampel_outcome outcome;
     if (waits) {
         struct ampel_touched *touched = ampel_step_touch(engine, slot, account, false);
@@ -176,18 +149,9 @@ static bool event_apply(const struct frame_work *work, uint32_t index) {
 
 /* ---- orders in passing ---------------------------------------------------------------------- */
 
-AMPEL_INLINE uint8_t event_type(const struct frame_work *work, uint32_t index, bool full) {
-    return (uint8_t)read(work->type, index, sizeof(uint8_t), full);
-}
-
-AMPEL_INLINE int64_t event_at(const struct frame_work *work, uint32_t index, bool full) {
-    return (int64_t)read(work->at, index, sizeof(int64_t), full);
-}
-
-/* The event's account by its number in the frame, UINT32_MAX where it names none. */
-AMPEL_INLINE uint32_t event_account(const struct frame_work *work, uint32_t index, bool full) {
-    uint32_t number = (uint32_t)read(work->account, index, sizeof(uint32_t), full);
-    return number < work->accounts_count ? number : UINT32_MAX;
+/* The event's account by its number in the frame, which is one: NULL where it is none yet. */
+AMPEL_INLINE struct ampel_account *event_account(const struct frame_work *work, uint32_t index) {
+    return work->accounts[ampel_columns_account(&work->columns, index)];
 }
 
 /* The window's cell of a time that is not after now; AMPEL_WINDOW_CELLS where it has none. */
@@ -207,6 +171,11 @@ static bool order_far(const struct frame_work *work, uint32_t slot, struct ampel
     if (day == work->now_cell && !ampel_window_bring(&work->engine->pool, window, day)) return false;
     bool near = day == window->near_cell;
     if (!near && window->ring == NULL) return false;
+    if (!near && ampel_cells_add(window->ring, window->bits, day, count)) {
+        /* Said again where the day had orders already: cheaper than to ask. */
+        ampel_midnight_orders(work->engine, slot, account, day);
+        return true;
+    }
     uint32_t before = near ? window->near : ampel_cells_get(window->ring, window->bits, day);
     if (before > AMPEL_ORDERS_MAX - count) return false;
     uint32_t total = before + count;
@@ -227,27 +196,20 @@ AMPEL_INLINE bool orders_quiet(const struct frame_work *work, uint32_t orders, u
 }
 
 /* An order that finds its day's cell wide enough, earns no point and makes no suspicion surer: nearly
-   every event. False: nothing that counts was done, the event wants the whole care. */
-AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool full) {
+   every event that is not odd. False: nothing that counts was done, the event wants the whole care. */
+AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index) {
     struct ampel_engine *engine = work->engine;
-    uint32_t number = event_account(work, index, full);
-    if (event_type(work, index, full) != AMPEL_EVENT_ORDER || number == UINT32_MAX) return false;
+    uint32_t number = ampel_columns_account(&work->columns, index);
     struct ampel_account *account = work->accounts[number];
-    if (account == NULL) return false;
-    uint64_t extras = read(work->extras_offset, index, sizeof(uint32_t), full);
-    if (extras != read(work->extras_offset, index + 1, sizeof(uint32_t), full)) return false;
-    uint32_t count = (uint32_t)read(work->count, index, sizeof(uint32_t), full);
-    int64_t at_ms = event_at(work, index, full);
-    /* As numbers without a sign: none that is below zero passes. */
-    if ((uint64_t)at_ms > (uint64_t)work->now_ms || count - 1 >= AMPEL_ORDERS_MAX) return false;
-    if (account->watched != 0) return false;
-    uint32_t slot = work->slots[number], place = account->touch;
+    if (account == NULL || account->watched != 0) return false;
+    uint32_t slot = work->slots[number], place = account->touch - engine->touch_first;
     bool touched = place < engine->touches_count && work->touches[place].slot == slot;
     /* Assurance begins at the end of a step that looks at all of the account, as one does that made it. */
     if ((account->assured & AMPEL_ASSURED_BEGUN) == 0 && (!touched || work->touches[place].whole == 0))
         return false;
+    uint32_t count = ampel_columns_count(&work->columns, index);
     if (!orders_quiet(work, account->orders, count)) return false;
-    uint32_t day = window_cell(work, at_ms, work->window_days);
+    uint32_t day = window_cell(work, ampel_columns_at(&work->columns, index), work->window_days);
     /* What was told as a total is more than any count; 0 less 1, too. */
     if (day == account->window.near_cell && account->window.near - 1 < AMPEL_ORDERS_MAX - count) {
         account->window.near += count;
@@ -255,8 +217,8 @@ AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool
         return false;
     }
     if (!touched) {
-        AMPEL_ASSERT(engine->touches_count < engine->touches_capacity);
-        account->touch = place = engine->touches_count++;
+        place = engine->touches_count++;
+        account->touch = engine->touch_first + place;
         work->touches[place].slot = slot;
         work->touches[place].orders_before = account->orders;
         work->touches[place].whole = 0;
@@ -276,94 +238,105 @@ AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index, bool
 #define VIOLATIONS_LINES 4
 
 /* The second line of the account of what is no order. The first one is near since the account was found. */
-AMPEL_INLINE void account_fetch(const struct frame_work *work, uint32_t index, bool full) {
-    if (event_type(work, index, full) <= AMPEL_EVENT_ORDERS_DAY) return;
-    uint32_t number = event_account(work, index, full);
-    if (number == UINT32_MAX || work->accounts[number] == NULL) return;
-    __builtin_prefetch(&work->accounts[number]->violations, 1);
+AMPEL_INLINE void account_fetch(const struct frame_work *work, uint32_t index) {
+    const struct ampel_account *account = event_account(work, index);
+    if (account != NULL) __builtin_prefetch(&account->violations, 1);
 }
 
-/* What hangs below an account that was fetched before. */
-AMPEL_INLINE void contents_fetch(const struct frame_work *work, uint32_t index, bool full) {
-    uint32_t number = event_account(work, index, full);
-    if (number == UINT32_MAX || work->accounts[number] == NULL) return;
-    const struct ampel_account *account = work->accounts[number];
-    if (event_type(work, index, full) <= AMPEL_EVENT_ORDERS_DAY) {
-        const struct ampel_window *window = &account->window;
-        uint32_t day = window_cell(work, event_at(work, index, full), AMPEL_WINDOW_CELLS);
-        if (day == window->near_cell || window->ring == NULL) return;
-        __builtin_prefetch(ampel_window_place(window, day), 1);
-        if (day == work->now_cell)
-            __builtin_prefetch(ampel_window_place(window, window->near_cell), 1);
-    } else if (account->violations != NULL) {
-        for (uint32_t line = 0; line < VIOLATIONS_LINES; line++)
-            __builtin_prefetch((const uint8_t *)account->violations + 64 * (size_t)line, 1);
-    }
+/* What hangs below the account of an order. */
+AMPEL_INLINE void day_fetch(const struct frame_work *work, uint32_t index) {
+    const struct ampel_account *account = event_account(work, index);
+    if (account == NULL) return;
+    const struct ampel_window *window = &account->window;
+    uint32_t day = window_cell(work, ampel_columns_at(&work->columns, index), AMPEL_WINDOW_CELLS);
+    if (day == window->near_cell || window->ring == NULL) return;
+    __builtin_prefetch(ampel_window_place(window, day), 1);
+    if (day == work->now_cell) __builtin_prefetch(ampel_window_place(window, window->near_cell), 1);
 }
 
-AMPEL_INLINE bool events_walk(const struct frame_work *given, bool full) {
-    /* A copy that nobody else knows: its members stay in registers although accounts are written. */
-    const struct frame_work copy = *given, *work = &copy;
-    const uint32_t total = work->frame->events_count, ahead = total < AHEAD ? total : AHEAD;
+/* The same of what is no order: its account's second line was fetched before. */
+AMPEL_INLINE void violations_fetch(const struct frame_work *work, uint32_t index) {
+    const struct ampel_account *account = event_account(work, index);
+    if (account == NULL || account->violations == NULL) return;
+    for (uint32_t line = 0; line < VIOLATIONS_LINES; line++)
+        __builtin_prefetch((const uint8_t *)account->violations + 64 * (size_t)line, 1);
+}
+
+/* Fetches for what is no order by the bits of events from first on. */
+AMPEL_INLINE void odd_fetch(const struct frame_work *work, uint32_t first, uint64_t odd) {
+    for (; odd != 0; odd &= odd - 1)
+        account_fetch(work, first + (uint32_t)__builtin_ctzll(odd));
+}
+
+AMPEL_INLINE void contents_fetch(const struct frame_work *work, uint32_t index, bool odd, bool outside) {
+    if (!odd)
+        day_fetch(work, index);
+    else if (!outside)
+        violations_fetch(work, index);
+}
+
+/* The bits from one event on, of its run or the next. */
+AMPEL_INLINE uint64_t bits_from(uint64_t run, uint64_t next, uint32_t event) {
+    return event < AMPEL_RUN_EVENTS ? run >> event : next >> (event - AMPEL_RUN_EVENTS);
+}
+
+/* count events, of which odd has the bits; fetches for those that come AHEAD of them. False: no memory. */
+AMPEL_INLINE bool events_some(const struct frame_work *given, const struct frame_work *work, uint32_t first, uint32_t count,
+                              uint64_t odd, struct ampel_run ahead) {
     const bool pass = !work->source.backfill;
     uint32_t passed = 0;
-    for (uint32_t i = 0; i < 2 * ahead; i++) {
-        if (i < total) account_fetch(work, i, full);
-        if (i >= ahead) contents_fetch(work, i - ahead, full);
-    }
-    for (uint32_t i = 0; i < total; i++) {
-        if (i + 2 * ahead < total) account_fetch(work, i + 2 * ahead, full);
-        if (i + ahead < total) contents_fetch(work, i + ahead, full);
-        if (pass && order_pass(work, i, full))
+    for (uint32_t i = 0; i < count; i++) {
+        contents_fetch(work, first + AHEAD + i, ahead.odd >> i & 1, ahead.outside >> i & 1);
+        if (pass && (odd >> i & 1) == 0 && order_pass(work, first + i))
             passed++;
-        else if (!event_apply(given, i))
+        else if (!event_apply(given, first + i))
             return false;
     }
     work->counts->applied += passed;
     return true;
 }
 
-static bool events_apply(const struct frame_work *work) {
-    return work->full ? events_walk(work, true) : events_walk(work, false);
+static bool events_apply(const struct frame_work *given) {
+    /* A copy that nobody else knows: its members stay in registers although accounts are written. */
+    const struct frame_work copy = *given, *work = &copy;
+    const uint32_t total = work->columns.events_count;
+    struct ampel_run run, next;
+    ampel_columns_run(&work->columns, 0, &next);
+    odd_fetch(work, 0, next.odd & ~next.outside);
+    for (uint32_t i = 0; i < AHEAD; i++)
+        contents_fetch(work, i, next.odd >> i & 1, next.outside >> i & 1);
+    for (uint32_t first = 0; first < total; first += AMPEL_RUN_EVENTS) {
+        run = next;
+        ampel_columns_run(&work->columns, first + AMPEL_RUN_EVENTS, &next);
+        odd_fetch(work, first + AMPEL_RUN_EVENTS, next.odd & ~next.outside);
+        for (uint32_t i = 0; i < AMPEL_RUN_EVENTS && first + i < total; i += AHEAD) {
+            struct ampel_run ahead = {bits_from(run.odd, next.odd, i + AHEAD),
+                                      bits_from(run.outside, next.outside, i + AHEAD)};
+            uint32_t left = total - first - i, count = left < AHEAD ? left : AHEAD;
+            if (!events_some(given, work, first + i, count, run.odd >> i, ahead)) return false;
+        }
+    }
+    return true;
 }
 
 /* ---- the end of the step -------------------------------------------------------------------- */
 
 static void account_cause(const struct frame_work *work, const struct ampel_touched *touched,
                           const struct ampel_numbers *after, struct ampel_cause *out) {
-    struct ampel_event event;
+    struct ampel_event gathered;
+    const struct ampel_event *event = &touched->violation;
     uint32_t account_index, mover = ampel_touched_mover(touched, after);
     AMPEL_ASSERT(mover >= AMPEL_MOVER_EVENT);
-    event_gather(work, mover - AMPEL_MOVER_EVENT, &account_index, &event);
-    ampel_cause_event(work->engine, touched->slot, &event, &work->source, out);
-}
-
-/* What moved an account, as far as it was asked for. */
-struct asked {
-    bool known;
-    struct ampel_cause cause;
-};
-
-static const struct ampel_cause *cause_ask(const struct frame_work *work,
-                                           const struct ampel_touched *touched,
-                                           const struct ampel_numbers *after,
-                                           struct asked *asked) {
-    if (!asked->known) account_cause(work, touched, after, &asked->cause);
-    asked->known = true;
-    return &asked->cause;
-}
-
-static bool account_tell(const struct frame_work *work, const struct ampel_touched *touched,
-                         const struct ampel_numbers *after, struct asked *asked) {
-    struct ampel_engine *engine = work->engine;
-    if (!ampel_changes_due(engine, &touched->before, after, touched->is_new)) return true;
-    return ampel_changes_name(engine, touched->slot, &touched->before, after, touched->is_new,
-                              cause_ask(work, touched, after, asked), work->source.position);
+    if (mover != touched->violations_mover) {
+        event_gather(work, mover - AMPEL_MOVER_EVENT, &account_index, &gathered);
+        event = &gathered;
+    }
+    ampel_cause_event(work->engine, touched->slot, event, &work->source, out);
 }
 
 /* What stands beside the score: assurance, and drift from a report. */
-static bool account_beside(const struct frame_work *work, struct ampel_account *account,
-                           const struct ampel_touched *touched) {
+AMPEL_APART static bool account_beside(const struct frame_work *work, struct ampel_account *account,
+                                       const struct ampel_touched *touched) {
     struct ampel_engine *engine = work->engine;
     bool told = !work->source.backfill;
     /* What a backfill does to assurance is told with its summary. */
@@ -381,21 +354,30 @@ static bool account_beside(const struct frame_work *work, struct ampel_account *
     return ampel_drift_judge(engine, touched->slot, account, &work->source, told);
 }
 
-/* What is told ahead of time. */
-static bool account_warn(const struct frame_work *work, struct ampel_account *account,
-                         const struct ampel_touched *touched, const struct ampel_numbers *after,
-                         struct asked *asked) {
+/* What changed, what stands beside it, and what is to be said ahead of time. */
+static bool account_tell(const struct frame_work *work, struct ampel_account *account,
+                         const struct ampel_touched *touched, const struct ampel_numbers *after) {
+    struct ampel_engine *engine = work->engine;
+    bool told = !work->source.backfill && !engine->silent;
+    uint32_t due = told ? ampel_changes_due(engine, &touched->before, after, touched->is_new) : 0;
     bool look = touched->nearer || touched->is_new || touched->before.colour != after->colour;
     if (touched->any_mover == AMPEL_MOVER_NONE) look = false;
+    struct ampel_cause cause;
     /* Only what is green is foreseen to leave it, and asks why. */
-    if (look && after->colour == AMPEL_GREEN) (void)cause_ask(work, touched, after, asked);
-    return ampel_account_warn(work->engine, touched->slot, account, after, !work->source.backfill,
-                              look, &asked->cause, work->source.position);
+    if (due != 0 || (told && look && after->colour == AMPEL_GREEN)) account_cause(work, touched, after, &cause);
+    if (due != 0 && !ampel_changes_name(engine, touched->slot, due, &touched->before, after, touched->is_new,
+                                        &cause, work->source.position)) {
+        return false;
+    }
+    bool beside = touched->observed || touched->assurance_mover != AMPEL_MOVER_NONE;
+    if (beside && !account_beside(work, account, touched)) return false;
+    return engine->silent || ampel_account_warn(engine, touched->slot, account, after, !work->source.backfill, look,
+                                                &cause, work->source.position);
 }
 
 /* Whether somebody else works in the account. */
-static bool account_suspect(const struct frame_work *work, struct ampel_account *account,
-                            const struct ampel_touched *touched) {
+AMPEL_APART static bool account_suspect(const struct frame_work *work, struct ampel_account *account,
+                                        const struct ampel_touched *touched) {
     struct ampel_engine *engine = work->engine;
     struct ampel_suspicion suspicion;
     enum ampel_takeover_news news = ampel_takeover_judge(engine, account, &suspicion);
@@ -426,12 +408,11 @@ static bool account_settled(const struct frame_work *work, struct ampel_account 
 
 static bool account_finish(const struct frame_work *work, struct ampel_touched *touched) {
     struct ampel_engine *engine = work->engine;
-    struct ampel_account *account = ampel_account_at(&engine->accounts, touched->slot);
+    struct ampel_account *account = touched->account;
     struct ampel_numbers after;
-    struct asked asked;
-    asked.known = false;
     bool stale = (account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0;
-    if (!work->source.backfill && !stale && ampel_touched_settle(engine, account, touched)) {
+    bool orders_alone = !touched->whole && !touched->nearer;
+    if (orders_alone && !work->source.backfill && !stale && ampel_touched_settle(engine, account, touched)) {
         return account_settled(work, account, touched);
     }
     ampel_touched_complete(engine, account, touched);
@@ -440,19 +421,14 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
         !ampel_account_leave(engine, touched->slot, account, touched, false)) {
         return false;
     }
-    ampel_account_numbers(engine, account, &after);
+    ampel_account_numbers_after(engine, account, &touched->before, &after);
     ampel_account_row_mark(engine, touched->slot, account, &touched->before, &after);
     if (!ampel_account_show(engine, account, touched, &after)) return false;
-    if (work->source.backfill) {
-        if (touched->any_mover != AMPEL_MOVER_NONE &&
-            !ampel_backfill_note(engine, account, touched)) {
-            return false;
-        }
-    } else if (!engine->silent && !account_tell(work, touched, &after, &asked)) {
+    if (work->source.backfill && touched->any_mover != AMPEL_MOVER_NONE &&
+        !ampel_backfill_note(engine, account, touched)) {
         return false;
     }
-    if (!account_beside(work, account, touched)) return false;
-    if (!engine->silent && !account_warn(work, account, touched, &after, &asked)) return false;
+    if (!account_tell(work, account, touched, &after)) return false;
     bool suspect = touched->signals_mover != AMPEL_MOVER_NONE || account->watched;
     if (suspect && !account_suspect(work, account, touched)) return false;
     if ((account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0) {
@@ -467,15 +443,13 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
 
 AMPEL_INLINE void touched_fetch(const struct ampel_engine *engine, uint32_t index) {
     if (index < engine->touched_count) {
-        const struct ampel_account *account =
-            ampel_account_at(&engine->accounts, engine->touched[index].slot);
+        const struct ampel_account *account = engine->touched[index].account;
         __builtin_prefetch(account, 1);
         __builtin_prefetch(&account->violations, 1);
     }
     index -= FINISH_AHEAD / 2;
     if (index >= engine->touched_count) return;
-    const struct ampel_account *account =
-        ampel_account_at(&engine->accounts, engine->touched[index].slot);
+    const struct ampel_account *account = engine->touched[index].account;
     if (account->violations == NULL) return;
     for (uint32_t line = 0; line < VIOLATIONS_LINES; line++)
         __builtin_prefetch((const uint8_t *)account->violations + 64 * (size_t)line, 1);
@@ -492,19 +466,15 @@ static bool touch_finish(const struct frame_work *work, const struct ampel_touch
     return account_finish(work, touched);
 }
 
-/* In the order of the first touches; where orders in passing are all, nothing is to be told. */
+/* In the order of the first touches. */
 static bool touches_finish(const struct frame_work *work) {
     struct ampel_engine *engine = work->engine;
     for (uint32_t i = 0; i < FINISH_AHEAD; i++)
         touched_fetch(engine, i);
-    if (!engine->touched_late) {
-        for (uint32_t i = 0; i < engine->touched_count; i++) {
-            if (!touch_finish(work, &work->touches[engine->touched[i].touch])) return false;
+    for (uint32_t first = 0; first < engine->touches_count; first += 64) {
+        for (uint64_t whole = engine->touches_whole[first / 64]; whole != 0; whole &= whole - 1) {
+            if (!touch_finish(work, &work->touches[first + (uint32_t)__builtin_ctzll(whole)])) return false;
         }
-        return true;
-    }
-    for (uint32_t i = 0; i < engine->touches_count; i++) {
-        if (work->touches[i].whole != 0 && !touch_finish(work, &work->touches[i])) return false;
     }
     return true;
 }

@@ -50,6 +50,19 @@ void ampel_assurance_begin(const struct ampel_engine *engine, struct ampel_accou
 /* The account shows this score from the present instant on. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_assurance_show(struct ampel_engine *engine, uint32_t slot,
                                            struct ampel_account *account, int32_t score);
+/* Notes for assurance and drift what the step left the account with. False: no memory. */
+AMPEL_MUST_CHECK static inline bool ampel_account_show(struct ampel_engine *engine, struct ampel_account *account,
+                                                       const struct ampel_touched *touched,
+                                                       const struct ampel_numbers *after) {
+    if (touched->shows && (account->assured & AMPEL_ASSURED_BEGUN) == 0) {
+        ampel_assurance_begin(engine, account, after->score);
+        ampel_account_dirty(&engine->accounts, touched->slot, account, AMPEL_ROW_FACTS);
+    }
+    if (touched->violations_mover != AMPEL_MOVER_NONE) account->assured |= AMPEL_ASSURED_MOVED;
+    bool below = after->score < engine->rules.assurance_score;
+    if (below == ((account->assured & AMPEL_ASSURED_NOW_BELOW) != 0)) return true;
+    return ampel_assurance_show(engine, touched->slot, account, after->score);
+}
 /* Names what became of it since it was told last, and marks its row. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_assurance_tell(struct ampel_engine *engine, uint32_t slot,
                                            struct ampel_account *account,

@@ -15,6 +15,8 @@ extern "C" {
 /* For what is all prefetches: gcc takes such a function for one without effects and drops its calls,
    unless it is part of its caller before that is looked at. */
 #define AMPEL_INLINE static inline __attribute__((always_inline))
+/* Apart from its callers, which seldom need it: within them it would take registers that they save each time. */
+#define AMPEL_APART __attribute__((noinline))
 #define AMPEL_ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Borrowed bytes, not terminated; size 0 means absent. */

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <string.h>
 
 #include "engine/load.h"
@@ -49,23 +50,28 @@ static uint8_t cap_kind(const struct ampel_rules *rules, uint32_t group, uint16_
     return AMPEL_CHANGES_COUNT;
 }
 
-static bool caps_due(const struct ampel_rules *rules, const struct ampel_numbers *before,
-                     const struct ampel_numbers *after) {
-    if (ampel_caps_same(before->caps, after->caps)) return false;
+static uint32_t bit_of(enum ampel_change_kind kind) { return UINT32_C(1) << kind; }
+
+AMPEL_APART static uint32_t caps_due(const struct ampel_rules *rules, const struct ampel_numbers *before,
+                                     const struct ampel_numbers *after) {
+    const uint32_t both = bit_of(AMPEL_CHANGE_CAP_NEAR) | bit_of(AMPEL_CHANGE_CAP_REACHED);
+    uint32_t due = 0;
     for (uint32_t i = 0; i < rules->cap_groups_count; i++) {
-        if (before->caps[i] < after->caps[i] &&
-            cap_kind(rules, i, before->caps[i], after->caps[i]) != AMPEL_CHANGES_COUNT) {
-            return true;
-        }
+        due |= UINT32_C(1) << cap_kind(rules, i, before->caps[i], after->caps[i]);
     }
-    return false;
+    return due & both;
 }
 
-bool ampel_changes_due(const struct ampel_engine *engine, const struct ampel_numbers *before,
-                       const struct ampel_numbers *after, bool is_new) {
-    if (is_new || before->score != after->score || before->colour != after->colour) return true;
-    if (before->risk != after->risk || before->criticals < after->criticals) return true;
-    return caps_due(&engine->rules, before, after);
+uint32_t ampel_changes_due(const struct ampel_engine *engine, const struct ampel_numbers *before,
+                           const struct ampel_numbers *after, bool is_new) {
+    uint32_t due = is_new || before->score != after->score ? bit_of(AMPEL_CHANGE_SCORE) : 0;
+    if (!ampel_numbers_alike(before, after)) {
+        if (before->colour != after->colour) due |= bit_of(AMPEL_CHANGE_SCORE) | bit_of(AMPEL_CHANGE_COLOUR);
+        if (before->risk != after->risk) due |= bit_of(AMPEL_CHANGE_SCORE) | bit_of(AMPEL_CHANGE_RISK);
+        if (before->criticals < after->criticals) due |= bit_of(AMPEL_CHANGE_CRITICAL);
+    }
+    if (!ampel_caps_same(before->caps, after->caps)) due |= caps_due(&engine->rules, before, after);
+    return due;
 }
 
 /* One naming in progress. */
@@ -80,8 +86,8 @@ struct naming {
 
 /* There is room: ampel_changes_name made it. Every member is written once, as there are several changes
    to a violation. */
-static void name_one(const struct naming *naming, uint8_t kind, int32_t deadline_hours,
-                     uint8_t cap_group) {
+static inline void name_one(const struct naming *naming, uint8_t kind, int32_t deadline_hours,
+                            uint8_t cap_group) {
     struct ampel_engine *engine = naming->engine;
     AMPEL_ASSERT(engine->changes_count < engine->changes_capacity);
     struct ampel_change *change = &engine->changes[engine->changes_count++];
@@ -101,55 +107,62 @@ static void name_one(const struct naming *naming, uint8_t kind, int32_t deadline
     change->cause = *naming->cause;
 }
 
-static void name_caps(const struct naming *naming, uint8_t wanted, int32_t deadline_hours) {
+static int32_t deadline_hours(const struct naming *naming, uint8_t kind) {
+    const struct ampel_rules *rules = &naming->engine->rules;
+    if (kind == AMPEL_CHANGE_COLOUR && naming->after->colour == AMPEL_RED) return rules->deadline_red_hours;
+    return kind == AMPEL_CHANGE_CAP_REACHED ? rules->deadline_cap_hours : 0;
+}
+
+AMPEL_APART static void name_caps(const struct naming *naming, uint8_t wanted) {
     const struct ampel_rules *rules = &naming->engine->rules;
     for (uint32_t i = 0; i < rules->cap_groups_count; i++) {
         uint8_t kind = cap_kind(rules, i, naming->before->caps[i], naming->after->caps[i]);
-        if (kind == wanted) name_one(naming, kind, deadline_hours, (uint8_t)i);
+        if (kind == wanted) name_one(naming, kind, deadline_hours(naming, kind), (uint8_t)i);
     }
 }
 
 /* Score, colour, risk, a critical one, and each cap group says one thing at most. */
 #define NAMES_MOST (4 + AMPEL_CAP_GROUPS_MAX)
+static_assert(AMPEL_CHANGE_SCORE < AMPEL_CHANGE_COLOUR && AMPEL_CHANGE_COLOUR < AMPEL_CHANGE_RISK &&
+                  AMPEL_CHANGE_RISK < AMPEL_CHANGE_CAP_NEAR && AMPEL_CHANGE_CAP_NEAR < AMPEL_CHANGE_CAP_REACHED &&
+                  AMPEL_CHANGE_CAP_REACHED < AMPEL_CHANGE_CRITICAL && AMPEL_CHANGES_COUNT < 32,
+              "what is due is told from the lowest bit on");
 
-bool ampel_changes_name(struct ampel_engine *engine, uint32_t slot,
+bool ampel_changes_name(struct ampel_engine *engine, uint32_t slot, uint32_t due,
                         const struct ampel_numbers *before, const struct ampel_numbers *after,
                         bool is_new, const struct ampel_cause *cause, uint64_t position) {
     const struct naming naming = {engine, before, after, cause, position, slot, is_new};
-    const struct ampel_rules *rules = &engine->rules;
-    bool colour = before->colour != after->colour, risk = before->risk != after->risk;
     struct ampel_change *changes =
         ampel_pool_grow(&engine->pool, engine->changes, &engine->changes_capacity,
                         engine->changes_count + NAMES_MOST, sizeof(*changes));
     if (changes == NULL) return false;
     engine->changes = changes;
-    if (is_new || colour || risk || before->score != after->score)
-        name_one(&naming, AMPEL_CHANGE_SCORE, 0, AMPEL_CAP_GROUP_NONE);
-    if (colour) {
-        int32_t hours = after->colour == AMPEL_RED ? rules->deadline_red_hours : 0;
-        name_one(&naming, AMPEL_CHANGE_COLOUR, hours, AMPEL_CAP_GROUP_NONE);
+    for (; due != 0; due &= due - 1) {
+        uint8_t kind = (uint8_t)__builtin_ctz(due);
+        if (kind == AMPEL_CHANGE_CAP_NEAR || kind == AMPEL_CHANGE_CAP_REACHED)
+            name_caps(&naming, kind);
+        else
+            name_one(&naming, kind, deadline_hours(&naming, kind), AMPEL_CAP_GROUP_NONE);
     }
-    if (risk) name_one(&naming, AMPEL_CHANGE_RISK, 0, AMPEL_CAP_GROUP_NONE);
-    if (caps_due(rules, before, after)) {
-        name_caps(&naming, AMPEL_CHANGE_CAP_NEAR, 0);
-        name_caps(&naming, AMPEL_CHANGE_CAP_REACHED, rules->deadline_cap_hours);
-    }
-    if (before->criticals < after->criticals)
-        name_one(&naming, AMPEL_CHANGE_CRITICAL, 0, AMPEL_CAP_GROUP_NONE);
     return true;
 }
 
 /* ---- causes --------------------------------------------------------------------------------- */
 
+/* All but the texts, of which nobody reads more than their sizes say: a violation has a cause, and to blank 128 bytes
+   took longer than to make the rest of it. */
+static void cause_begin(int64_t at_ms, uint64_t sequence, uint8_t kind, struct ampel_cause *out) {
+    out->at_ms = at_ms;
+    out->sequence = sequence;
+    out->kind = kind;
+    out->event_type = out->policy = 255;
+    out->severity = AMPEL_SEVERITY_NOT_GIVEN;
+    out->code = AMPEL_CODE_NONE;
+    out->id_size = out->producer_size = 0;
+}
+
 void ampel_cause_time(int64_t at_ms, uint8_t kind, struct ampel_cause *out) {
-    *out = (struct ampel_cause){
-        .at_ms = at_ms,
-        .kind = kind,
-        .event_type = 255,
-        .policy = 255,
-        .severity = AMPEL_SEVERITY_NOT_GIVEN,
-        .code = AMPEL_CODE_NONE,
-    };
+    cause_begin(at_ms, 0, kind, out);
 }
 
 void ampel_cause_violation(uint8_t policy, int8_t severity, struct ampel_text id,
@@ -161,8 +174,8 @@ void ampel_cause_violation(uint8_t policy, int8_t severity, struct ampel_text id
 }
 
 /* What is known of the violation that a state is about. */
-static void cause_state(const struct ampel_engine *engine, uint32_t slot, struct ampel_text id,
-                        struct ampel_cause *out) {
+AMPEL_APART static void cause_state(const struct ampel_engine *engine, uint32_t slot, struct ampel_text id,
+                                    struct ampel_cause *out) {
     ampel_cause_violation(255, AMPEL_SEVERITY_NOT_GIVEN, id, out);
     if (slot == AMPEL_SLOT_NONE) return;
     const struct ampel_violations *violations =
@@ -178,13 +191,13 @@ static void cause_state(const struct ampel_engine *engine, uint32_t slot, struct
 void ampel_cause_event(const struct ampel_engine *engine, uint32_t slot,
                        const struct ampel_event *event, const struct ampel_source *source,
                        struct ampel_cause *out) {
-    ampel_cause_time(event->at_ms, AMPEL_CAUSE_EVENT, out);
-    out->sequence = source->sequence;
+    cause_begin(event->at_ms, source->sequence, AMPEL_CAUSE_EVENT, out);
     out->event_type = event->type;
     out->code = event->code;
     out->producer_size = (uint8_t)source->producer.size;
     ampel_bytes_copy(out->producer, source->producer.bytes, out->producer_size);
-    struct ampel_text id = ampel_extra_text(event, AMPEL_EXTRA_ID);
+    struct ampel_text id = ampel_extra_lone_id(event);
+    if (id.size == 0) id = ampel_extra_text(event, AMPEL_EXTRA_ID);
     if (event->type == AMPEL_EVENT_VIOLATION) {
         ampel_cause_violation(event->policy,
                               ampel_scale_severity(&engine->scale, event->policy, event->severity),

@@ -38,13 +38,14 @@ static void numbers_at(const struct ampel_engine *engine, const struct ampel_acc
     uint16_t caps[AMPEL_CAP_GROUPS_MAX] = {0}, criticals = 0;
     int64_t deducted = 0;
     bool critical_points = engine->rules.critical_mode == AMPEL_CRITICAL_POINTS;
-    for (uint32_t i = 0; block != NULL && i < block->known_count; i++) {
+    uint32_t end = ampel_violations_known_end(block);
+    for (uint32_t i = ampel_violations_filled(block, 0); i < end; i = ampel_violations_filled(block, i + 1)) {
         const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[i]];
         if (!in_window_at(engine, hot, at_ms)) continue;
         int8_t severity = ampel_scale_severity(scale, hot->policy, hot->severity_given);
         uint8_t state = state_at(hot, at_ms), group = scale->group[hot->policy];
         if (ampel_state_deducting(state)) {
-            deducted += ampel_scale_points(scale, severity, hot->rank, hot->points_given);
+            deducted += ampel_scale_points(scale, severity, ampel_violations_rank(block, i), hot->points_given);
             bool acts = severity == AMPEL_SEVERITY_CRITICAL && hot->points_given < 0;
             criticals = (uint16_t)(criticals + (acts && !critical_points));
         }
@@ -87,7 +88,8 @@ static bool explained(const struct ampel_engine *engine, const struct ampel_acco
     if (change < 0) change = -change;
     if (before->orders != after->orders && change <= engine->rules.orders_points) return true;
     const struct ampel_violations *block = account->violations;
-    for (uint32_t i = 0; block != NULL && i < block->known_count; i++) {
+    uint32_t end = ampel_violations_known_end(block);
+    for (uint32_t i = ampel_violations_filled(block, 0); i < end; i = ampel_violations_filled(block, i + 1)) {
         const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[i]];
         if (within(hot->at_ms, before->at_ms, after->at_ms) ||
             within(hot->cold->state_at_ms, before->at_ms, after->at_ms) ||
@@ -186,7 +188,8 @@ static uint32_t count_known(const struct ampel_engine *engine, const struct ampe
                             uint8_t policy, int64_t at_ms) {
     const struct ampel_violations *block = account->violations;
     uint32_t known = 0;
-    for (uint32_t i = 0; block != NULL && i < block->known_count; i++) {
+    uint32_t end = ampel_violations_known_end(block);
+    for (uint32_t i = ampel_violations_filled(block, 0); i < end; i = ampel_violations_filled(block, i + 1)) {
         const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[i]];
         known += hot->policy == policy && in_window_at(engine, hot, at_ms);
     }

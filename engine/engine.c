@@ -8,6 +8,7 @@
 #include "engine/records.h"
 #include "engine/state.h"
 #include "engine/takeover.h"
+#include "engine/warnings.h"
 #include "engine/window.h"
 
 static_assert(sizeof(struct ampel_numbers) == 40,
@@ -95,9 +96,9 @@ static bool account_recompute(struct ampel_engine *engine, uint32_t slot,
     }
     if (!ampel_account_show(engine, account, touched, &after)) return false;
     if (!ampel_assurance_tell(engine, slot, account, cause, engine->position)) return false;
-    if (ampel_changes_due(engine, &touched->before, &after, false) &&
-        !ampel_changes_name(engine, slot, &touched->before, &after, false, cause,
-                            engine->position)) {
+    uint32_t due = ampel_changes_due(engine, &touched->before, &after, false);
+    if (due != 0 &&
+        !ampel_changes_name(engine, slot, due, &touched->before, &after, false, cause, engine->position)) {
         return false;
     }
     if (!ampel_account_warn(engine, slot, account, &after, true, true, cause, engine->position)) {
@@ -202,8 +203,10 @@ bool ampel_engine_violation_next(const struct ampel_engine *engine, uint32_t slo
                                  struct ampel_violation *out) {
     AMPEL_ASSERT(slot < engine->accounts.count);
     const struct ampel_violations *block = ampel_account_at(&engine->accounts, slot)->violations;
-    if (block == NULL || *cursor >= block->known_count) return false;
-    uint16_t record = ampel_violations_order(block)[(*cursor)++];
+    uint32_t place = ampel_violations_filled(block, *cursor);
+    if (place >= ampel_violations_known_end(block)) return false;
+    *cursor = place + 1;
+    uint16_t record = ampel_violations_order(block)[place], rank = ampel_violations_rank(block, place);
     const struct ampel_violation_hot *hot = &block->hot[record];
     int8_t severity = ampel_scale_severity(&engine->scale, hot->policy, hot->severity_given);
     bool in_window = (hot->flags & AMPEL_VIOLATION_IN_WINDOW) != 0;
@@ -212,9 +215,9 @@ bool ampel_engine_violation_next(const struct ampel_engine *engine, uint32_t slo
         .expires_at_ms = hot->at_ms + engine->scale.window_ms,
         .state_at_ms = hot->cold->state_at_ms,
         .cleared_since_ms = hot->cleared_since_ms,
-        .points = ampel_scale_points(&engine->scale, severity, hot->rank, hot->points_given),
+        .points = ampel_scale_points(&engine->scale, severity, rank, hot->points_given),
         .at_risk_sales_cents = ampel_violations_sales(block, record),
-        .rank = hot->rank,
+        .rank = rank,
         .rev = hot->rev,
         .points_given = hot->points_given,
         .policy = hot->policy,
@@ -224,7 +227,7 @@ bool ampel_engine_violation_next(const struct ampel_engine *engine, uint32_t slo
         .in_window = in_window,
         .deducting = in_window && ampel_state_deducting(hot->state),
         .critical = severity == AMPEL_SEVERITY_CRITICAL && hot->points_given < 0,
-        .changed = (hot->flags & AMPEL_VIOLATION_CHANGED) != 0,
+        .changed = ampel_violations_changed(block, place),
         .id = ampel_violations_text(block, record, AMPEL_TEXT_ID),
         .incident = ampel_violations_text(block, record, AMPEL_TEXT_INCIDENT),
         .asin = ampel_violations_text(block, record, AMPEL_TEXT_ASIN),
@@ -275,15 +278,9 @@ uint32_t ampel_engine_pages_count(const struct ampel_engine *engine) {
 
 uint32_t ampel_engine_page_dirty_next(const struct ampel_engine *engine, uint32_t from) {
     uint32_t pages = ampel_engine_pages_count(engine);
-    for (uint32_t page = from; page < pages;) {
-        uint64_t word = engine->accounts.dirty[page / 64] >> (page % 64);
-        if (word != 0) {
-            page += (uint32_t)__builtin_ctzll(word);
-            return page < pages ? page : UINT32_MAX;
-        }
-        page = (page / 64 + 1) * 64;
-    }
-    return UINT32_MAX;
+    if (from >= pages) return UINT32_MAX;
+    const uint8_t *dirty = engine->accounts.dirty, *found = memchr(dirty + from, 1, pages - from);
+    return found != NULL ? (uint32_t)(found - dirty) : UINT32_MAX;
 }
 
 uint8_t ampel_engine_row_changed(const struct ampel_engine *engine, uint32_t slot) {
@@ -293,12 +290,8 @@ uint8_t ampel_engine_row_changed(const struct ampel_engine *engine, uint32_t slo
 
 static void account_clean(struct ampel_account *account) {
     uint8_t row = AMPEL_ROW_ALL;
-    if ((account->flags & AMPEL_ROW_VIOLATIONS) != 0 && account->violations != NULL) {
-        for (uint32_t i = 0; i < account->violations->count; i++) {
-            struct ampel_violation_hot *hot = &account->violations->hot[i];
-            hot->flags = (uint8_t)(hot->flags & ~AMPEL_VIOLATION_CHANGED);
-        }
-    }
+    if ((account->flags & AMPEL_ROW_VIOLATIONS) != 0 && account->violations != NULL)
+        ampel_violations_marks_clear(account->violations);
     account->flags = (uint8_t)(account->flags & ~row);
 }
 
@@ -309,7 +302,7 @@ void ampel_engine_page_clean(struct ampel_engine *engine, uint32_t page) {
     for (uint32_t slot = first; slot < end; slot++) {
         account_clean(ampel_account_at(&engine->accounts, slot));
     }
-    engine->accounts.dirty[page / 64] &= ~(UINT64_C(1) << (page % 64));
+    engine->accounts.dirty[page] = 0;
 }
 
 bool ampel_engine_producer_next(const struct ampel_engine *engine, uint32_t *cursor,

@@ -324,7 +324,7 @@ struct ampel_cause {
                      CASE_CLOCK: AMPEL_REGISTRY_CASE_CLOCK; 255 none */
     uint8_t id_size;       /* of the violation */
     uint8_t producer_size; /* of the frame */
-    char id[AMPEL_ID_BYTES_MAX];
+    char id[AMPEL_ID_BYTES_MAX]; /* what stands behind the sizes is nothing */
     char producer[AMPEL_ID_BYTES_MAX];
 };
 

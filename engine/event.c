@@ -463,13 +463,9 @@ enum ampel_verdict ampel_event_check(const struct ampel_event *event, int64_t se
     return verdict;
 }
 
-bool ampel_violation_plain(const struct ampel_event *event) {
+/* Several texts, an id the first of them. */
+AMPEL_APART static bool texts_plain(const struct ampel_event *event) {
     uint32_t offset = 0, greatest = 0;
-    if (event->policy >= ampel_registry_count(AMPEL_REGISTRY_POLICY)) return false;
-    if (event->severity < AMPEL_SEVERITY_NOT_GIVEN || event->severity > AMPEL_SEVERITY_CRITICAL) {
-        return false;
-    }
-    if (event->points < -1 || event->points > AMPEL_POINTS_MAX) return false;
     if (event->extras_size < 4 || event->extras[0] != AMPEL_EXTRA_ID) return false;
     while (offset < event->extras_size) {
         uint32_t left = event->extras_size - offset;
@@ -481,5 +477,14 @@ bool ampel_violation_plain(const struct ampel_event *event) {
         greatest = extra[0];
         offset += 3 + text.size;
     }
-    return event->at_ms >= 0 && event->at_ms <= AMPEL_TIME_MAX_MS;
+    return true;
+}
+
+bool ampel_violation_plain(const struct ampel_event *event) {
+    bool at = event->at_ms >= 0 && event->at_ms <= AMPEL_TIME_MAX_MS;
+    bool severity = event->severity >= AMPEL_SEVERITY_NOT_GIVEN && event->severity <= AMPEL_SEVERITY_CRITICAL;
+    bool points = event->points >= -1 && event->points <= AMPEL_POINTS_MAX;
+    if (!(at & severity & points & (event->policy < AMPEL_POLICIES_COUNT))) return false;
+    struct ampel_text id = ampel_extra_lone_id(event);
+    return id.size > 0 ? ampel_id_valid(id, false) : texts_plain(event);
 }

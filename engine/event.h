@@ -16,6 +16,7 @@
 
 #include "engine/base.h"
 #include "engine/bounds.h"
+#include "engine/load.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -143,6 +144,14 @@ AMPEL_MUST_CHECK bool ampel_extra_next(const struct ampel_event *event, uint32_t
                                        uint8_t *tag, struct ampel_text *text);
 /* The text under tag, size 0 if absent. The extras must have passed ampel_extras_check. */
 struct ampel_text ampel_extra_text(const struct ampel_event *event, enum ampel_extra_tag tag);
+/* The id of an event that has nothing else among its extras, as most violations have; size 0 where there is more,
+   or none. */
+static inline struct ampel_text ampel_extra_lone_id(const struct ampel_event *event) {
+    bool lone = event->extras_size > 3 && event->extras[0] == AMPEL_EXTRA_ID &&
+                event->extras_size == 3u + ampel_load_u16(event->extras + 1);
+    if (!lone) return (struct ampel_text){NULL, 0};
+    return (struct ampel_text){(const char *)event->extras + 3, event->extras_size - 3};
+}
 /* The number under tag; false if absent. */
 AMPEL_MUST_CHECK bool ampel_extra_number(const struct ampel_event *event, enum ampel_extra_tag tag,
                                          int64_t *out);

@@ -106,7 +106,8 @@ static uint32_t incidents_distinct(struct ampel_incident *list, uint32_t count) 
 static bool tagged_collect(struct ampel_engine *engine, struct ampel_outlook *outlook,
                            const struct ampel_violations *block) {
     uint32_t told = outlook->incidents_count;
-    for (uint32_t i = 0; i < block->known_count; i++) {
+    uint32_t end = ampel_violations_known_end(block);
+    for (uint32_t i = ampel_violations_filled(block, 0); i < end; i = ampel_violations_filled(block, i + 1)) {
         uint16_t record = ampel_violations_order(block)[i];
         if (block->hot[record].cold->sizes[AMPEL_TEXT_INCIDENT] == 0) continue;
         struct ampel_text tag = ampel_violations_text(block, record, AMPEL_TEXT_INCIDENT);
@@ -164,7 +165,7 @@ static bool without_chosen(struct ampel_engine *engine, struct ampel_outlook *ou
         const struct ampel_outlook_item *item = &view->items[i];
         if (!item->chosen) continue;
         int64_t limit_ms = ampel_violation_limit(scale, &block->hot[item->record]);
-        uint32_t end = ampel_records_position_from(block, item->policy, limit_ms);
+        uint32_t end = ampel_places_count_from(block, item->policy, limit_ms);
         if (end <= i + 1) continue;
         lowered[i + 1]++;
         lowered[end]--; /* wraps, and comes back in the sum */

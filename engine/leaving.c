@@ -7,7 +7,6 @@
 #include "engine/outlook_view.h"
 #include "engine/window.h"
 
-#define NEVER     0  /* no day to look on */
 #define LOOK_DAYS 60 /* > AMPEL_LEAVING_AGAIN_DAYS */
 
 static_assert(LOOK_DAYS > AMPEL_LEAVING_AGAIN_DAYS, "what is told again is seen");
@@ -96,14 +95,10 @@ static void look_set(struct ampel_engine *engine, uint32_t slot, struct ampel_ac
                       (uint32_t)(ahead < AMPEL_MIDNIGHT_AHEAD_MAX ? ahead : AMPEL_MIDNIGHT_AHEAD_MAX));
 }
 
-bool ampel_leaving_judge(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
-                         const struct ampel_numbers *numbers, bool told,
-                         const struct ampel_cause *cause, uint64_t position) {
+bool ampel_leaving_foresee(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
+                           const struct ampel_cause *cause, uint64_t position) {
     bool was = (account->assured & AMPEL_ASSURED_LEAVING) != 0;
     int64_t today = engine->now_day;
-    account->look_day = NEVER;
-    /* A return to green is judged when it comes. */
-    if (!told || numbers->colour != AMPEL_GREEN) return true;
     bool midnight = engine->instant.active && engine->instant.midnight;
     if (was && !midnight) {
         look_set(engine, slot, account, today + 1);
@@ -132,7 +127,7 @@ bool ampel_leaving_judge(struct ampel_engine *engine, uint32_t slot, struct ampe
 
 void ampel_leaving_renew(struct ampel_engine *engine, struct ampel_account *account) {
     int64_t tomorrow = engine->now_day + 1;
-    account->look_day = NEVER;
+    account->look_day = AMPEL_LEAVING_NEVER;
     if (backfilling(account) || !is_green(engine, account)) return;
     bool was = (account->assured & AMPEL_ASSURED_LEAVING) != 0;
     int64_t day = was ? tomorrow : day_least(engine, account);

@@ -25,6 +25,7 @@ extern "C" {
 #define AMPEL_LEAVING_DAYS       14
 #define AMPEL_LEAVING_AGAIN_DAYS 28
 #define AMPEL_LEAVING_LOOKS      65535
+#define AMPEL_LEAVING_NEVER      0 /* no day to look on */
 
 /* What stands in account->look_day for a day: told from others within one round of 65 535 days. */
 static inline uint16_t ampel_leaving_look(int64_t day) {
@@ -36,12 +37,20 @@ static inline bool ampel_leaving_due(const struct ampel_engine *engine,
     return account->look_day == ampel_leaving_look(engine->now_day);
 }
 
-/* Looks ahead, and tells; numbers are the account's. told is false for frames of a backfill: its summary is judged. False: no
-   memory. */
-AMPEL_MUST_CHECK bool ampel_leaving_judge(struct ampel_engine *engine, uint32_t slot,
-                                          struct ampel_account *account,
-                                          const struct ampel_numbers *numbers, bool told,
-                                          const struct ampel_cause *cause, uint64_t position);
+/* Of a green account: looks ahead, and tells. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_leaving_foresee(struct ampel_engine *engine, uint32_t slot,
+                                            struct ampel_account *account,
+                                            const struct ampel_cause *cause, uint64_t position);
+/* The same of any account, whose numbers these are. told is false for frames of a backfill: its summary is judged. */
+AMPEL_MUST_CHECK static inline bool ampel_leaving_judge(struct ampel_engine *engine, uint32_t slot,
+                                                        struct ampel_account *account,
+                                                        const struct ampel_numbers *numbers, bool told,
+                                                        const struct ampel_cause *cause, uint64_t position) {
+    account->look_day = AMPEL_LEAVING_NEVER;
+    /* A return to green is judged when it comes. */
+    if (!told || numbers->colour != AMPEL_GREEN) return true;
+    return ampel_leaving_foresee(engine, slot, account, cause, position);
+}
 /* After an import: when to look next, by the bound alone. */
 void ampel_leaving_renew(struct ampel_engine *engine, struct ampel_account *account);
 

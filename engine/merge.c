@@ -18,10 +18,10 @@ enum ampel_verdict ampel_event_tolerate(const struct ampel_event *event) {
 
 /* ---- orders --------------------------------------------------------------------------------- */
 
-static enum ampel_outcome orders_merge(struct ampel_engine *engine, uint32_t slot,
-                                       struct ampel_account *account,
-                                       const struct ampel_event *event,
-                                       struct ampel_touched *touched) {
+AMPEL_APART static enum ampel_outcome orders_merge(struct ampel_engine *engine, uint32_t slot,
+                                                   struct ampel_account *account,
+                                                   const struct ampel_event *event,
+                                                   struct ampel_touched *touched) {
     int64_t age_days = engine->now_day - event->at_ms / AMPEL_DAY_MS;
     if (age_days >= AMPEL_WINDOW_CELLS) return AMPEL_OUTCOME_SAME;
     uint32_t cell = engine->now_cell + AMPEL_WINDOW_CELLS - (uint32_t)age_days;
@@ -71,13 +71,8 @@ static void facts_of(const struct ampel_event *event, struct ampel_violation_fac
     uint32_t offset = 0;
     uint8_t tag;
     struct ampel_text text;
-    /* Mostly the id is all there is. */
-    if (event->extras_size > 3 && event->extras[0] == AMPEL_EXTRA_ID &&
-        event->extras_size == 3u + ampel_load_u16(event->extras + 1)) {
-        out->texts[AMPEL_TEXT_ID] =
-            (struct ampel_text){(const char *)event->extras + 3, event->extras_size - 3};
-        return;
-    }
+    out->texts[AMPEL_TEXT_ID] = ampel_extra_lone_id(event);
+    if (out->texts[AMPEL_TEXT_ID].size > 0) return;
     while (ampel_extra_next(event, &offset, &tag, &text)) {
         if (tag >= AMPEL_EXTRA_ID && tag < AMPEL_ARRAY_COUNT(text_of_tag))
             out->texts[text_of_tag[tag]] = text;
@@ -125,9 +120,9 @@ static bool signals_from(uint8_t type) {
            type == AMPEL_EVENT_ACCOUNT_STATUS;
 }
 
-static enum ampel_outcome rest_merge(struct ampel_engine *engine, uint32_t slot,
-                                     struct ampel_account *account, const struct ampel_event *event,
-                                     struct ampel_touched *touched, uint32_t mover) {
+AMPEL_APART static enum ampel_outcome rest_merge(struct ampel_engine *engine, uint32_t slot,
+                                                 struct ampel_account *account, const struct ampel_event *event,
+                                                 struct ampel_touched *touched, uint32_t mover) {
     struct ampel_rare *rare = ampel_account_rare(account, &engine->pool);
     if (rare == NULL) return AMPEL_OUTCOME_NO_MEMORY;
     uint32_t before = rare->facts != NULL ? rare->facts->count : 0;
@@ -158,13 +153,18 @@ enum ampel_outcome ampel_account_merge(struct ampel_engine *engine, uint32_t slo
     if (event->type <= AMPEL_EVENT_ORDERS_DAY) {
         outcome = orders_merge(engine, slot, account, event, touched);
         if (outcome == AMPEL_OUTCOME_MOVED) touched->orders_mover = mover;
-    } else if (event->type <= AMPEL_EVENT_VIOLATION_STATE) {
-        ampel_touched_complete(engine, account, touched);
+        if (outcome <= AMPEL_OUTCOME_MOVED) touched->any_mover = mover;
+        return outcome;
+    }
+    ampel_touched_complete(engine, account, touched);
+    if (event->type <= AMPEL_EVENT_VIOLATION_STATE) {
         outcome = violations_merge(engine, slot, account, event);
-        if (outcome == AMPEL_OUTCOME_MOVED) touched->violations_mover = mover;
+        if (outcome == AMPEL_OUTCOME_MOVED) {
+            touched->violations_mover = mover;
+            touched->violation = *event;
+        }
         if (outcome == AMPEL_OUTCOME_MOVED || outcome == AMPEL_OUTCOME_KEPT) touched->nearer = true;
     } else {
-        ampel_touched_complete(engine, account, touched);
         outcome = rest_merge(engine, slot, account, event, touched, mover);
     }
     if (outcome <= AMPEL_OUTCOME_MOVED) touched->any_mover = mover;

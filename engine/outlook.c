@@ -84,13 +84,14 @@ static void sums_add(struct ampel_outlook_sums *sums, const struct ampel_scale *
 }
 
 static bool any_cleared(const struct ampel_violations *block) {
-    for (uint32_t i = 0; i < block->known_count; i++) {
+    uint32_t end = ampel_violations_known_end(block);
+    for (uint32_t i = ampel_violations_filled(block, 0); i < end; i = ampel_violations_filled(block, i + 1)) {
         if (ampel_state_cleared(block->hot[ampel_violations_order(block)[i]].state)) return true;
     }
     return false;
 }
 
-/* The ranks of a class by position; *own tells that they are those that the records carry. The
+/* The ranks of a class in order; *own tells that they are those that the records carry. The
    anchors differ only by what is cleared. */
 static bool class_ranks(struct ampel_engine *engine, struct ampel_outlook *outlook,
                         const struct ampel_violations *block, uint32_t class_number, bool *own) {
@@ -114,10 +115,11 @@ static void class_add(const struct ampel_engine *engine, const struct ampel_viol
         class_number == 0
             ? engine->scale.window_ms
             : outlook->variants[outlook->classes[class_number].variant].scale.window_ms;
-    for (uint32_t i = 0; i < block->known_count; i++) {
+    uint32_t end = ampel_violations_known_end(block), index = 0;
+    for (uint32_t i = ampel_violations_filled(block, 0); i < end; i = ampel_violations_filled(block, i + 1), index++) {
         const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[i]];
         if (hot->at_ms > engine->now_ms || engine->now_ms >= hot->at_ms + window_ms) continue;
-        uint32_t rank = own ? hot->rank : outlook->ranks[i];
+        uint32_t rank = own ? ampel_violations_rank(block, i) : outlook->ranks[index];
         for (uint32_t k = 0; k < outlook->variants_count; k++) {
             if (outlook->variants[k].class_number != class_number) continue;
             sums_add(&sums[k], &outlook->variants[k].scale, hot, rank);

@@ -17,7 +17,8 @@ struct ampel_outlook *ampel_outlook_claim(struct ampel_engine *engine) {
 /* ---- items ---------------------------------------------------------------------------------- */
 
 static void item_fill(const struct ampel_engine *engine, const struct ampel_violations *block,
-                      uint16_t record, struct ampel_outlook_item *out) {
+                      uint32_t place, struct ampel_outlook_item *out) {
+    uint16_t record = ampel_violations_order(block)[place], rank = ampel_violations_rank(block, place);
     const struct ampel_violation_hot *hot = &block->hot[record];
     const struct ampel_scale *scale = &engine->scale;
     int8_t severity = ampel_scale_severity(scale, hot->policy, hot->severity_given);
@@ -25,8 +26,8 @@ static void item_fill(const struct ampel_engine *engine, const struct ampel_viol
     bool grouped = severity != AMPEL_SEVERITY_NONE;
     *out = (struct ampel_outlook_item){
         .at_ms = hot->at_ms,
-        .points = ampel_scale_points(scale, severity, hot->rank, hot->points_given),
-        .rank = hot->rank,
+        .points = ampel_scale_points(scale, severity, rank, hot->points_given),
+        .rank = rank,
         .record = record,
         .points_given = hot->points_given,
         .policy = hot->policy,
@@ -51,8 +52,8 @@ static void lowered_find(const struct ampel_engine *engine, const struct ampel_v
     int64_t from_ms = engine->now_ms;
     if (hot->cleared_since_ms < from_ms) from_ms = hot->cleared_since_ms;
     if (engine->scale.rerank || from_ms < item->at_ms) from_ms = item->at_ms;
-    uint32_t first = ampel_records_position_from(block, item->policy, from_ms);
-    uint32_t end = ampel_records_position_from(block, item->policy,
+    uint32_t first = ampel_places_count_from(block, item->policy, from_ms);
+    uint32_t end = ampel_places_count_from(block, item->policy,
                                                ampel_violation_limit(&engine->scale, hot));
     if (first <= index) first = index + 1;
     if (first >= end) return;
@@ -74,9 +75,10 @@ bool ampel_outlook_view_fill(struct ampel_engine *engine, struct ampel_outlook *
     if (items == NULL) return false;
     view->items = items;
     view->count = block->known_count; /* what waits for its violation sorts last */
-    for (uint32_t i = 0; i < view->count; i++) {
-        item_fill(engine, block, ampel_violations_order(block)[i], &items[i]);
+    for (uint32_t i = 0, place = ampel_violations_filled(block, 0); i < view->count; i++) {
+        item_fill(engine, block, place, &items[i]);
         view->candidates += items[i].deducting;
+        place = ampel_violations_filled(block, place + 1);
     }
     for (uint32_t i = 0; i < view->count; i++)
         lowered_find(engine, block, view, i);

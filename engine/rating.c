@@ -48,63 +48,16 @@ void ampel_scale_init(struct ampel_scale *out, const struct ampel_rules *rules) 
     }
 }
 
-static int64_t clamp(int64_t value, int64_t least, int64_t greatest) {
-    return value < least ? least : value > greatest ? greatest : value;
-}
-
-static bool cap_reached(const struct ampel_rules *rules, const uint16_t *caps) {
-    for (uint32_t i = 0; i < rules->cap_groups_count; i++) {
-        if (caps[i] >= rules->cap_groups[i].limit) return true;
-    }
-    return false;
-}
-
-/* Effects after the clamp, in the order of the model: critical, then caps. */
-static int64_t effects(const struct ampel_rules *rules, int64_t score, uint16_t criticals,
-                       bool reached) {
-    if (criticals > 0 && rules->critical_mode == AMPEL_CRITICAL_ZERO) score = 0;
-    if (criticals > 0 && rules->critical_mode == AMPEL_CRITICAL_CAP &&
-        score > rules->critical_value) {
-        score = rules->critical_value;
-    }
-    if (reached && rules->cap_effect == AMPEL_CAP_ZERO) score = 0;
-    return score;
-}
-
-static inline int64_t raw_of(const struct ampel_rules *rules, int64_t earned, int64_t deducted) {
-    int64_t raw = rules->start + earned;
+int64_t ampel_rating_raw(const struct ampel_rules *rules, uint32_t orders, int64_t deducted) {
+    int64_t raw = rules->start + ampel_rating_order_points(rules, orders);
     if (rules->clamp_before_deduction && raw > rules->clamp_max) raw = rules->clamp_max;
     return raw - deducted;
-}
-
-int64_t ampel_rating_raw(const struct ampel_rules *rules, uint32_t orders, int64_t deducted) {
-    return raw_of(rules, ampel_rating_order_points(rules, orders), deducted);
 }
 
 void ampel_rating_numbers(const struct ampel_rules *rules, uint32_t orders, int64_t deducted,
                           uint16_t criticals, const uint16_t caps[AMPEL_CAP_GROUPS_MAX],
                           struct ampel_numbers *out) {
-    int64_t earned = ampel_rating_order_points(rules, orders);
-    int64_t score = clamp(raw_of(rules, earned, deducted), rules->clamp_min, rules->clamp_max);
-    bool reached = false;
-    if (caps != NULL) {
-        memcpy(out->caps, caps, sizeof(out->caps));
-        reached = cap_reached(rules, caps);
-    } else {
-        memset(out->caps, 0, sizeof(out->caps));
-    }
-    score = effects(rules, score, criticals, reached);
-    out->deducted = deducted;
-    out->score = (int32_t)score;
-    /* Extreme rules can earn more than the member holds; the score above is exact all the same. */
-    out->order_points = earned > INT32_MAX ? INT32_MAX : (int32_t)earned;
-    out->orders = orders;
-    out->criticals = criticals;
-    out->colour = score >= rules->band_green    ? AMPEL_GREEN
-                  : score >= rules->band_yellow ? AMPEL_YELLOW
-                                                : AMPEL_RED;
-    out->risk = reached                       ? AMPEL_RISK_IMMEDIATE
-                : out->colour == AMPEL_RED    ? AMPEL_RISK_ELIGIBLE
-                : out->colour == AMPEL_YELLOW ? AMPEL_RISK_AT_RISK
-                                              : AMPEL_RISK_NONE;
+    static const uint16_t none[AMPEL_CAP_GROUPS_MAX];
+    ampel_rating_show(rules, orders, ampel_rating_order_points(rules, orders), deducted, criticals,
+                      caps != NULL ? caps : none, out);
 }

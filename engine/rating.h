@@ -65,7 +65,43 @@ static inline bool ampel_rating_orders_quiet(const struct ampel_rules *rules, ui
 }
 /* The score before the final clamp, critical and cap effects (rating-model 3.13). */
 int64_t ampel_rating_raw(const struct ampel_rules *rules, uint32_t orders, int64_t deducted);
-/* Everything shown, from the sums. caps may be NULL where all are 0. */
+static inline bool ampel_caps_reached(const struct ampel_rules *rules,
+                                      const uint16_t caps[AMPEL_CAP_GROUPS_MAX]) {
+    for (uint32_t i = 0; i < rules->cap_groups_count; i++) {
+        if (caps[i] >= rules->cap_groups[i].limit) return true;
+    }
+    return false;
+}
+/* Everything shown, from the sums; earned is what so many orders earn. */
+static inline void ampel_rating_show(const struct ampel_rules *rules, uint32_t orders, int64_t earned,
+                                     int64_t deducted, uint16_t criticals,
+                                     const uint16_t caps[AMPEL_CAP_GROUPS_MAX],
+                                     struct ampel_numbers *out) {
+    int64_t raw = rules->start + earned;
+    if (rules->clamp_before_deduction && raw > rules->clamp_max) raw = rules->clamp_max;
+    int64_t score = raw - deducted;
+    if (score > rules->clamp_max) score = rules->clamp_max;
+    if (score < rules->clamp_min) score = rules->clamp_min;
+    bool reached = ampel_caps_reached(rules, caps);
+    /* Effects after the clamp, in the order of the model: critical, then caps. */
+    if (criticals > 0 && rules->critical_mode == AMPEL_CRITICAL_ZERO) score = 0;
+    if (criticals > 0 && rules->critical_mode == AMPEL_CRITICAL_CAP && score > rules->critical_value)
+        score = rules->critical_value;
+    if (reached && rules->cap_effect == AMPEL_CAP_ZERO) score = 0;
+    out->deducted = deducted;
+    out->score = (int32_t)score;
+    /* Extreme rules can earn more than the member holds; the score above is exact all the same. */
+    out->order_points = earned > INT32_MAX ? INT32_MAX : (int32_t)earned;
+    out->orders = orders;
+    out->criticals = criticals;
+    memcpy(out->caps, caps, sizeof(out->caps));
+    /* Colours and risks are in the order of bands, so they are counted, not asked for. */
+    static_assert(AMPEL_GREEN == 0 && AMPEL_YELLOW == 1 && AMPEL_RED == 2, "by bands missed");
+    static_assert(AMPEL_RISK_NONE == 0 && AMPEL_RISK_AT_RISK == 1 && AMPEL_RISK_ELIGIBLE == 2, "as colours");
+    out->colour = (uint8_t)((score < rules->band_green) + (score < rules->band_yellow));
+    out->risk = reached ? (uint8_t)AMPEL_RISK_IMMEDIATE : out->colour;
+}
+/* The same from orders alone; caps may be NULL where all are 0. */
 void ampel_rating_numbers(const struct ampel_rules *rules, uint32_t orders, int64_t deducted,
                           uint16_t criticals, const uint16_t caps[AMPEL_CAP_GROUPS_MAX],
                           struct ampel_numbers *out);

@@ -58,6 +58,7 @@ static const struct name risks[] = {NAME("none"), NAME("at_risk"), NAME("eligibl
                                     NAME("immediate")};
 
 static_assert(AMPEL_ARRAY_COUNT(policies) <= AMPEL_POLICIES_MAX, "a set of policies is one u64");
+static_assert(AMPEL_ARRAY_COUNT(policies) == AMPEL_POLICIES_COUNT, "a new policy is counted");
 static_assert(AMPEL_ARRAY_COUNT(kinds) <= AMPEL_KINDS_MAX, "a set of kinds is one u64");
 static_assert(AMPEL_ARRAY_COUNT(violation_states) == AMPEL_STATES_COUNT, "the code is the rank");
 static_assert(AMPEL_ARRAY_COUNT(event_types) == AMPEL_EVENT_TYPES_COUNT, "every type has a name");

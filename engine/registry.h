@@ -64,6 +64,8 @@ enum ampel_risk {
     AMPEL_RISK_IMMEDIATE = 3,
 };
 
+#define AMPEL_POLICIES_COUNT 13 /* that have names */
+
 uint32_t ampel_registry_count(enum ampel_registry registry);
 /* The name of a code, NULL beyond the registry. Static storage. */
 const char *ampel_registry_name(enum ampel_registry registry, uint32_t code);

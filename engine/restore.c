@@ -6,6 +6,7 @@
 #include "engine/leaving.h"
 #include "engine/midnight.h"
 #include "engine/takeover.h"
+#include "engine/warnings.h"
 
 static enum ampel_engine_status poisoned(struct ampel_engine *engine,
                                          enum ampel_engine_status status) {
@@ -184,8 +185,8 @@ static enum ampel_engine_status account_settle(struct ampel_engine *engine, uint
     }
     if (!ampel_assurance_show(engine, slot, account, after.score)) return AMPEL_ENGINE_NO_MEMORY;
     ampel_cause_time(engine->now_ms, AMPEL_CAUSE_RULES, &cause);
-    if (ampel_changes_due(engine, shown, &after, false) &&
-        !ampel_changes_name(engine, slot, shown, &after, false, &cause, engine->position)) {
+    uint32_t due = ampel_changes_due(engine, shown, &after, false);
+    if (due != 0 && !ampel_changes_name(engine, slot, due, shown, &after, false, &cause, engine->position)) {
         return AMPEL_ENGINE_NO_MEMORY;
     }
     /* Pages without clocks start them now. */

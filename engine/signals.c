@@ -107,7 +107,8 @@ static void look_told(struct look *look) {
 
 static bool critical_deducting(const struct look *look) {
     const struct ampel_violations *block = look->account->violations;
-    for (uint32_t i = 0; block != NULL && i < block->known_count; i++) {
+    uint32_t end = ampel_violations_known_end(block);
+    for (uint32_t i = ampel_violations_filled(block, 0); i < end; i = ampel_violations_filled(block, i + 1)) {
         const struct ampel_violation_hot *hot = &block->hot[ampel_violations_order(block)[i]];
         bool deducting = (hot->flags & AMPEL_VIOLATION_IN_WINDOW) != 0 &&
                          ampel_state_deducting(hot->state);

@@ -113,7 +113,8 @@ static void account_put(struct ampel_image_writer *writer, const struct ampel_en
     const struct ampel_violations *block = account->violations;
     uint32_t count = block != NULL ? block->count : 0;
     ampel_image_put_u32(writer, count);
-    for (uint32_t i = 0; i < count; i++)
+    uint32_t end = ampel_violations_end(block);
+    for (uint32_t i = ampel_violations_filled(block, 0); i < end; i = ampel_violations_filled(block, i + 1))
         violation_put(writer, block, ampel_violations_order(block)[i]);
     facts_put(writer, account->rare != NULL ? account->rare->facts : NULL);
 }

@@ -9,8 +9,8 @@
               ── instant   where advance stands inside one instant, so that it can be cut anywhere
               ── changes   what is to be told
 
-   An account says where its touch would stand; it does if that place is taken and names it, so that
-   nothing has to be undone when a step ends.
+   An account names its touch by a number that goes on from step to step, so that nothing has to be undone when
+   a step ends: those of former steps are out of range, until numbers wrap, and a touch says whose it is.
 
    A mover says what moved an account last within a step: nothing, midnight, an expiry, or an event
    of the step by its index. Later movers are greater, so the cause of a change is a maximum. */
@@ -44,8 +44,8 @@ struct ampel_touch {
 };
 
 struct ampel_touched {
+    struct ampel_account *account; /* of slot */
     uint32_t slot;
-    uint32_t touch; /* its index */
     uint32_t any_mover, orders_mover, violations_mover;
     uint32_t assurance_mover; /* a profile or a day mark */
     uint32_t signals_mover;   /* what takeover signals are made of, orders aside */
@@ -55,6 +55,8 @@ struct ampel_touched {
     bool is_new;
     bool whole; /* before is complete; else only its orders are, as nothing else has changed yet */
     struct ampel_numbers before;
+    struct ampel_event violation; /* of violations_mover where that is an event, mostly what is told as the cause;
+                                     extras are borrowed as the event's were */
 };
 
 /* Who brought the events of a step, for their causes. */
@@ -100,7 +102,9 @@ struct ampel_engine {
     uint32_t touches_count, touches_capacity;
     struct ampel_touched *touched;
     uint32_t touched_count, touched_capacity;
-    bool touched_late; /* one of them was touched before, so they do not stand in order of the first touch */
+    uint32_t touch_first; /* what the first touch of this step is called in its account */
+    uint64_t *touches_whole; /* a bit for each touch: whether it is looked at when the step ends */
+    uint32_t touches_whole_capacity;
     uint32_t *frame_slots; /* of the accounts that the present frame names */
     struct ampel_account **frame_accounts; /* the same; NULL where the account is none yet */
     uint32_t frame_slots_capacity, frame_accounts_capacity;
@@ -127,39 +131,49 @@ static inline struct ampel_violations_context ampel_engine_context(struct ampel_
 /* ---- step.c: what a step touches --------------------------------------------------------------
  */
 
-/* With so many orders in the window; out may be where they stand. */
-static inline void ampel_account_numbers_at(const struct ampel_engine *engine,
-                                            const struct ampel_account *account, uint32_t orders,
-                                            struct ampel_numbers *out) {
-    const struct ampel_violations *violations = account->violations;
-    bool any = violations != NULL;
-    ampel_rating_numbers(&engine->rules, orders, any ? violations->sums.deducted : 0,
-                         any ? violations->sums.criticals : 0,
-                         any ? violations->sums.caps : NULL, out);
+static inline const struct ampel_violation_sums *ampel_account_sums(const struct ampel_account *account) {
+    static const struct ampel_violation_sums none = {0, {0}, 0, 0, {0}};
+    return account->violations != NULL ? &account->violations->sums : &none;
 }
 static inline void ampel_account_numbers(const struct ampel_engine *engine,
                                          const struct ampel_account *account,
                                          struct ampel_numbers *out) {
-    ampel_account_numbers_at(engine, account, account->orders, out);
+    const struct ampel_violation_sums *sums = ampel_account_sums(account);
+    ampel_rating_numbers(&engine->rules, account->orders, sums->deducted, sums->criticals, sums->caps, out);
 }
-/* Whether all but the orders are the same. */
+/* The same where those before are known: mostly orders earn what they earned, and a division is spared. */
+static inline void ampel_account_numbers_after(const struct ampel_engine *engine,
+                                               const struct ampel_account *account,
+                                               const struct ampel_numbers *before,
+                                               struct ampel_numbers *out) {
+    const struct ampel_violation_sums *sums = ampel_account_sums(account);
+    bool same = account->orders == before->orders && before->order_points < INT32_MAX;
+    int64_t earned = same ? before->order_points : ampel_rating_order_points(&engine->rules, account->orders);
+    ampel_rating_show(&engine->rules, account->orders, earned, sums->deducted, sums->criticals, sums->caps, out);
+}
+/* Whether criticals, colour and risk are the same: four bytes in a row. */
+static inline bool ampel_numbers_alike(const struct ampel_numbers *a, const struct ampel_numbers *b) {
+    static_assert(offsetof(struct ampel_numbers, criticals) + 4 == sizeof(struct ampel_numbers), "the last four bytes");
+    return ampel_load_u32(&a->criticals) == ampel_load_u32(&b->criticals);
+}
+/* Whether all but the orders are the same. One question: mostly something differs, and what does is anybody's guess. */
 static inline bool ampel_numbers_same(const struct ampel_numbers *a, const struct ampel_numbers *b) {
-    return a->deducted == b->deducted && a->score == b->score && a->order_points == b->order_points &&
-           a->criticals == b->criticals && a->colour == b->colour && a->risk == b->risk &&
-           ampel_caps_same(a->caps, b->caps);
+    int64_t points = (a->deducted ^ b->deducted) | (a->order_points ^ b->order_points);
+    int same = ampel_numbers_alike(a, b), caps = ampel_caps_same(a->caps, b->caps);
+    return ((points | (a->score ^ b->score)) == 0) + same + caps == 3;
 }
 /* Room for so many first touches. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_step_reserve(struct ampel_engine *engine, uint32_t count);
 /* The account's touch of this step; to be called before anything of it changes. */
 static inline struct ampel_touch *ampel_step_glance(struct ampel_engine *engine, uint32_t slot,
                                                     struct ampel_account *account) {
-    uint32_t place = account->touch;
+    uint32_t place = account->touch - engine->touch_first;
     if (place < engine->touches_count && engine->touches[place].slot == slot) {
         return &engine->touches[place];
     }
     AMPEL_ASSERT(engine->touches_count < engine->touches_capacity);
-    account->touch = engine->touches_count++;
-    struct ampel_touch *touch = &engine->touches[account->touch];
+    account->touch = engine->touch_first + engine->touches_count;
+    struct ampel_touch *touch = &engine->touches[engine->touches_count++];
     *touch = (struct ampel_touch){slot, account->orders, AMPEL_MOVER_NONE, 0};
     return touch;
 }
@@ -167,15 +181,20 @@ static inline struct ampel_touch *ampel_step_glance(struct ampel_engine *engine,
 AMPEL_MUST_CHECK struct ampel_touched *ampel_step_touch(struct ampel_engine *engine, uint32_t slot,
                                                         struct ampel_account *account, bool is_new);
 static inline void ampel_step_end(struct ampel_engine *engine) {
+    for (uint32_t word = 0; word * 64 < engine->touches_count; word++)
+        engine->touches_whole[word] = 0;
+    engine->touch_first += engine->touches_count;
     engine->touches_count = engine->touched_count = 0;
-    engine->touched_late = false;
 }
 /* Completes the numbers before; to be called before anything but orders changes. */
 static inline void ampel_touched_complete(const struct ampel_engine *engine,
                                           const struct ampel_account *account,
                                           struct ampel_touched *touched) {
     if (touched->whole) return;
-    ampel_account_numbers_at(engine, account, touched->before.orders, &touched->before);
+    const struct ampel_violation_sums *sums = ampel_account_sums(account);
+    uint32_t orders = touched->before.orders;
+    ampel_rating_show(&engine->rules, orders, ampel_rating_order_points(&engine->rules, orders), sums->deducted,
+                      sums->criticals, sums->caps, &touched->before);
     touched->whole = true;
 }
 /* Settles an account of which orders alone changed, and not so that points follow: the usual case,
@@ -188,6 +207,9 @@ static inline uint32_t ampel_touched_mover(const struct ampel_touched *touched,
                                            const struct ampel_numbers *after) {
     const struct ampel_numbers *before = &touched->before;
     uint32_t mover = AMPEL_MOVER_NONE;
+    /* One violation and nothing else: mostly. */
+    if (touched->orders_mover == AMPEL_MOVER_NONE && touched->violations_mover == touched->any_mover)
+        return touched->any_mover;
     if (before->order_points != after->order_points) mover = touched->orders_mover;
     bool violations = before->deducted != after->deducted || before->criticals != after->criticals ||
                       !ampel_caps_same(before->caps, after->caps);
@@ -203,17 +225,6 @@ static inline void ampel_account_row_mark(struct ampel_engine *engine, uint32_t 
     if (!ampel_numbers_same(before, after)) row |= AMPEL_ROW_NUMBERS;
     if (row != 0) ampel_account_dirty(&engine->accounts, slot, account, row);
 }
-/* Notes for assurance and drift what the step left the account with. False: no memory. */
-AMPEL_MUST_CHECK bool ampel_account_show(struct ampel_engine *engine, struct ampel_account *account,
-                                         const struct ampel_touched *touched,
-                                         const struct ampel_numbers *after);
-/* What is told ahead of time: clocks that run out, and, where look is set, that it will leave green;
-   numbers are the account's, cause is read where look is set and it is green. told is false for frames of a
-   backfill. False: no memory. */
-AMPEL_MUST_CHECK bool ampel_account_warn(struct ampel_engine *engine, uint32_t slot,
-                                         struct ampel_account *account,
-                                         const struct ampel_numbers *numbers, bool told, bool look,
-                                         const struct ampel_cause *cause, uint64_t position);
 /* Hangs the account where its violations, its backfill and its clocks say. */
 void ampel_account_due_renew(struct ampel_engine *engine, uint32_t slot,
                              struct ampel_account *account);
@@ -234,11 +245,11 @@ AMPEL_MUST_CHECK static inline bool ampel_account_before(const struct ampel_engi
 AMPEL_MUST_CHECK struct ampel_change *ampel_change_push(struct ampel_engine *engine, uint8_t kind,
                                                         uint32_t slot, uint64_t position,
                                                         const struct ampel_cause *cause);
-/* Whether naming would say anything. */
-bool ampel_changes_due(const struct ampel_engine *engine, const struct ampel_numbers *before,
-                       const struct ampel_numbers *after, bool is_new);
-/* Names what differs, each with the cause. False: no memory. */
-AMPEL_MUST_CHECK bool ampel_changes_name(struct ampel_engine *engine, uint32_t slot,
+/* What naming would say, a bit for each kind of change; 0 for nothing. */
+uint32_t ampel_changes_due(const struct ampel_engine *engine, const struct ampel_numbers *before,
+                           const struct ampel_numbers *after, bool is_new);
+/* Names what is due (as above), each with the cause. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_changes_name(struct ampel_engine *engine, uint32_t slot, uint32_t due,
                                          const struct ampel_numbers *before,
                                          const struct ampel_numbers *after, bool is_new,
                                          const struct ampel_cause *cause, uint64_t position);

@@ -3,7 +3,6 @@
 #include "engine/assurance.h"
 #include "engine/case_clocks.h"
 #include "engine/clocks.h"
-#include "engine/leaving.h"
 #include "engine/takeover.h"
 
 bool ampel_step_reserve(struct ampel_engine *engine, uint32_t count) {
@@ -13,6 +12,21 @@ bool ampel_step_reserve(struct ampel_engine *engine, uint32_t count) {
                         engine->touches_count + count, sizeof(*touches));
     if (touches == NULL) return false;
     engine->touches = touches;
+    uint32_t words_before = engine->touches_whole_capacity;
+    uint64_t *whole = ampel_pool_grow(&engine->pool, engine->touches_whole, &engine->touches_whole_capacity,
+                                      (engine->touches_count + count + 63) / 64, sizeof(*whole));
+    if (whole == NULL) return false;
+    engine->touches_whole = whole;
+    memset(whole + words_before, 0, (engine->touches_whole_capacity - words_before) * sizeof(*whole));
+    return true;
+}
+
+AMPEL_APART static bool touched_grow(struct ampel_engine *engine) {
+    struct ampel_touched *list =
+        ampel_pool_grow(&engine->pool, engine->touched, &engine->touched_capacity,
+                        engine->touched_count + 1, sizeof(*list));
+    if (list == NULL) return false;
+    engine->touched = list;
     return true;
 }
 
@@ -20,24 +34,22 @@ struct ampel_touched *ampel_step_touch(struct ampel_engine *engine, uint32_t slo
                                        struct ampel_account *account, bool is_new) {
     struct ampel_touch *touch = ampel_step_glance(engine, slot, account);
     if (touch->whole != 0) return &engine->touched[touch->whole - 1];
-    struct ampel_touched *list =
-        ampel_pool_grow(&engine->pool, engine->touched, &engine->touched_capacity,
-                        engine->touched_count + 1, sizeof(*list));
-    if (list == NULL) return NULL;
-    engine->touched = list;
-    struct ampel_touched *touched = &list[engine->touched_count++];
+    if (engine->touched_count == engine->touched_capacity && !touched_grow(engine)) return NULL;
+    struct ampel_touched *touched = &engine->touched[engine->touched_count++];
     /* Member by member: of the numbers before, all but the orders are written when they are completed. */
     touched->slot = slot;
-    touched->touch = account->touch;
-    touched->any_mover = touched->orders_mover = touch->mover;
+    touched->account = account;
+    uint32_t mover = touch->mover;
+    touched->any_mover = touched->orders_mover = mover;
     touched->violations_mover = touched->assurance_mover = touched->signals_mover = AMPEL_MOVER_NONE;
     touched->observed = touched->nearer = false;
-    touched->shows = touch->mover != AMPEL_MOVER_NONE;
+    touched->shows = mover != AMPEL_MOVER_NONE;
     touched->is_new = touched->whole = is_new;
     if (is_new) memset(&touched->before, 0, sizeof(touched->before));
     touched->before.orders = is_new ? 0 : touch->orders_before;
     touch->whole = engine->touched_count;
-    if (account->touch + 1 != engine->touches_count) engine->touched_late = true;
+    uint32_t place = (uint32_t)(touch - engine->touches);
+    engine->touches_whole[place / 64] |= UINT64_C(1) << (place % 64);
     return touched;
 }
 
@@ -52,18 +64,6 @@ bool ampel_touched_settle(struct ampel_engine *engine, struct ampel_account *acc
     }
     ampel_account_dirty(&engine->accounts, touched->slot, account, AMPEL_ROW_ORDERS);
     return true;
-}
-
-bool ampel_account_show(struct ampel_engine *engine, struct ampel_account *account,
-                        const struct ampel_touched *touched, const struct ampel_numbers *after) {
-    if (touched->shows && (account->assured & AMPEL_ASSURED_BEGUN) == 0) {
-        ampel_assurance_begin(engine, account, after->score);
-        ampel_account_dirty(&engine->accounts, touched->slot, account, AMPEL_ROW_FACTS);
-    }
-    if (touched->violations_mover != AMPEL_MOVER_NONE) account->assured |= AMPEL_ASSURED_MOVED;
-    bool below = after->score < engine->rules.assurance_score;
-    if (below == ((account->assured & AMPEL_ASSURED_NOW_BELOW) != 0)) return true;
-    return ampel_assurance_show(engine, touched->slot, account, after->score);
 }
 
 static int64_t rare_due(const struct ampel_engine *engine, const struct ampel_account *account) {
@@ -91,14 +91,4 @@ void ampel_account_due_renew(struct ampel_engine *engine, uint32_t slot,
     bool hangs = account->wheel_place != AMPEL_WHEEL_NOWHERE;
     if (account->due_ms == due_ms && hangs == (due_ms != INT64_MAX)) return;
     ampel_wheel_set(&engine->wheel, &engine->accounts, slot, due_ms);
-}
-
-bool ampel_account_warn(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
-                        const struct ampel_numbers *numbers, bool told, bool look,
-                        const struct ampel_cause *cause, uint64_t position) {
-    /* What is at risk at most and has nothing rare has no clock, and none to start. */
-    bool eligible = numbers->risk >= AMPEL_RISK_ELIGIBLE, clocks = account->has_rare != 0 || eligible;
-    account->flags = (uint8_t)((account->flags & ~AMPEL_ACCOUNT_ELIGIBLE) | (eligible ? AMPEL_ACCOUNT_ELIGIBLE : 0));
-    if (clocks && !ampel_clocks_step(engine, slot, account, numbers, told, position)) return false;
-    return !look || ampel_leaving_judge(engine, slot, account, numbers, told, cause, position);
 }

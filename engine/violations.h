@@ -1,15 +1,22 @@
 /* The violations of one account: what numbers need apart from what only people read.
 
-       one block   sums, counts | hot[capacity] | order u16[] | heap u16[] | index u32[2 x capacity] | ends u16[64]
+       few         sums, counts | hot[capacity] | order u16[capacity]
+       many        sums, counts | hot[capacity] | order u16[places] | keys u64[places] | dues u64[capacity] |
+                   index u32[2 x capacity] | runs[65]
        record i    hot[i], 40 bytes ──▶ cold: what only people and state events read, and its texts;
                    0..count-1, dense
        order       record numbers sorted by (policy, at, id); what waits for its violation sorts last,
                    by id
-       heap        record numbers, least (due, policy, id) first: the next to expire or to be forgotten
-       index       open addressing by the id's hash, half of which stands in each entry (from 32 records on;
-                   below, a scan of hashes)
-       ends        where each policy ends in the order (from 32 records on): what comes is mostly among the
-                   latest of its policy, so a search begins there
+       keys        what stands in the record of a few stands by place of many: at << 17 | rank << 1 | changed
+       dues        a heap of due << 16 | record, least (due, policy, id) first: the next to expire or to be
+                   forgotten; few are looked through for it, and the head names it
+       index       open addressing by the id's hash, half of which stands in each entry; few are looked through
+       runs        where those of each policy begin, and how many they are; those that wait are the last run
+
+   Many are 32 and more. Order and keys of many have half as much room again, given to the runs as they are
+   long: places are numbers of order and keys, and those behind a run's last hold AMPEL_VIOLATION_NONE. So what
+   comes moves only what stands behind it in its own run, and ranks move without a look at records. The places
+   of a few are 0..count-1.
 
    A record whose policy is AMPEL_POLICY_WAITING is a state that waits for its violation, or the
    place of events that wait for their time. The sums (deducted, caps, criticals) and every rank are
@@ -37,7 +44,12 @@ extern "C" {
 #define AMPEL_CLEARED_NEVER_MS INT64_MAX
 /* Leaves memory when everything seen of it is older than two windows (rating-model 2). */
 #define AMPEL_FORGET_AFTER_MS (2 * AMPEL_WINDOW_MS + 1)
+/* A block of this capacity and more has keys, dues, index and runs. Below, to look through is as fast. */
+#define AMPEL_VIOLATIONS_MANY 32
+/* One for each policy, one for those that wait. */
+#define AMPEL_VIOLATIONS_RUNS (AMPEL_POLICIES_MAX + 1)
 
+/* The mark of what changed since rows were written; of many it stands in the key. */
 enum { AMPEL_VIOLATION_IN_WINDOW = 1, AMPEL_VIOLATION_CHANGED = 2 };
 
 enum ampel_violation_text {
@@ -66,10 +78,10 @@ struct ampel_violation_hot {
     int64_t cleared_since_ms; /* AMPEL_CLEARED_NEVER_MS */
     struct ampel_violation_cold *cold;
     uint32_t id_hash;
-    uint16_t rank;
+    uint16_t rank; /* of a few */
     uint16_t rev;
     int16_t points_given;
-    uint16_t heap_place;
+    uint16_t due_place; /* of many: where in dues */
     uint8_t policy;
     int8_t severity_given;
     uint8_t state;
@@ -88,21 +100,83 @@ struct ampel_violation_sums {
 
 struct ampel_violations {
     struct ampel_violation_sums sums;
-    uint32_t capacity : 24;
-    uint32_t window_days : 8; /* the rule, as the heap was made by it */
+    uint32_t capacity : 17;
+    uint32_t least : 7;       /* of a few: which of them is due next */
+    uint32_t window_days : 8; /* the rule, as dues were made by it */
     uint16_t count, known_count;
     struct ampel_violation_hot hot[];
 };
 static_assert(sizeof(struct ampel_violations) == 40, "a block of two is 128 bytes");
 static_assert(AMPEL_WINDOW_DAYS_MAX < 256, "the rule is a byte");
 
+struct ampel_violations_run {
+    uint32_t begin, count;
+};
+
+static inline bool ampel_violations_many(const struct ampel_violations *block) {
+    return block->capacity >= AMPEL_VIOLATIONS_MANY;
+}
+static inline uint32_t ampel_violations_places(const struct ampel_violations *block) {
+    return ampel_violations_many(block) ? block->capacity / 2 * 3 : block->capacity;
+}
 static inline uint16_t *ampel_violations_order(const struct ampel_violations *block) {
     return (uint16_t *)(uintptr_t)(block->hot + block->capacity);
 }
-
-static inline uint16_t *ampel_violations_heap(const struct ampel_violations *block) {
-    return ampel_violations_order(block) + block->capacity;
+/* Of many, as all that follows; their capacity is a power of two, so everything is aligned. */
+static inline uint64_t *ampel_violations_keys(const struct ampel_violations *block) {
+    return (uint64_t *)(uintptr_t)(ampel_violations_order(block) + ampel_violations_places(block));
 }
+static inline uint64_t *ampel_violations_dues(const struct ampel_violations *block) {
+    return ampel_violations_keys(block) + ampel_violations_places(block);
+}
+static inline uint32_t *ampel_violations_index(const struct ampel_violations *block) {
+    return (uint32_t *)(uintptr_t)(ampel_violations_dues(block) + block->capacity);
+}
+static inline struct ampel_violations_run *
+ampel_violations_runs(const struct ampel_violations *block) {
+    return (struct ampel_violations_run *)(uintptr_t)(ampel_violations_index(block) + 2 * (size_t)block->capacity);
+}
+
+/* A key holds a time, and a rank that is below the greatest number of records. */
+#define AMPEL_KEY_AT_SHIFT   17
+#define AMPEL_KEY_RANK_SHIFT 1
+#define AMPEL_KEY_CHANGED    UINT64_C(1)
+static_assert(AMPEL_TIME_MAX_MS < INT64_C(1) << (64 - AMPEL_KEY_AT_SHIFT - 1), "a time fits a key");
+
+/* ---- in order: for (i = _filled(block, 0); i < _known_end(block); i = _filled(block, i + 1)) ---- */
+
+/* Behind the last place of those that do not wait. 0 of none. */
+static inline uint32_t ampel_violations_known_end(const struct ampel_violations *block) {
+    if (block == NULL) return 0;
+    if (!ampel_violations_many(block)) return block->known_count;
+    return ampel_violations_runs(block)[AMPEL_POLICIES_MAX].begin;
+}
+/* Behind the last place of all. */
+static inline uint32_t ampel_violations_end(const struct ampel_violations *block) {
+    if (block == NULL) return 0;
+    if (!ampel_violations_many(block)) return block->count;
+    const struct ampel_violations_run *waiting = &ampel_violations_runs(block)[AMPEL_POLICIES_MAX];
+    return waiting->begin + waiting->count;
+}
+/* The first place from this one on at which a record stands, or one behind the last of all. */
+static inline uint32_t ampel_violations_filled(const struct ampel_violations *block, uint32_t place) {
+    if (block == NULL || !ampel_violations_many(block)) return place;
+    const uint16_t *order = ampel_violations_order(block);
+    uint32_t places = ampel_violations_places(block);
+    while (place < places && order[place] == AMPEL_VIOLATION_NONE)
+        place++;
+    return place;
+}
+static inline uint16_t ampel_violations_rank(const struct ampel_violations *block, uint32_t place) {
+    if (!ampel_violations_many(block)) return block->hot[ampel_violations_order(block)[place]].rank;
+    return (uint16_t)(ampel_violations_keys(block)[place] >> AMPEL_KEY_RANK_SHIFT);
+}
+static inline bool ampel_violations_changed(const struct ampel_violations *block, uint32_t place) {
+    if (ampel_violations_many(block)) return (ampel_violations_keys(block)[place] & AMPEL_KEY_CHANGED) != 0;
+    return (block->hot[ampel_violations_order(block)[place]].flags & AMPEL_VIOLATION_CHANGED) != 0;
+}
+/* Rows were written: nothing has changed since. */
+void ampel_violations_marks_clear(struct ampel_violations *block);
 
 /* What an event did to the numbers and to the facts. */
 enum ampel_outcome {
@@ -155,10 +229,12 @@ static inline int64_t ampel_violation_due(const struct ampel_violations *block,
 /* The next instant at which something leaves, INT64_MAX where none. */
 static inline int64_t ampel_violations_due(const struct ampel_violations *block) {
     if (block == NULL || block->count == 0) return INT64_MAX;
-    return ampel_violation_due(block, &block->hot[ampel_violations_heap(block)[0]]);
+    if (ampel_violations_many(block)) return (int64_t)(ampel_violations_dues(block)[0] >> 16);
+    return ampel_violation_due(block, &block->hot[block->least]);
 }
 static inline uint16_t ampel_violations_due_record(const struct ampel_violations *block) {
-    return ampel_violations_heap(block)[0];
+    if (ampel_violations_many(block)) return (uint16_t)ampel_violations_dues(block)[0];
+    return (uint16_t)block->least;
 }
 /* The record leaves the window. */
 AMPEL_MUST_CHECK enum ampel_outcome
@@ -175,7 +251,7 @@ struct ampel_text ampel_violations_text(const struct ampel_violations *block, ui
 /* In cents, -1 where not given. */
 int64_t ampel_violations_sales(const struct ampel_violations *block, uint16_t record);
 
-/* Sums, ranks, dues and the heap anew from the facts: after other rules, or an import. With changed
+/* Sums, ranks and dues anew from the facts: after other rules, or an import. With changed
    set, every record is marked. Cost: O(n log n). */
 void ampel_violations_recompute(struct ampel_violations *block,
                                 const struct ampel_violations_context *context, bool changed);
@@ -183,7 +259,7 @@ void ampel_violations_recompute(struct ampel_violations *block,
 /* The record counts in the rank of what comes behind it with an at below this. */
 int64_t ampel_violation_limit(const struct ampel_scale *scale,
                               const struct ampel_violation_hot *hot);
-/* The rank of every record under a scale, by position in the order; room for block->count.
+/* The rank of every record under a scale, one after another in order; room for block->count.
    Cost: O(n log n). */
 void ampel_violations_ranks(const struct ampel_violations *block, const struct ampel_scale *scale,
                             uint16_t *ranks);

@@ -86,6 +86,19 @@ static inline void ampel_cells_set(uint8_t *cells, uint8_t bits, uint32_t cell, 
     }
 }
 
+/* Adds to a day that was not told as a total, where cells are of 4 or 8 bits and hold the sum: most of what comes late.
+   False: nothing was done. */
+static inline bool ampel_cells_add(uint8_t *cells, uint8_t bits, uint32_t cell, uint32_t count) {
+    if (bits > 8) return false;
+    uint32_t at = cell * bits, shift = at % 8, half = 1u << (bits - 1);
+    uint8_t *byte = cells + at / 8;
+    uint32_t before = (uint32_t)*byte >> shift & (2 * half - 1);
+    /* What was told as a total has the cell's highest bit, and is never below its half. */
+    if (before >= half || count >= half - before) return false;
+    *byte = (uint8_t)(*byte + (count << shift));
+    return true;
+}
+
 /* ---- the window ------------------------------------------------------------------------------- */
 
 static inline uint32_t ampel_window_get(const struct ampel_window *window, uint32_t cell) {

@@ -24,15 +24,17 @@ bool ampel_judge_extras(const struct ampel_frame *frame) {
 static void odd_bytes(const uint8_t *column, uint32_t from, uint32_t count, uint8_t expected,
                       uint8_t odd[RUN_EVENTS]) {
     if (column == NULL) return;
-    for (uint32_t i = 0; i < count; i++)
-        odd[i] |= column[from + i] ^ expected;
+    column += from;
+    for (size_t i = 0; i < count; i++)
+        odd[i] |= column[i] ^ expected;
 }
 
 static void odd_u16(const uint8_t *column, uint32_t from, uint32_t count, uint16_t expected,
                     uint8_t odd[RUN_EVENTS]) {
     if (column == NULL) return;
-    for (uint32_t i = 0; i < count; i++)
-        odd[i] |= ampel_load_u16(column + 2 * ((size_t)from + i)) != expected;
+    column += 2 * (size_t)from;
+    for (size_t i = 0; i < count; i++)
+        odd[i] |= ampel_load_u16(column + 2 * i) != expected;
 }
 
 static void odd_extras(const struct ampel_frame *frame, uint32_t from, uint32_t count,
@@ -48,18 +50,23 @@ static bool all_u32_within(const uint8_t *column, uint32_t from, uint32_t count,
                            uint32_t span) {
     if (column == NULL) return true;
     uint32_t outside = 0;
-    for (uint32_t i = 0; i < count; i++)
-        outside |= ampel_load_u32(column + 4 * ((size_t)from + i)) - least > span;
+    column += 4 * (size_t)from;
+    for (size_t i = 0; i < count; i++)
+        outside |= ampel_load_u32(column + 4 * i) - least > span;
     return outside == 0;
 }
 
 static bool all_at_within(const uint8_t *column, uint32_t from, uint32_t count, int64_t least,
                           int64_t greatest) {
-    AMPEL_ASSERT(least <= greatest);
-    uint64_t outside = 0, base = (uint64_t)least, span = (uint64_t)greatest - base;
-    for (uint32_t i = 0; i < count; i++)
-        outside |= ampel_load_u64(column + 8 * ((size_t)from + i)) - base > span;
-    return outside == 0;
+    AMPEL_ASSERT(least >= 0 && least <= greatest);
+    /* By signs: what is not below zero has differences to both that do not overflow. */
+    uint64_t outside = 0, low = (uint64_t)least, high = (uint64_t)greatest;
+    column += 8 * (size_t)from;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t at = ampel_load_u64(column + 8 * i);
+        outside |= at | (at - low) | (high - at);
+    }
+    return outside >> 63 == 0;
 }
 
 /* The times that ampel_event_check accepts for an order or a violation of a batch sent at sent_at_ms. */

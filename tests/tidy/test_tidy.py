@@ -32,7 +32,7 @@ LIBRARIES = {
 }
 BANNED = re.compile(r"\b(sprintf|vsprintf|strcpy|strcat|atoi|atol|rand|srand|alloca|gets)\s*\(")
 TIME_CALLS = re.compile(r"\b(time|gettimeofday|clock_gettime)\s*\(")
-ENGINE_MAY_CALL = {"memcpy", "memmove", "memset", "memcmp", "ampel_panic"}
+ENGINE_MAY_CALL = {"memcpy", "memmove", "memset", "memcmp", "memchr", "ampel_panic"}
 
 
 def sources(room, *endings):

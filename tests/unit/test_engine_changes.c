@@ -441,6 +441,19 @@ static void a_sequence_counts_once_in_whatever_order(void **state) {
     fixture_close(&f);
 }
 
+/* What stands behind the texts of a cause is nothing. */
+static struct ampel_change *changes_copy(const struct ampel_change *changes, uint32_t count) {
+    struct ampel_change *copy = malloc(count * sizeof(*copy));
+    memcpy(copy, changes, count * sizeof(*copy));
+    for (uint32_t i = 0; i < count; i++) {
+        struct ampel_cause *cause = &copy[i].cause;
+        memset(cause->id + cause->id_size, 0, sizeof(cause->id) - cause->id_size);
+        size_t end = offsetof(struct ampel_cause, producer) + cause->producer_size;
+        memset((char *)cause + end, 0, sizeof(*cause) - end); /* padding, too */
+    }
+    return copy;
+}
+
 static void slices_of_any_width_say_the_same(void **state) {
     (void)state;
     uint32_t totals[2] = {0, 0};
@@ -465,16 +478,91 @@ static void slices_of_any_width_say_the_same(void **state) {
         fixture_advance_by(&f, NOON + 400 * DAY, widths[run]);
         const struct ampel_change *changes = ampel_engine_changes(f.engine, &totals[run]);
         if (run == 0) {
-            kept = malloc(totals[0] * sizeof(*kept));
-            memcpy(kept, changes, totals[0] * sizeof(*kept));
+            kept = changes_copy(changes, totals[0]);
         } else {
             assert_int_equal(totals[0], totals[1]);
             assert_true(totals[0] > 200);
-            assert_memory_equal(kept, changes, totals[0] * sizeof(*kept));
+            struct ampel_change *again = changes_copy(changes, totals[1]);
+            assert_memory_equal(kept, again, totals[0] * sizeof(*kept));
+            free(again);
         }
         fixture_close(&f);
     }
     free(kept);
+}
+
+/* An agency may leave columns out, or write them though they say nothing: seven events, the last column that says
+   anything being policy. */
+static void frame_columns_send(struct fixture *f, bool spare, bool accounts_told) {
+    static const uint8_t types[7] = {AMPEL_EVENT_ORDER,     AMPEL_EVENT_VIOLATION, AMPEL_EVENT_ORDER, AMPEL_EVENT_VIOLATION,
+                                     AMPEL_EVENT_VIOLATION, AMPEL_EVENT_ORDER,     AMPEL_EVENT_ORDERS_DAY};
+    static const uint32_t counts[7] = {15, 1, 40, 1, 1, 30, 9}, accounts[7];
+    static const uint8_t policies[7] = {0, 4, 0, 4, 7, 0, 0}, severities[7] = {255, 255, 255, 255, 255, 255, 255};
+    static const uint16_t points[7] = {65535, 65535, 65535, 65535, 65535, 65535, 65535}, revs[7] = {0, 0, 0, 0, 0, 0, 1};
+    int64_t at[7] = {NOON, NOON - 5, NOON, NOON - 3, NOON - 4, NOON, NOON - DAY};
+    uint8_t extras[64];
+    struct ampel_extras_writer writer = {extras, sizeof(extras), 0};
+    assert_true(ampel_extras_put_text(&writer, AMPEL_EXTRA_ID, text("violation-a")));
+    uint32_t first = writer.size;
+    struct ampel_extras_writer second = {extras + first, sizeof(extras) - first, 0};
+    assert_true(ampel_extras_put_text(&second, AMPEL_EXTRA_ID, text("b")));
+    assert_true(ampel_extras_put_text(&second, AMPEL_EXTRA_INCIDENT, text("i")));
+    uint32_t end = first + second.size;
+    uint32_t offsets[8] = {0, 0, first, first, end, end, end, end};
+    struct ampel_frame_account account = {.seller = text("S1"), .marketplace = text("M1")};
+    account.hash = fixture_hash(account.seller);
+    struct ampel_frame frame = {
+        .stamp_ms = NOON,
+        .sent_at_ms = NOON,
+        .tenant = text("t1"),
+        .producer = text("feeder"),
+        .sequence = 1,
+        .accounts_count = 1,
+        .accounts = &account,
+        .events_count = 7,
+        .account = accounts_told ? (const uint8_t *)accounts : NULL,
+        .type = types,
+        .at = (const uint8_t *)at,
+        .count = (const uint8_t *)counts,
+        .policy = policies,
+        .severity = spare ? severities : NULL,
+        .code = spare ? severities : NULL,
+        .points = spare ? (const uint8_t *)points : NULL,
+        .rev = spare ? (const uint8_t *)revs : NULL,
+        .extras_offset = (const uint8_t *)offsets,
+        .extras = extras,
+        .extras_size = end,
+    };
+    assert_int_equal(ampel_engine_apply(f->engine, &frame, &f->counts), AMPEL_ENGINE_OK);
+    assert_int_equal(f->counts.applied, 6);
+    assert_int_equal(f->counts.refused, 1); /* the third violation has no id */
+}
+
+static void columns_that_say_nothing_may_be_there_or_not(void **state) {
+    (void)state;
+    uint32_t totals[4];
+    struct ampel_change *told[4];
+    struct ampel_numbers numbers[4];
+    for (uint32_t shape = 0; shape < 4; shape++) {
+        struct fixture f;
+        fixture_open(&f, NOON);
+        frame_columns_send(&f, (shape & 1) != 0, (shape & 2) != 0);
+        const struct ampel_change *changes = ampel_engine_changes(f.engine, &totals[shape]);
+        told[shape] = changes_copy(changes, totals[shape]);
+        numbers[shape] = fixture_numbers(&f);
+        fixture_close(&f);
+    }
+    assert_int_equal(totals[0], 4); /* refused; score, colour and risk */
+    assert_int_equal(told[0][0].kind, AMPEL_CHANGE_REFUSED);
+    assert_id(&told[0][1].cause, "b");
+    assert_int_equal(numbers[0].orders, 15 + 40 + 30 + 9);
+    for (uint32_t shape = 1; shape < 4; shape++) {
+        assert_int_equal(totals[shape], totals[0]);
+        assert_memory_equal(told[shape], told[0], totals[0] * sizeof(*told[0]));
+        assert_memory_equal(&numbers[shape], &numbers[0], sizeof(numbers[0]));
+    }
+    for (uint32_t shape = 0; shape < 4; shape++)
+        free(told[shape]);
 }
 
 int main(void) {
@@ -498,6 +586,7 @@ int main(void) {
         cmocka_unit_test(facts_merge_by_their_keys),
         cmocka_unit_test(a_sequence_counts_once_in_whatever_order),
         cmocka_unit_test(slices_of_any_width_say_the_same),
+        cmocka_unit_test(columns_that_say_nothing_may_be_there_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

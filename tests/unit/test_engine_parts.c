@@ -317,6 +317,42 @@ static void assert_violations(struct ampel_violations *block,
     assert_true(ampel_violations_sane(block, context));
 }
 
+/* What each known violation was when rows were written last. */
+struct written {
+    uint16_t rank[200];
+    bool known[200];
+};
+
+static uint32_t number_of(const struct ampel_violations *block, uint16_t record) {
+    struct ampel_text id = ampel_violations_text(block, record, AMPEL_TEXT_ID);
+    uint32_t number = 0;
+    for (uint32_t i = 0; i < id.size; i++)
+        number = 10 * number + (uint32_t)(id.bytes[i] - '0');
+    return number;
+}
+
+static void assert_marked(const struct ampel_violations *block, const struct written *written) {
+    uint32_t end = ampel_violations_known_end(block);
+    for (uint32_t i = ampel_violations_filled(block, 0); i < end; i = ampel_violations_filled(block, i + 1)) {
+        uint32_t number = number_of(block, ampel_violations_order(block)[i]);
+        bool differs = !written->known[number] || written->rank[number] != ampel_violations_rank(block, i);
+        assert_true(!differs || ampel_violations_changed(block, i));
+    }
+}
+
+static void write_rows(struct ampel_violations *block, struct written *written) {
+    memset(written, 0, sizeof(*written));
+    if (block == NULL) return;
+    ampel_violations_marks_clear(block);
+    uint32_t end = ampel_violations_known_end(block);
+    for (uint32_t i = ampel_violations_filled(block, 0); i < end; i = ampel_violations_filled(block, i + 1)) {
+        uint32_t number = number_of(block, ampel_violations_order(block)[i]);
+        assert_false(ampel_violations_changed(block, i));
+        written->known[number] = true;
+        written->rank[number] = ampel_violations_rank(block, i);
+    }
+}
+
 static void differences_keep_what_counting_anew_gives(void **state) {
     (void)state;
     for (uint32_t run = 0; run < 60; run++) {
@@ -334,9 +370,10 @@ static void differences_keep_what_counting_anew_gives(void **state) {
         ampel_scale_init(&scale, &rules);
         struct ampel_violations *block = NULL;
         struct ampel_violations_context context = {&pool, &scale, NOON, 65535};
+        struct written written = {.known = {false}};
         for (int step = 0; step < 400; step++) {
             char id[8];
-            snprintf(id, sizeof(id), "%u", draw(run < 20 ? 30 : 150));
+            snprintf(id, sizeof(id), "%u", draw(run < 10 ? 8 : run < 20 ? 30 : 150));
             int64_t at_ms = context.now_ms - draw(40) * DAY * 10 - (int64_t)draw(3);
             if (draw(3) == 0) {
                 assert_true(ampel_violations_state(&block, &context, text(id),
@@ -348,7 +385,7 @@ static void differences_keep_what_counting_anew_gives(void **state) {
                     .texts = {[AMPEL_TEXT_ID] = text(id)},
                     .rev = (uint16_t)draw(4),
                     .points_given = (int16_t)(draw(8) == 0 ? (int)draw(9) : -1),
-                    .policy = (uint8_t)draw(3),
+                    .policy = (uint8_t)draw(run % 4 == 3 ? 64 : 3),
                     .severity_given = (int8_t)(plain ? -1 : (int)draw(6) - 1),
                 };
                 assert_true(ampel_violations_define(&block, &context, &facts) <=
@@ -364,7 +401,10 @@ static void differences_keep_what_counting_anew_gives(void **state) {
                     ampel_violations_forget(&block, &context, record);
                 }
             }
+            assert_true(ampel_violations_sane(block, &context));
             if (step % 7 == 0) assert_violations(block, &context);
+            assert_marked(block, &written);
+            if (step % 50 == 0) write_rows(block, &written);
         }
         ampel_pool_reset(&pool);
         assert_int_equal(counted.bytes, 0);

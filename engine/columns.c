@@ -1,0 +1,95 @@
+#include "engine/columns.h"
+
+#include "engine/event.h"
+
+static struct ampel_column column_of(const uint8_t *bytes, const void *fallback) {
+    return bytes != NULL ? (struct ampel_column){bytes, UINT32_MAX} : (struct ampel_column){fallback, 0};
+}
+
+void ampel_columns_init(struct ampel_columns *columns, const struct ampel_frame *frame, int64_t now_ms) {
+    static const uint64_t zero = 0, one = 1;
+    *columns = (struct ampel_columns){
+        .account = column_of(frame->account, &zero),
+        .type = column_of(frame->type, &zero),
+        .at = column_of(frame->at, &zero),
+        .count = column_of(frame->count, &one),
+        .extras_offset = column_of(frame->extras_offset, &zero),
+        .events_count = frame->events_count,
+        .accounts_count = frame->accounts_count,
+        .now_ms = now_ms,
+    };
+}
+
+static bool event_plain(const struct ampel_columns *columns, uint32_t index) {
+    return *ampel_column_at(columns->type, index, sizeof(uint8_t)) == AMPEL_EVENT_ORDER &&
+           ampel_load_u32(ampel_column_at(columns->extras_offset, index, sizeof(uint32_t))) ==
+               ampel_load_u32(ampel_column_at(columns->extras_offset, index + 1, sizeof(uint32_t)));
+}
+
+static bool event_outside(const struct ampel_columns *columns, uint32_t index) {
+    /* A time below zero is a great one without its sign. */
+    return ampel_columns_account(columns, index) >= columns->accounts_count ||
+           ampel_columns_count(columns, index) - 1 >= AMPEL_ORDERS_MAX ||
+           (uint64_t)ampel_columns_at(columns, index) > (uint64_t)columns->now_ms;
+}
+
+/* One by one: the end of a frame, and what the look at all together leaves open. */
+static void run_each(const struct ampel_columns *columns, uint32_t first, uint32_t count, struct ampel_run *out) {
+    /* Events that are not there; count may be as many as there are bits. */
+    uint64_t behind = count < AMPEL_RUN_EVENTS ? ~UINT64_C(0) << count : 0;
+    *out = (struct ampel_run){behind, behind};
+    for (uint32_t i = 0; i < count; i++) {
+        bool outside = event_outside(columns, first + i);
+        out->odd |= (uint64_t)(outside || !event_plain(columns, first + i)) << i;
+        out->outside |= (uint64_t)outside << i;
+    }
+}
+
+/* A bit for each byte that is not 0. */
+static uint64_t bytes_bits(const uint8_t bytes[AMPEL_RUN_EVENTS]) {
+    uint64_t bits = 0;
+    for (uint32_t i = 0; i < AMPEL_RUN_EVENTS; i += 8) {
+        uint64_t word = ampel_load_u64(bytes + i);
+        word |= word >> 4;
+        word |= word >> 2;
+        word |= word >> 1;
+        word &= UINT64_C(0x0101010101010101);
+        bits |= (word * UINT64_C(0x0102040810204080) >> 56) << i; /* the eight lowest bits side by side */
+    }
+    return bits;
+}
+
+/* As many as a run has: one loop a column, so that each is done many at a time. Defaults of columns that are missing are
+   those of a plain order of the frame's first account. */
+static void run_whole(const struct ampel_columns *columns, uint32_t first, struct ampel_run *out) {
+    const uint8_t *type = ampel_column_at(columns->type, first, sizeof(uint8_t));
+    const uint8_t *extras = ampel_column_at(columns->extras_offset, first, sizeof(uint32_t));
+    const uint8_t *account = ampel_column_at(columns->account, first, sizeof(uint32_t));
+    const uint8_t *count = ampel_column_at(columns->count, first, sizeof(uint32_t));
+    const uint8_t *at = ampel_column_at(columns->at, first, sizeof(int64_t));
+    const uint32_t accounts_count = columns->accounts_count;
+    const uint64_t now_ms = (uint64_t)columns->now_ms;
+    uint8_t odd[AMPEL_RUN_EVENTS] = {0};
+    uint32_t outside = accounts_count == 0;
+    uint64_t beyond = now_ms; /* its sign: whether any time lies below zero or after now */
+    for (size_t i = 0; i < AMPEL_RUN_EVENTS && columns->type.mask != 0; i++)
+        odd[i] = type[i] ^ AMPEL_EVENT_ORDER;
+    for (size_t i = 0; i < AMPEL_RUN_EVENTS && columns->extras_offset.mask != 0; i++)
+        odd[i] |= ampel_load_u32(extras + 4 * i) != ampel_load_u32(extras + 4 * i + 4);
+    for (size_t i = 0; i < AMPEL_RUN_EVENTS && columns->account.mask != 0; i++)
+        outside |= ampel_load_u32(account + 4 * i) >= accounts_count;
+    for (size_t i = 0; i < AMPEL_RUN_EVENTS && columns->count.mask != 0; i++)
+        outside |= ampel_load_u32(count + 4 * i) - 1 >= AMPEL_ORDERS_MAX;
+    for (size_t i = 0; i < AMPEL_RUN_EVENTS && columns->at.mask != 0; i++)
+        beyond |= ampel_load_u64(at + 8 * i) | (now_ms - ampel_load_u64(at + 8 * i));
+    *out = (struct ampel_run){bytes_bits(odd), 0};
+    if (outside != 0 || beyond >> 63 != 0) run_each(columns, first, AMPEL_RUN_EVENTS, out);
+}
+
+void ampel_columns_run(const struct ampel_columns *columns, uint32_t first, struct ampel_run *out) {
+    uint32_t left = first < columns->events_count ? columns->events_count - first : 0;
+    if (left >= AMPEL_RUN_EVENTS)
+        run_whole(columns, first, out);
+    else
+        run_each(columns, first, left < AMPEL_RUN_EVENTS ? left : AMPEL_RUN_EVENTS, out);
+}
