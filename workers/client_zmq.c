@@ -22,19 +22,48 @@
 #define KEEPALIVE_TRIES   3
 /* How often a receive that does not wait looks at the connection's life. */
 #define MONITOR_EVERY 16
+/* What event_note knows. */
+#define EVENTS_OF_LIFE                                                                              \
+    (ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_CLOSED |                 \
+     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |                   \
+     ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+/* Of one context: a client has three, and those that were closed count until ZeroMQ's thread has let go of them. */
+#define SOCKETS_MAX 4096
+
+struct ampel_client_context {
+    void *zmq;
+    uint32_t opened_count; /* names the monitors */
+};
 
 struct ampel_client {
-    void *context;
+    struct ampel_client_context *context;
+    bool context_own;
     void *socket;
     void *monitor;
     zmq_msg_t message;     /* the last received */
     bool refused;          /* the socket is of no use any more: open another one */
-    uint32_t opened_count; /* names the monitors */
     uint32_t looks_count;  /* calls of receive that did not wait */
     char endpoint[ENDPOINT_BYTES_MAX];
     struct ampel_keyfile keys;
     char trouble[ENDPOINT_BYTES_MAX + 160];
 };
+
+struct ampel_client_context *ampel_client_context_open(void) {
+    struct ampel_client_context *context = calloc(1, sizeof(*context));
+    if (context == NULL) return NULL;
+    context->zmq = zmq_ctx_new();
+    if (context->zmq != NULL && zmq_ctx_set(context->zmq, ZMQ_MAX_SOCKETS, SOCKETS_MAX) == 0)
+        return context;
+    ampel_client_context_close(context);
+    return NULL;
+}
+
+void ampel_client_context_close(struct ampel_client_context *context) {
+    if (context == NULL) return;
+    while (context->zmq != NULL && zmq_ctx_term(context->zmq) != 0 && zmq_errno() == EINTR) {
+    }
+    free(context);
+}
 
 static bool option_set(void *socket, int option, int value) {
     return zmq_setsockopt(socket, option, &value, sizeof(value)) == 0;
@@ -60,7 +89,9 @@ static bool socket_set(const struct ampel_client *client) {
            option_set(socket, ZMQ_IPV6, strchr(client->endpoint, '[') != NULL);
 }
 
+/* Monitoring ends before its reader goes: with nobody to read ZeroMQ's thread would wait to tell of the end, for good. */
 static void socket_close(struct ampel_client *client) {
+    if (client->socket != NULL) (void)zmq_socket_monitor(client->socket, NULL, 0);
     if (client->monitor != NULL) (void)zmq_close(client->monitor);
     if (client->socket != NULL) (void)zmq_close(client->socket);
     client->monitor = NULL;
@@ -70,11 +101,11 @@ static void socket_close(struct ampel_client *client) {
 /* The monitor first, so that nothing of the connection's life is missed. */
 static bool socket_open(struct ampel_client *client) {
     char name[64];
-    (void)snprintf(name, sizeof(name), "inproc://ampel.client.%u", client->opened_count++);
-    client->socket = zmq_socket(client->context, ZMQ_DEALER);
-    client->monitor = zmq_socket(client->context, ZMQ_PAIR);
+    (void)snprintf(name, sizeof(name), "inproc://ampel.client.%u", client->context->opened_count++);
+    client->socket = zmq_socket(client->context->zmq, ZMQ_DEALER);
+    client->monitor = zmq_socket(client->context->zmq, ZMQ_PAIR);
     if (client->socket == NULL || client->monitor == NULL || !socket_set(client) ||
-        zmq_socket_monitor(client->socket, name, ZMQ_EVENT_ALL) != 0 ||
+        zmq_socket_monitor(client->socket, name, EVENTS_OF_LIFE) != 0 ||
         zmq_connect(client->monitor, name) != 0 ||
         zmq_connect(client->socket, client->endpoint) != 0) {
         (void)snprintf(client->trouble, sizeof(client->trouble), "cannot connect to %s: %s",
@@ -86,8 +117,9 @@ static bool socket_open(struct ampel_client *client) {
     return true;
 }
 
-bool ampel_client_open(const char *endpoint, const struct ampel_keyfile *keys,
-                       struct ampel_client **out, struct ampel_error *error) {
+bool ampel_client_open(struct ampel_client_context *context, const char *endpoint,
+                       const struct ampel_keyfile *keys, struct ampel_client **out,
+                       struct ampel_error *error) {
     if (strlen(endpoint) >= ENDPOINT_BYTES_MAX)
         return ampel_error_set(error, "endpoint", "an endpoint has at most %d bytes",
                                ENDPOINT_BYTES_MAX - 1);
@@ -97,11 +129,11 @@ bool ampel_client_open(const char *endpoint, const struct ampel_keyfile *keys,
     client->keys = *keys;
     (void)zmq_msg_init(&client->message);
     (void)snprintf(client->trouble, sizeof(client->trouble), "no answer yet from %s", endpoint);
-    client->context = zmq_ctx_new();
+    client->context_own = context == NULL;
+    client->context = client->context_own ? ampel_client_context_open() : context;
     if (client->context == NULL || !socket_open(client)) {
         (void)ampel_error_set(error, "endpoint", "%s", client->trouble);
-        if (client->context != NULL) (void)zmq_ctx_term(client->context);
-        free(client);
+        ampel_client_close(client);
         return false;
     }
     *out = client;
@@ -112,8 +144,7 @@ void ampel_client_close(struct ampel_client *client) {
     if (client == NULL) return;
     (void)zmq_msg_close(&client->message);
     socket_close(client);
-    while (zmq_ctx_term(client->context) != 0 && zmq_errno() == EINTR) {
-    }
+    if (client->context_own) ampel_client_context_close(client->context);
     free(client);
 }
 
@@ -199,7 +230,9 @@ enum ampel_client_status ampel_client_receive(struct ampel_client *client, uint3
     long wait_ms = 0;
     for (;;) {
         /* A look that finds nothing is a system call, and most calls come from the middle of a stream. */
-        if (timeout_ms > 0 || client->looks_count++ % MONITOR_EVERY == 0) monitor_read(client);
+        const bool connected = client->trouble[0] == '\0';
+        if (timeout_ms > 0 || !connected || client->looks_count++ % MONITOR_EVERY == 0)
+            monitor_read(client);
         if (client->refused) return AMPEL_CLIENT_REFUSED;
         if (zmq_msg_recv(&client->message, client->socket, ZMQ_DONTWAIT) >= 0) break;
         if (zmq_errno() != EAGAIN && zmq_errno() != EINTR) {
@@ -218,12 +251,18 @@ enum ampel_client_status ampel_client_receive(struct ampel_client *client, uint3
     return AMPEL_CLIENT_OK;
 }
 
-int ampel_client_fd(const struct ampel_client *client) {
+static int socket_fd(void *socket) {
     int fd = -1;
     size_t size = sizeof(fd);
-    if (client->socket == NULL || zmq_getsockopt(client->socket, ZMQ_FD, &fd, &size) != 0)
-        return -1;
-    return fd;
+    return socket != NULL && zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0 ? fd : -1;
+}
+
+int ampel_client_fd(const struct ampel_client *client) {
+    return socket_fd(client->socket);
+}
+
+int ampel_client_life_fd(const struct ampel_client *client) {
+    return socket_fd(client->monitor);
 }
 
 const char *ampel_client_trouble(const struct ampel_client *client) {

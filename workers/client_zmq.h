@@ -17,11 +17,20 @@ enum ampel_client_status {
     AMPEL_CLIENT_FAILED,  /* final: ampel_client_trouble says why */
 };
 
+/* What clients of one thread share: ZeroMQ's context, which has one thread of its own for all of them. */
+struct ampel_client_context;
+/* NULL: no memory. */
+struct ampel_client_context *ampel_client_context_open(void);
+/* After all its clients. */
+void ampel_client_context_close(struct ampel_client_context *context);
+
 struct ampel_client;
 
-/* keys is a tenant's file, with server. Does not wait for the connection. False: error says why. */
-AMPEL_MUST_CHECK bool ampel_client_open(const char *endpoint, const struct ampel_keyfile *keys,
-                                        struct ampel_client **out, struct ampel_error *error);
+/* keys is a tenant's file, with server. context: NULL gives it one of its own. Does not wait for the connection. False:
+   error says why. */
+AMPEL_MUST_CHECK bool ampel_client_open(struct ampel_client_context *context, const char *endpoint,
+                                        const struct ampel_keyfile *keys, struct ampel_client **out,
+                                        struct ampel_error *error);
 void ampel_client_close(struct ampel_client *client);
 
 /* Copies the bytes, never blocks. Returns: OK, FULL, FAILED. */
@@ -35,6 +44,9 @@ AMPEL_MUST_CHECK enum ampel_client_status ampel_client_receive(struct ampel_clie
 /* For a poll with other things: readable when something may have come. Edge-triggered: wait for it only after a
    receive with timeout 0 said NOTHING and after no send since. Changes with a refusal. */
 int ampel_client_fd(const struct ampel_client *client);
+/* Likewise readable when something of the connection's life is to be told, a refusal among it: a receive with timeout 0 reads
+   all of it while there is no connection. */
+int ampel_client_life_fd(const struct ampel_client *client);
 /* One sentence about what stands in the way of the connection ("" while there is one), for people. */
 const char *ampel_client_trouble(const struct ampel_client *client);
 

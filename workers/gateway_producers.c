@@ -9,6 +9,7 @@
 
 struct ampel_gateway_producers {
     struct ampel_gateway_producer **slots; /* NULL: free */
+    uint64_t *tenants; /* of each slot the hash of its tenant: a claim looks at all of them, and at few producers */
     uint32_t slots_count;                  /* used or free */
     uint32_t slots_capacity;
     uint32_t count;
@@ -55,6 +56,10 @@ static bool same_text(const char *name, struct ampel_text text) {
     return strlen(name) == text.size && memcmp(name, text.bytes, text.size) == 0;
 }
 
+static uint64_t tenant_hash(struct ampel_text tenant) {
+    return ampel_hash_bytes(tenant.bytes, tenant.size);
+}
+
 static uint32_t bucket_first(const struct ampel_gateway_producers *producers,
                              struct ampel_text tenant, struct ampel_text producer) {
     char key[2 * AMPEL_ID_BYTES_MAX + 1];
@@ -90,18 +95,24 @@ static bool table_grow(struct ampel_gateway_producers *producers) {
         producers->slots_capacity == 0 ? SLOTS_FIRST : producers->slots_capacity * 2;
     struct ampel_gateway_producer **slots =
         calloc(capacity, sizeof(struct ampel_gateway_producer *));
+    uint64_t *tenants = calloc(capacity, sizeof(*tenants));
     uint32_t *buckets = calloc((size_t)capacity * 2, sizeof(*buckets));
-    if (slots == NULL || buckets == NULL) {
+    if (slots == NULL || tenants == NULL || buckets == NULL) {
         free(slots);
+        free(tenants);
         free(buckets);
         return false;
     }
-    if (producers->slots_count > 0)
+    if (producers->slots_count > 0) {
         memcpy(slots, producers->slots,
                producers->slots_count * sizeof(struct ampel_gateway_producer *));
+        memcpy(tenants, producers->tenants, producers->slots_count * sizeof(*tenants));
+    }
     free(producers->slots);
+    free(producers->tenants);
     free(producers->buckets);
     producers->slots = slots;
+    producers->tenants = tenants;
     producers->slots_capacity = capacity;
     producers->buckets = buckets;
     producers->buckets_count = capacity * 2;
@@ -129,6 +140,7 @@ void ampel_gateway_producers_close(struct ampel_gateway_producers *producers) {
     for (uint32_t index = 0; index < producers->slots_count; index++)
         producer_free(producers->slots[index]);
     free(producers->slots);
+    free(producers->tenants);
     free(producers->buckets);
     free(producers);
 }
@@ -167,8 +179,10 @@ static bool forgettable(const struct ampel_gateway_producer *producer, int64_t n
 /* Makes room for one of this tenant where it has as many as it may. */
 static bool room_make(struct ampel_gateway_producers *producers, struct ampel_text tenant,
                       uint32_t per_tenant_max, int64_t now_ms) {
+    const uint64_t hash = tenant_hash(tenant);
     uint32_t count = 0, victim = AMPEL_PRODUCER_NONE;
     for (uint32_t index = 0; index < producers->slots_count; index++) {
+        if (producers->tenants[index] != hash) continue;
         const struct ampel_gateway_producer *producer = producers->slots[index];
         if (producer == NULL || !same_text(producer->tenant, tenant)) continue;
         count++;
@@ -184,7 +198,7 @@ static bool room_make(struct ampel_gateway_producers *producers, struct ampel_te
 }
 
 static uint32_t slot_free(const struct ampel_gateway_producers *producers) {
-    for (uint32_t index = 0; index < producers->slots_count; index++)
+    for (uint32_t index = 0; producers->count < producers->slots_count; index++)
         if (producers->slots[index] == NULL) return index;
     return producers->slots_count;
 }
@@ -204,6 +218,7 @@ enum ampel_claim_status ampel_gateway_producers_claim(struct ampel_gateway_produ
     made->seen_ms = now_ms;
     ampel_gateway_window_init(&made->window);
     producers->slots[slot] = made;
+    producers->tenants[slot] = tenant_hash(tenant);
     if (slot == producers->slots_count) producers->slots_count++;
     producers->count++;
     bucket_fill(producers, slot);

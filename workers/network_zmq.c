@@ -23,6 +23,9 @@
 #define HANDSHAKE_MS 5000
 /* How long closing waits for the last acks to leave. */
 #define LINGER_MS 1000
+/* Connections that the kernel holds until ZeroMQ's thread takes them. It also does the mathematics of their handshakes, and
+   one that finds no place here comes again only after a second. */
+#define BACKLOG 512
 /* What CURVE and ZMTP add to a message. */
 #define ENVELOPE_BYTES  64
 #define PEER_NAME_BYTES 5
@@ -182,7 +185,7 @@ static bool options_set(const struct ampel_hub *hub, void *socket, const char *e
            option_set(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_AFTER_S) &&
            option_set(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_EVERY_S) &&
            option_set(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_TRIES) &&
-           option_set(socket, ZMQ_LINGER, LINGER_MS) &&
+           option_set(socket, ZMQ_LINGER, LINGER_MS) && option_set(socket, ZMQ_BACKLOG, BACKLOG) &&
            /* Only where asked for: a host without IPv6 must still listen on "*". */
            option_set(socket, ZMQ_IPV6, strchr(endpoint, '[') != NULL);
 }

@@ -23,9 +23,12 @@
 #define FRAME_BYTES_MAX  255 /* ids and addresses are at most this long */
 #define KEY_BYTES        32
 /* A key that is not known is looked at again for this long before it is refused: it may have been added just now, and a
-   client that is refused once does not always come again (libzmq 4.3.4). Well below ZMQ_HANDSHAKE_IVL. */
+   client that is refused once does not always come again (libzmq 4.3.4). So is one too many: its sender may just have closed
+   another, and would come again only after ZMQ_HANDSHAKE_IVL, which is far longer. */
 #define REFUSAL_PAUSE_NS INT64_C(2000000000)
 #define PENDING_MAX      64 /* beyond it a refusal is told at once */
+
+enum judgement { LET_IN, UNKNOWN_KEY, SUSPENDED_TENANT, TOO_MANY };
 
 /* One request as the ROUTER reads it. Frames beyond FRAMES_MAX and bytes beyond the bound are not kept. */
 struct zap_request {
@@ -179,34 +182,36 @@ static void refuse(struct ampel_zap *zap, const struct zap_request *request, con
               (unsigned long long)held, NULL);
 }
 
-/* Whether the request's key is an active tenant's; else why not. */
-static const char *key_judge(struct ampel_zap *zap, const struct zap_request *request,
-                             char tenant[AMPEL_ID_BYTES_MAX + 1]) {
-    const char *why = NULL;
+/* Those whose handshake waits here have not come in yet. others: that wait beside this one. */
+static enum judgement request_judge(struct ampel_zap *zap, const struct zap_request *request,
+                                    uint32_t others, char tenant[AMPEL_ID_BYTES_MAX + 1]) {
+    enum judgement judgement = LET_IN;
     (void)pthread_mutex_lock(&zap->lock);
     const struct ampel_tenant_key *found = ampel_zap_keys_find(&zap->keys, request->key);
     if (found == NULL)
-        why = "unknown key";
+        judgement = UNKNOWN_KEY;
     else if (found->suspended)
-        why = "suspended tenant";
+        judgement = SUSPENDED_TENANT;
     else
         memcpy(tenant, found->tenant, AMPEL_ID_BYTES_MAX + 1);
     (void)pthread_mutex_unlock(&zap->lock);
-    return why;
+    if (judgement == LET_IN && zap->connections > zap->connections_max + others) return TOO_MANY;
+    return judgement;
 }
 
 /* 200 lets in. 300 is "not now": the peer comes again by itself. 400 is "no": it is told so and
-   gives up. False: the key may become known in a moment, nothing is answered yet. */
-static bool request_answer(struct ampel_zap *zap, const struct zap_request *request, bool at_last) {
+   gives up. False: what stands in its way may be gone in a moment, nothing is answered yet. */
+static bool request_answer(struct ampel_zap *zap, const struct zap_request *request,
+                           uint32_t others, bool at_last) {
+    static const char *const whys[] = {"", "unknown key", "suspended tenant",
+                                       "too many connections"};
     char tenant[AMPEL_ID_BYTES_MAX + 1];
-    const char *why = key_judge(zap, request, tenant);
-    if (why != NULL && !at_last) return false;
-    if (why != NULL)
-        refuse(zap, request, "400", why);
-    else if (zap->connections > zap->connections_max)
-        refuse(zap, request, "300", "too many connections");
-    else
+    const enum judgement judgement = request_judge(zap, request, others, tenant);
+    if (judgement != LET_IN && !at_last) return false;
+    if (judgement == LET_IN)
         reply_send(zap->requests, request, "200", "OK", tenant, request->key);
+    else
+        refuse(zap, request, judgement == TOO_MANY ? "300" : "400", whys[judgement]);
     return true;
 }
 
@@ -223,7 +228,7 @@ static void request_take(struct ampel_zap *zap, struct zap_request *request) {
     }
     (void)zmq_z85_encode(request->key, (const uint8_t *)request->frames[FRAME_KEY].bytes,
                          KEY_BYTES);
-    if (request_answer(zap, request, zap->pending_count == PENDING_MAX)) return;
+    if (request_answer(zap, request, zap->pending_count, zap->pending_count == PENDING_MAX)) return;
     request->until_ns = zap->clock.monotonic_ns(zap->clock.context) + REFUSAL_PAUSE_NS;
     zap->pending[zap->pending_count++] = *request;
 }
@@ -235,7 +240,7 @@ static long pending_turn(struct ampel_zap *zap) {
     int64_t left_ns = INT64_MAX;
     for (uint32_t i = zap->pending_count; i > 0; i--) {
         const struct zap_request *request = &zap->pending[i - 1];
-        if (request_answer(zap, request, now_ns >= request->until_ns))
+        if (request_answer(zap, request, zap->pending_count - 1, now_ns >= request->until_ns))
             zap->pending[i - 1] = zap->pending[--zap->pending_count];
         else if (request->until_ns - now_ns < left_ns)
             left_ns = request->until_ns - now_ns;

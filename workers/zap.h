@@ -9,8 +9,8 @@
    A key that is not known, or a suspended tenant's, is looked at again for two seconds before it is refused: who adds a
    tenant and connects at once must not be turned away for good, only because the news was still on its way.
 
-   It also counts connections, because nothing in libzmq bounds them: beyond connections_max a handshake is turned away and
-   may try again. Connections whose handshake is under way are bounded by ZMQ_HANDSHAKE_IVL and file descriptors. */
+   It also counts connections, because nothing in libzmq bounds them: beyond connections_max a handshake waits for two seconds
+   whether another connection goes, then it is turned away and may try again. Connections whose handshake is under way are bounded by ZMQ_HANDSHAKE_IVL and file descriptors. */
 #ifndef AMPEL_WORKERS_ZAP_H
 #define AMPEL_WORKERS_ZAP_H
 

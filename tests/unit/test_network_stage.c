@@ -88,7 +88,7 @@ static int bench_open(void **state) {
     bench->loop = ampel_loop_open(&stage, "gateway", bench->clock, bench->ended_fd, false);
     assert_non_null(bench->loop);
     tenants_give(bench, &tenant);
-    assert_true(ampel_client_open(ampel_network_zmq_endpoint(bench->network.context), &tenant,
+    assert_true(ampel_client_open(NULL, ampel_network_zmq_endpoint(bench->network.context), &tenant,
                                   &bench->client, &error));
     bench->decoder = ampel_message_decoder_open();
     bench->builder = ampel_batch_builder_open();

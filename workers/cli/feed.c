@@ -4,20 +4,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "proto/hash.h"
 #include "proto/print.h"
 #include "proto/text.h"
 #include "workers/cli/command.h"
 #include "workers/environment.h"
-#include "workers/cli/feed_link.h"
+#include "workers/cli/feed_links.h"
 #include "workers/cli/feed_state.h"
 #include "workers/cli/options.h"
 #include "workers/cli/labels.h"
 #include "workers/cli/members.h"
 #include "workers/cli/source.h"
 
-#define LINKS_MAX 256
+/* A bound for memory: some 300 bytes each while nothing of it waits. */
+#define LANES_MAX 16384
+#define LANE_BUCKETS (2 * LANES_MAX) /* a power of two */
 /* Batches remembered with one sync before they are sent. */
 #define GROUP_BATCHES 64
 #define PATH_BYTES 4096
@@ -27,7 +30,8 @@ static const struct ampel_usage usage = {
     .arguments = "FILE...",
     .about =
         "Sends the events of files (JSON Lines, or what `ampel encode` wrote; - is standard input) to a\n"
-        "worker and waits until they are durable there. Each tenant's events go with that tenant's key.\n"
+        "worker and waits until they are durable there. Each tenant's events go with that tenant's key,\n"
+        "all tenants' at once; where one's cannot go, it is named and the others' go all the same.\n"
         "Producer, sequences and times of sending are kept beside the first file (FILE.feed), so that a\n"
         "second run changes nothing, and a file that has grown sends only what is new. Standard\n"
         "input is taken as new each time; with --state FILE the same input again changes nothing.\n"
@@ -41,8 +45,8 @@ static const struct ampel_usage usage = {
 /* One tenant: the batch being collected, and its way to the worker. */
 struct lane {
     char tenant[AMPEL_ID_BYTES_MAX + 1];
-    struct ampel_batch_builder *builder;
-    struct ampel_feed_link *link;
+    struct ampel_batch_builder *builder; /* NULL: its batches come encoded */
+    struct ampel_feed_way *way;
     uint32_t batches_count; /* of the present file */
 };
 
@@ -56,13 +60,16 @@ struct ready {
 struct feeding {
     const char *endpoint, *keys;
     char file[AMPEL_FEED_FILE_SIZE]; /* the one being read, as the state knows it */
+    bool file_waits; /* it is a pipe: a read may take long */
     int64_t sent_at_ms, patience_ms;
     uint32_t batch_events;
     bool backfill, rows;
     struct ampel_feed_state *state;
     struct ampel_batch_decoder *decoder;
-    uint32_t lanes_count;
-    struct lane lanes[LINKS_MAX];
+    struct ampel_feed_links *links;
+    uint32_t lanes_count, lanes_capacity;
+    struct lane *lanes;
+    uint32_t lane_buckets[LANE_BUCKETS]; /* by hash of the tenant: index + 1 */
     uint32_t ready_count;
     struct ready ready[GROUP_BATCHES];
     char refused_path[PATH_BYTES];
@@ -146,33 +153,34 @@ static void answer_take(void *context, const struct ampel_feed_answer *answer) {
 
 /* ---- batches --------------------------------------------------------------------------------- */
 
-static struct lane *lane_of(struct feeding *feeding, struct ampel_text tenant) {
-    for (uint32_t i = 0; i < feeding->lanes_count; i++)
-        if (ampel_text_is(tenant, feeding->lanes[i].tenant)) return &feeding->lanes[i];
-    if (feeding->lanes_count == LINKS_MAX) {
-        fprintf(stderr, "ampel feed: more than %d tenants in one run\n", LINKS_MAX);
+static struct lane *lane_make(struct feeding *feeding, struct ampel_text tenant) {
+    if (feeding->lanes_count == LANES_MAX) {
+        fprintf(stderr, "ampel feed: more than %d tenants in one run\n", LANES_MAX);
         return NULL;
     }
-    struct lane *lane = &feeding->lanes[feeding->lanes_count];
+    if (feeding->lanes_count == feeding->lanes_capacity) {
+        feeding->lanes_capacity = feeding->lanes_capacity == 0 ? 16 : feeding->lanes_capacity * 2;
+        feeding->lanes = realloc(feeding->lanes, feeding->lanes_capacity * sizeof *feeding->lanes);
+        AMPEL_ASSERT(feeding->lanes != NULL);
+    }
+    struct lane *lane = &feeding->lanes[feeding->lanes_count++];
     memset(lane, 0, sizeof *lane);
     memcpy(lane->tenant, tenant.bytes, tenant.size);
-    lane->builder = ampel_batch_builder_open();
-    AMPEL_ASSERT(lane->builder != NULL);
-    feeding->lanes_count++;
-    char path[PATH_BYTES];
-    snprintf(path, sizeof path, "%s/%s.key", feeding->keys, lane->tenant);
-    return ampel_feed_link_open(feeding->endpoint, path, lane->tenant, feeding->patience_ms, answer_take,
-                                feeding, &lane->link)
-               ? lane
-               : NULL;
+    lane->way = ampel_feed_links_way(feeding->links, lane->tenant);
+    return lane;
 }
 
-/* What waits for more to go with goes now: of other tenants none may come for long. */
-static bool lanes_send(struct feeding *feeding) {
-    bool good = true;
-    for (uint32_t i = 0; i < feeding->lanes_count && good; i++)
-        good = ampel_feed_link_send(feeding->lanes[i].link);
-    return good;
+/* The tenant's, made where it is new. Good until the next call. */
+static struct lane *lane_of(struct feeding *feeding, struct ampel_text tenant) {
+    uint64_t bucket = ampel_hash_bytes(tenant.bytes, tenant.size);
+    for (;; bucket++) {
+        uint32_t *index = &feeding->lane_buckets[bucket % LANE_BUCKETS];
+        if (*index > 0 && !ampel_text_is(tenant, feeding->lanes[*index - 1].tenant)) continue;
+        if (*index > 0) return &feeding->lanes[*index - 1];
+        struct lane *lane = lane_make(feeding, tenant);
+        *index = feeding->lanes_count;
+        return lane;
+    }
 }
 
 /* Remembers what is ready, then sends it. */
@@ -184,16 +192,16 @@ static bool group_send(struct feeding *feeding) {
             .producer = ampel_text_of(ampel_feed_state_producer(feeding->state)),
             .sequence = ready->sequence,
         };
-        good = good && ampel_feed_link_push(feeding->lanes[ready->lane_index].link, ready->bytes,
-                                            ready->size, &header, true);
+        good = good && ampel_feed_links_push(feeding->links, feeding->lanes[ready->lane_index].way, ready->bytes,
+                                             ready->size, &header, true);
         free(ready->bytes);
     }
     feeding->ready_count = 0;
-    return good && lanes_send(feeding) && !feeding->failed;
+    return good && ampel_feed_links_send(feeding->links, feeding->file_waits) && !feeding->failed;
 }
 
 static bool lane_flush(struct feeding *feeding, struct lane *lane) {
-    uint32_t events_count = ampel_batch_builder_events(lane->builder);
+    uint32_t events_count = lane->builder != NULL ? ampel_batch_builder_events(lane->builder) : 0;
     if (events_count == 0) return true;
     const struct ampel_feed_batch *known =
         ampel_feed_state_batch(feeding->state, feeding->file, lane->tenant, lane->batches_count);
@@ -243,6 +251,9 @@ static bool event_take(void *context, const struct ampel_jsonl_event *event) {
     struct feeding *feeding = context;
     struct lane *lane = lane_of(feeding, event->tenant);
     if (lane == NULL) return false;
+    if (!ampel_feed_way_good(lane->way)) return true;
+    if (lane->builder == NULL) lane->builder = ampel_batch_builder_open();
+    AMPEL_ASSERT(lane->builder != NULL);
     if (!ampel_batch_builder_push(lane->builder, event->seller, event->marketplace, &event->event)) {
         if (!lane_flush(feeding, lane) ||
             !ampel_batch_builder_push(lane->builder, event->seller, event->marketplace, &event->event))
@@ -259,8 +270,8 @@ static bool encoded_take(void *context, struct ampel_text tenant,
     struct feeding *feeding = context;
     struct lane *lane = lane_of(feeding, tenant);
     feeding->counts.events = feeding->accepted;
-    if (lane == NULL || !ampel_feed_link_push(lane->link, bytes, size, header, more)) return false;
-    return (more || lanes_send(feeding)) && !feeding->failed;
+    if (lane == NULL || !ampel_feed_links_push(feeding->links, lane->way, bytes, size, header, more)) return false;
+    return (more || ampel_feed_links_send(feeding->links, feeding->file_waits)) && !feeding->failed;
 }
 
 static bool file_end(struct feeding *feeding) {
@@ -272,6 +283,20 @@ static bool file_end(struct feeding *feeding) {
     return good && group_send(feeding);
 }
 
+static bool file_waits(const char *file) {
+    struct stat about;
+    return strcmp(file, "-") == 0 || stat(file, &about) != 0 || !S_ISREG(about.st_mode);
+}
+
+/* Of whom not everything went was said when it was met; here that it was not all of them. */
+static bool failed_tell(const struct feeding *feeding) {
+    const uint32_t failed = ampel_feed_links_failed(feeding->links);
+    if (failed > 0 && failed < feeding->lanes_count)
+        fprintf(stderr, "ampel feed: of %u of %u tenants not all events went, as said above\n", failed,
+                feeding->lanes_count);
+    return failed > 0;
+}
+
 static bool files_feed(struct feeding *feeding, char **files, int files_count,
                        struct ampel_text fallback_tenant) {
     const struct ampel_source_options options = {
@@ -281,11 +306,11 @@ static bool files_feed(struct feeding *feeding, char **files, int files_count,
     bool good = true;
     for (int i = 0; i < files_count && good; i++) {
         ampel_feed_state_name(feeding->state, files[i], feeding->file);
+        feeding->file_waits = file_waits(files[i]);
         good = ampel_source_walk(&files[i], 1, &options, &sink, &feeding->counts) && file_end(feeding);
     }
-    for (uint32_t i = 0; i < feeding->lanes_count && good; i++)
-        good = ampel_feed_link_drain(feeding->lanes[i].link);
-    return good && !feeding->failed;
+    good = good && ampel_feed_links_drain(feeding->links);
+    return !failed_tell(feeding) && good && !feeding->failed;
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
@@ -307,10 +332,9 @@ static uint64_t summary_print(const struct feeding *feeding) {
 }
 
 static void feeding_close(struct feeding *feeding) {
-    for (uint32_t i = 0; i < feeding->lanes_count; i++) {
-        ampel_feed_link_close(feeding->lanes[i].link);
-        ampel_batch_builder_close(feeding->lanes[i].builder);
-    }
+    ampel_feed_links_close(feeding->links);
+    for (uint32_t i = 0; i < feeding->lanes_count; i++) ampel_batch_builder_close(feeding->lanes[i].builder);
+    free(feeding->lanes);
     for (uint32_t i = 0; i < feeding->ready_count; i++) free(feeding->ready[i].bytes);
     if (feeding->refused != NULL && fclose(feeding->refused) != 0) feeding->failed = true;
     ampel_batch_decoder_close(feeding->decoder);
@@ -327,6 +351,12 @@ static int feed_run(struct feeding *feeding, char **files, int files_count, cons
     struct ampel_text fallback = tenant != NULL ? ampel_text_of(tenant) : (struct ampel_text){NULL, 0};
     feeding->decoder = ampel_batch_decoder_open();
     AMPEL_ASSERT(feeding->decoder != NULL);
+    const struct ampel_feed_links_options links = {.endpoint = feeding->endpoint,
+                                                   .keys = feeding->keys,
+                                                   .patience_ms = feeding->patience_ms,
+                                                   .sink = answer_take,
+                                                   .sink_context = feeding};
+    feeding->links = ampel_feed_links_open(&links);
     bool good = ampel_feed_state_open(state_path, producer, &feeding->state) &&
                 files_feed(feeding, files, files_count, fallback);
     uint64_t refused = good || feeding->batches > 0 ? summary_print(feeding) : 0;

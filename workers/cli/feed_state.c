@@ -10,10 +10,14 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define LINE_BYTES_MAX 8192
+#include "proto/hash.h"
 
-/* All batches of one tenant from one file, in order. */
+#define LINE_BYTES_MAX 8192
+#define OF_ALL_FILES "" /* no file is called so */
+
+/* All batches of one tenant from one file, in order; of all files only how many. */
 struct series {
+    uint64_t hash;
     char *file;
     char tenant[AMPEL_ID_BYTES_MAX + 1];
     uint32_t count, capacity;
@@ -27,6 +31,8 @@ struct ampel_feed_state {
     char producer[AMPEL_ID_BYTES_MAX + 1];
     uint32_t series_count, series_capacity;
     struct series *series;
+    uint32_t *buckets; /* open addressing over tenant and file, holding index + 1; at most half full */
+    uint32_t buckets_count;
 };
 
 /* How much of a path is its folder, the slash included. */
@@ -46,34 +52,65 @@ void ampel_feed_state_name(const struct ampel_feed_state *state, const char *fil
     free(beside);
 }
 
+static uint64_t series_hash(const char *file, const char *tenant) {
+    return ampel_hash_bytes(tenant, strlen(tenant)) ^ ampel_hash_bytes(file, strlen(file));
+}
+
+/* The bucket of a series, or the free one where it belongs. */
+static uint32_t *bucket_of(const struct ampel_feed_state *state, uint64_t hash, const char *file,
+                           const char *tenant) {
+    for (uint64_t bucket = hash;; bucket++) {
+        uint32_t *index = &state->buckets[bucket & (state->buckets_count - 1)];
+        if (*index == 0) return index;
+        const struct series *series = &state->series[*index - 1];
+        if (series->hash == hash && strcmp(series->tenant, tenant) == 0 && strcmp(series->file, file) == 0)
+            return index;
+    }
+}
+
 static struct series *series_find(const struct ampel_feed_state *state, const char *file,
                                   const char *tenant) {
-    for (uint32_t i = 0; i < state->series_count; i++)
-        if (strcmp(state->series[i].tenant, tenant) == 0 && strcmp(state->series[i].file, file) == 0)
-            return &state->series[i];
-    return NULL;
+    if (state->buckets_count == 0) return NULL;
+    uint32_t index = *bucket_of(state, series_hash(file, tenant), file, tenant);
+    return index > 0 ? &state->series[index - 1] : NULL;
+}
+
+static void series_grow(struct ampel_feed_state *state) {
+    state->series_capacity = state->series_capacity == 0 ? 8 : state->series_capacity * 2;
+    state->series = realloc(state->series, state->series_capacity * sizeof *state->series);
+    free(state->buckets);
+    state->buckets_count = 2 * state->series_capacity;
+    state->buckets = calloc(state->buckets_count, sizeof *state->buckets);
+    AMPEL_ASSERT(state->series != NULL && state->buckets != NULL);
+    for (uint32_t i = 0; i < state->series_count; i++) {
+        const struct series *series = &state->series[i];
+        *bucket_of(state, series->hash, series->file, series->tenant) = i + 1;
+    }
 }
 
 static struct series *series_make(struct ampel_feed_state *state, const char *file,
                                   const char *tenant) {
-    if (state->series_count == state->series_capacity) {
-        state->series_capacity = state->series_capacity == 0 ? 8 : state->series_capacity * 2;
-        state->series = realloc(state->series, state->series_capacity * sizeof *state->series);
-        AMPEL_ASSERT(state->series != NULL);
-    }
+    if (state->series_count == state->series_capacity) series_grow(state);
+    const uint64_t hash = series_hash(file, tenant);
+    *bucket_of(state, hash, file, tenant) = state->series_count + 1;
     struct series *series = &state->series[state->series_count++];
-    *series = (struct series){.file = strdup(file)};
+    *series = (struct series){.hash = hash, .file = strdup(file)};
     AMPEL_ASSERT(series->file != NULL);
     snprintf(series->tenant, sizeof series->tenant, "%s", tenant);
     return series;
 }
 
+static struct series *series_of(struct ampel_feed_state *state, const char *file, const char *tenant) {
+    struct series *series = series_find(state, file, tenant);
+    return series != NULL ? series : series_make(state, file, tenant);
+}
+
 static void batch_keep(struct ampel_feed_state *state, const char *file,
                        const struct ampel_feed_batch *batch) {
-    struct series *series = series_find(state, file, batch->tenant);
-    if (series == NULL) series = series_make(state, file, batch->tenant);
+    series_of(state, OF_ALL_FILES, batch->tenant)->count++;
+    struct series *series = series_of(state, file, batch->tenant);
     if (series->count == series->capacity) {
-        series->capacity = series->capacity == 0 ? 64 : series->capacity * 2;
+        series->capacity = series->capacity == 0 ? 4 : series->capacity * 2;
         series->batches = realloc(series->batches, series->capacity * sizeof *series->batches);
         AMPEL_ASSERT(series->batches != NULL);
     }
@@ -163,6 +200,7 @@ void ampel_feed_state_close(struct ampel_feed_state *state) {
         free(state->series[i].batches);
     }
     free(state->series);
+    free(state->buckets);
     free(state);
 }
 
@@ -176,10 +214,8 @@ const struct ampel_feed_batch *ampel_feed_state_batch(const struct ampel_feed_st
 }
 
 uint64_t ampel_feed_state_next(const struct ampel_feed_state *state, const char *tenant) {
-    uint64_t next = 0;
-    for (uint32_t i = 0; i < state->series_count; i++)
-        if (strcmp(state->series[i].tenant, tenant) == 0) next += state->series[i].count;
-    return next;
+    const struct series *all = series_find(state, OF_ALL_FILES, tenant);
+    return all != NULL ? all->count : 0;
 }
 
 bool ampel_feed_state_push(struct ampel_feed_state *state, const char *file,

@@ -9,13 +9,12 @@
 #include "proto/jsonl.h"
 #include "proto/text.h"
 #include "workers/cli/command.h"
-#include "workers/cli/feed_link.h"
+#include "workers/cli/feed_links.h"
 #include "workers/cli/incident.h"
 #include "workers/environment.h"
 
 /* Cases have a producer of their own, whose sequences the database gives. */
-#define PRODUCER   "ampel-incident"
-#define PATH_BYTES 4096
+#define PRODUCER "ampel-incident"
 
 struct waiting {
     int64_t sequence, sent_at_ms;
@@ -26,7 +25,8 @@ struct sending {
     const struct ampel_incident_words *given;
     const char *tenant;
     struct ampel_batch_builder *builder;
-    struct ampel_feed_link *link;
+    struct ampel_feed_links *links;
+    struct ampel_feed_way *way;
     uint32_t count;
     struct waiting *waiting;
     uint64_t refused;
@@ -110,21 +110,25 @@ static bool batch_push(struct sending *sending, const struct waiting *waiting) {
     uint32_t size;
     if (!batch_build(sending, waiting)) return false;
     AMPEL_ASSERT(ampel_batch_encode(sending->builder, &header, false, &bytes, &size));
-    return ampel_feed_link_push(sending->link, bytes, size, &header, false);
+    return ampel_feed_links_push(sending->links, sending->way, bytes, size, &header, false);
 }
 
-static bool link_open(struct sending *sending) {
-    const char *endpoint = ampel_environment_or(sending->given->endpoint, "AMPEL_ENDPOINT");
-    const char *keys = ampel_environment_or(sending->given->keys, "AMPEL_KEYS");
-    char path[PATH_BYTES];
-    if (endpoint == NULL || keys == NULL) {
+static bool links_open(struct sending *sending) {
+    const struct ampel_feed_links_options options = {
+        .endpoint = ampel_environment_or(sending->given->endpoint, "AMPEL_ENDPOINT"),
+        .keys = ampel_environment_or(sending->given->keys, "AMPEL_KEYS"),
+        .patience_ms = sending->given->patience_s * 1000,
+        .sink = answer_take,
+        .sink_context = sending};
+    if (options.endpoint == NULL || options.keys == NULL) {
         (void)ampel_case_refuse(sending->given, "no --%s and no AMPEL_%s: where is the worker?",
-                                endpoint == NULL ? "endpoint" : "keys", endpoint == NULL ? "ENDPOINT" : "KEYS");
+                                options.endpoint == NULL ? "endpoint" : "keys",
+                                options.endpoint == NULL ? "ENDPOINT" : "KEYS");
         return false;
     }
-    snprintf(path, sizeof path, "%s/%s.key", keys, sending->tenant);
-    return ampel_feed_link_open(endpoint, path, sending->tenant, sending->given->patience_s * 1000, answer_take, sending,
-                                &sending->link);
+    sending->links = ampel_feed_links_open(&options);
+    sending->way = ampel_feed_links_way(sending->links, sending->tenant);
+    return ampel_feed_way_good(sending->way);
 }
 
 static bool acked_write(struct ampel_pq *pq, const struct sending *sending) {
@@ -142,11 +146,11 @@ int ampel_case_send(struct ampel_pq *pq, const struct ampel_incident_words *give
     if (good && sending.count > 0) {
         sending.builder = ampel_batch_builder_open();
         AMPEL_ASSERT(sending.builder != NULL);
-        good = link_open(&sending);
+        good = links_open(&sending);
         for (uint32_t i = 0; good && i < sending.count; i++)
             good = batch_push(&sending, &sending.waiting[i]);
-        good = good && ampel_feed_link_drain(sending.link) && acked_write(pq, &sending);
-        if (sending.link != NULL) ampel_feed_link_close(sending.link);
+        good = good && ampel_feed_links_drain(sending.links) && ampel_feed_way_good(sending.way) && acked_write(pq, &sending);
+        ampel_feed_links_close(sending.links);
         ampel_batch_builder_close(sending.builder);
         if (!good)
             (void)ampel_case_refuse(given, "it is written down, but the worker does not know yet: run the same again");

@@ -216,7 +216,7 @@ int ampel_command_watch(int argc, char **argv) {
     struct ampel_keyfile keyfile;
     struct ampel_error error = {0};
     if (!ampel_keyfile_read(path, true, &keyfile, &error) ||
-        !ampel_client_open(endpoint, &keyfile, &watching.client, &error)) {
+        !ampel_client_open(NULL, endpoint, &keyfile, &watching.client, &error)) {
         fprintf(stderr, "ampel watch: tenant %s: %s\n", tenant, error.reason);
         return AMPEL_EXIT_FAILED;
     }
