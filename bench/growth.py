@@ -1,9 +1,6 @@
 """How cost grows as work grows: over accounts, violations an account, batch size, tenants and shards."""
 
-import time
-
-from system import System
-from whole import CHECKPOINTS, FEED_TENANTS, end_to_end, feed, load, stages
+from whole import CHECKPOINTS, end_to_end, stages
 
 
 def events_of(run):
@@ -44,32 +41,20 @@ def measure_batch(run):
              "Events come in runs of 20 an account; 100 000 accounts.")
 
 
-def tenants_speed(run, tenants):
-    """events/s of the whole; one `ampel feed` after another, each for as many tenants as it speaks for."""
-    events, now_ms = events_of(run), int(time.time() * 1000)
-    with System(run.bin, tenants=tenants, **CHECKPOINTS) as system:
-        feeds = []
-        for first in range(0, tenants, FEED_TENANTS):
-            count = min(FEED_TENANTS, tenants - first)
-            share = events * count // tenants
-            path = system.folder / f"events-{first}.ampel"
-            load(run.bin, "make", path, "--events", share, "--accounts", max(100_000 * count // tenants, count), "--run", 20,
-                 "--violations", 1, "--tenants", count, "--tenant-first", first, "--sent-at", now_ms, "--seed", first + 1)
-            feeds.append((path, share))
-        return sum(share for _, share in feeds) / sum(feed(system, [path], share)[0] for path, share in feeds)
+def whole(run, accounts=100_000, tenants=1, **settings):
+    """events/s of the whole."""
+    return end_to_end(run.bin, events_of(run), accounts, tenants=tenants, settings=CHECKPOINTS | settings, check=False)["events_per_second"]
 
 
 def measure_tenants(run):
     counts = (1, 10) if run.smoke else (1, 10, 100, 1_000, 10_000)
-    lines = {"events/s": [(tenants, tenants_speed(run, tenants)) for tenants in counts]}
+    lines = {"events/s": [(tenants, whole(run, tenants=tenants)) for tenants in counts]}
     run.draw("whole_tenants", "The whole, by tenants", "tenants", "events/s", lines,
-             f"{events_of(run) / 1e6:g} M events. One `ampel feed` has a connection for each tenant and speaks for at most 256; for more, one comes after another, and "
-             "their starts count: each opens its connections, proves its keys and awaits its last ack.")
+             f"{events_of(run) / 1e6:g} M events of one `ampel feed`, which has a connection for each tenant, up to 240 at once: each proves its key and awaits its last ack.")
 
 
 def measure_shards(run):
-    lines = {"events/s": [(shards, end_to_end(run.bin, events_of(run), 100_000, settings=CHECKPOINTS | {"shards": shards},
-                                              check=False)["events_per_second"]) for shards in (1, 2)]}
+    lines = {"events/s": [(shards, whole(run, shards=shards)) for shards in (1, 2)]}
     run.draw("whole_shards", "The whole, by shards", "shards", "events/s", lines,
              "On two cores a second shard competes with the rest of the way.")
 

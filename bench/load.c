@@ -141,7 +141,7 @@ int main(int argc, char **argv) {
                   {"store", load_store}};
     for (size_t i = 0; argc > 1 && i < AMPEL_ARRAY_COUNT(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 2, argv + 2);
-    fputs("usage: load make FILE [--events N] [--accounts N] [--tenants N] [--tenant-first N] [--batch N]\n"
+    fputs("usage: load make FILE [--events N] [--accounts N] [--tenants N] [--batch N]\n"
           "                 [--run N] [--violations N] [--sent-at MS] [--span-days N] [--producer NAME] [--first N] [--number N] [--seed N]\n"
           "                 [--form encoded|jsonl]\n"
           "                                 orders and --violations in a thousand; --run of them in a row are one account's\n"

@@ -309,7 +309,7 @@ static struct ampel_client *client_open(const char *endpoint, const char *key_pa
     struct ampel_error error = {0};
     struct ampel_client *client;
     if (!ampel_keyfile_read(key_path, true, &keys, &error) ||
-        !ampel_client_open(endpoint, &keys, &client, &error))
+        !ampel_client_open(NULL, endpoint, &keys, &client, &error))
         load_fail(error.reason, key_path);
     return client;
 }

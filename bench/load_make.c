@@ -18,7 +18,7 @@ struct making {
     const char *producer;
     int64_t sent_at_ms;
     uint64_t first, bytes;
-    uint32_t batch_events, tenant_first;
+    uint32_t batch_events;
     struct lane *lanes;
 };
 
@@ -38,7 +38,7 @@ static void flush(struct making *making, uint32_t tenant) {
     if (!ampel_batch_encode(lane->builder, &header, false, &bytes, &size)) load_fail("no memory", "");
     struct ampel_batch_file_wrap wrap;
     char name[16];
-    ampel_batch_file_wrap(load_tenant(making->tenant_first + tenant, name), bytes, size, &wrap);
+    ampel_batch_file_wrap(load_tenant(tenant, name), bytes, size, &wrap);
     put(making, wrap.head, wrap.head_size);
     put(making, bytes, size);
     put(making, wrap.tail, sizeof wrap.tail);
@@ -50,7 +50,7 @@ static void push(struct making *making, uint32_t tenant, uint64_t account, const
     load_account(account, &seller, &marketplace);
     if (making->jsonl) {
         char line[AMPEL_JSONL_LINE_MAX], name[16];
-        uint32_t size = ampel_jsonl_encode(load_tenant(making->tenant_first + tenant, name), seller, marketplace, event, line,
+        uint32_t size = ampel_jsonl_encode(load_tenant(tenant, name), seller, marketplace, event, line,
                                            sizeof line);
         put(making, line, size);
         return;
@@ -82,7 +82,6 @@ int load_make(int argc, char **argv) {
         .sent_at_ms = (int64_t)load_number(argc, argv, "sent-at", 1790858096789.0),
         .first = (uint64_t)load_number(argc, argv, "first", 0),
         .batch_events = (uint32_t)load_number(argc, argv, "batch", 4096),
-        .tenant_first = (uint32_t)load_number(argc, argv, "tenant-first", 0),
         .lanes = calloc(tenants, sizeof(struct lane)),
     };
     if (making.out == NULL || making.lanes == NULL) load_fail("cannot be written", argv[0]);

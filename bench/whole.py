@@ -58,7 +58,6 @@ def feed(system, paths, events):
 
 
 FILE_EVENTS = 20_000_000
-FEED_TENANTS = 250  # in one run; it and the worker take at most 256 connections
 EVENT_BYTES_MAX = 26  # of a file; the larger the batches, the fewer
 REST_BYTES = 4 << 30  # for everything else that runs
 BATCH = 4096  # events, as `ampel encode` makes them
