@@ -13,15 +13,20 @@ alone. Also a module: Cluster(DIR).start() for tests.
 
 import argparse
 import contextlib
+import fcntl
+import functools
 import os
 import pathlib
 import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 YIELDING_NICE = "10"
+FIRST_PORT, PORTS = 20000, 12000
+TAKEN = set()
 BIN = "/usr/lib/postgresql/15/bin"
 ROLE = DATABASE = "ampel"
 MEMORY_MB = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
@@ -43,12 +48,27 @@ SETTINGS = {
 
 
 def free_port():
-    """Of those below the range from which systems take ports for connections (32768 on): none becomes one until a server listens."""
+    """Nobody's, and this process's until it ends: no other caller gets it, though nothing listens yet.
+
+    Below the range from which systems take ports for connections (32768 on): none becomes one until a server listens.
+    """
+    locks = port_locks()
     while True:
-        port = 20000 + secrets.randbelow(12000)
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        if port in TAKEN:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
+            fcntl.lockf(locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+            TAKEN.add(port)
             probe.bind(("127.0.0.1", port))
             return port
+
+
+@functools.cache
+def port_locks():
+    """One file of this user's whose byte N is locked by the process that has port N. Never closed: that would unlock all."""
+    name = f"ampel-ports-{os.geteuid()}"
+    return os.open(os.path.join(tempfile.gettempdir(), name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def as_server(command):
