@@ -28,7 +28,7 @@ struct frame_work {
     struct ampel_source source;
     struct ampel_apply_counts *counts;
     struct ampel_columns columns;
-    /* By account of the frame; those that an event makes join them. */
+    /* By account of the frame, as far as frame_found says; those that an event makes join them. */
     const uint32_t *slots;
     struct ampel_account *const *accounts;
     struct ampel_touch *touches;
@@ -102,6 +102,11 @@ static bool event_apply(const struct frame_work *work, uint32_t index) {
     event_gather(work, index, &account_index, &event);
     if (account_index >= work->frame->accounts_count) {
         return refuse(work, slot, &event, AMPEL_VERDICT_BAD_ACCOUNT);
+    }
+    /* A frame need not name its accounts in the order of their events. */
+    if (account_index >= engine->frame_found &&
+        !ampel_frame_accounts_find(engine, work->frame, work->frame->accounts_count)) {
+        return false;
     }
     slot = work->slots[account_index];
     /* Mostly it is a violation: then this spares a call. */
@@ -296,18 +301,36 @@ AMPEL_INLINE bool events_some(const struct frame_work *given, const struct frame
     return true;
 }
 
+/* Whoever comes first in a frame is mostly named first: so many accounts are found beyond those of the events at hand,
+   few enough for their lines to stay near until then. */
+#define ACCOUNTS_AHEAD 64
+
+/* The run of events that begins with first; what names an account that is not found yet is outside. False: no memory. */
+static bool run_look(const struct frame_work *work, uint32_t first, struct ampel_columns *columns, struct ampel_run *out) {
+    struct ampel_engine *engine = work->engine;
+    const uint32_t accounts = work->frame->accounts_count, needed = first + AMPEL_RUN_EVENTS;
+    if (needed > engine->frame_found) {
+        uint32_t until = needed + ACCOUNTS_AHEAD < accounts ? needed + ACCOUNTS_AHEAD : accounts;
+        if (!ampel_frame_accounts_find(engine, work->frame, until)) return false;
+    }
+    columns->accounts_count = engine->frame_found;
+    ampel_columns_run(columns, first, out);
+    return true;
+}
+
 static bool events_apply(const struct frame_work *given) {
     /* A copy that nobody else knows: its members stay in registers although accounts are written. */
     const struct frame_work copy = *given, *work = &copy;
     const uint32_t total = work->columns.events_count;
+    struct ampel_columns columns = given->columns;
     struct ampel_run run, next;
-    ampel_columns_run(&work->columns, 0, &next);
+    if (!run_look(given, 0, &columns, &next)) return false;
     odd_fetch(work, 0, next.odd & ~next.outside);
     for (uint32_t i = 0; i < AHEAD; i++)
         contents_fetch(work, i, next.odd >> i & 1, next.outside >> i & 1);
     for (uint32_t first = 0; first < total; first += AMPEL_RUN_EVENTS) {
         run = next;
-        ampel_columns_run(&work->columns, first + AMPEL_RUN_EVENTS, &next);
+        if (!run_look(given, first + AMPEL_RUN_EVENTS, &columns, &next)) return false;
         odd_fetch(work, first + AMPEL_RUN_EVENTS, next.odd & ~next.outside);
         for (uint32_t i = 0; i < AMPEL_RUN_EVENTS && first + i < total; i += AHEAD) {
             struct ampel_run ahead = {bits_from(run.odd, next.odd, i + AHEAD),
@@ -481,7 +504,7 @@ static bool touches_finish(const struct frame_work *work) {
 
 static bool frame_apply(struct frame_work *work) {
     struct ampel_engine *engine = work->engine;
-    if (!ampel_frame_accounts_find(engine, work->frame) || !ampel_frame_accounts_copy(engine, work->frame)) return false;
+    if (!ampel_frame_accounts_begin(engine, work->frame)) return false;
     if (!ampel_step_reserve(engine, work->frame->events_count)) return false;
     work_init(work);
     if (!events_apply(work) || !touches_finish(work)) return false;

@@ -1,6 +1,6 @@
 #include "engine/frame_accounts.h"
 
-bool ampel_frame_accounts_find(struct ampel_engine *engine, const struct ampel_frame *frame) {
+bool ampel_frame_accounts_begin(struct ampel_engine *engine, const struct ampel_frame *frame) {
     uint32_t *slots =
         ampel_pool_grow(&engine->pool, engine->frame_slots, &engine->frame_slots_capacity,
                         frame->accounts_count, sizeof(*slots));
@@ -11,13 +11,19 @@ bool ampel_frame_accounts_find(struct ampel_engine *engine, const struct ampel_f
                         frame->accounts_count, sizeof(struct ampel_account *));
     if (found == NULL && frame->accounts_count > 0) return false;
     engine->frame_accounts = found;
-    ampel_accounts_find_all(&engine->accounts, ampel_tenant_find(&engine->accounts, frame->tenant),
-                            frame->accounts, frame->accounts_count, slots, found);
+    engine->frame_found = 0;
     return true;
 }
 
-bool ampel_frame_accounts_copy(const struct ampel_engine *engine, const struct ampel_frame *frame) {
-    for (uint32_t i = 0; i < frame->accounts_count && engine->before != NULL; i++) {
+bool ampel_frame_accounts_find(struct ampel_engine *engine, const struct ampel_frame *frame, uint32_t until) {
+    const uint32_t first = engine->frame_found;
+    AMPEL_ASSERT(until <= frame->accounts_count);
+    if (until <= first) return true;
+    ampel_accounts_find_all(&engine->accounts, ampel_tenant_find(&engine->accounts, frame->tenant),
+                            frame->accounts + first, until - first, engine->frame_slots + first,
+                            engine->frame_accounts + first);
+    engine->frame_found = until;
+    for (uint32_t i = first; i < until && engine->before != NULL; i++) {
         if (engine->frame_slots[i] != AMPEL_SLOT_NONE && !ampel_account_before(engine, engine->frame_slots[i]))
             return false;
     }

@@ -108,6 +108,7 @@ struct ampel_engine {
     uint32_t *frame_slots; /* of the accounts that the present frame names */
     struct ampel_account **frame_accounts; /* the same; NULL where the account is none yet */
     uint32_t frame_slots_capacity, frame_accounts_capacity;
+    uint32_t frame_found; /* so many of them were looked for, the first ones */
     struct ampel_change *changes;
     uint32_t changes_count, changes_capacity;
     struct ampel_signal *told_signals; /* of the changes, takeover.h */
