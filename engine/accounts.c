@@ -135,9 +135,10 @@ uint32_t ampel_accounts_find(const struct ampel_accounts *accounts,
     }
 }
 
-/* So many keys lie between two steps of one search: enough for a line to arrive. Steps of different keys
-   take turns one by one, so that lines are on their way while others are compared. */
-#define AHEAD 16
+/* A search takes steps by groups of so many keys. Within a group nothing but fetches stands between two fetches, so that
+   what they wait for first, where the page is, is found for many at once; from one step of a group to the next there is
+   time enough for lines to arrive. */
+#define GROUP 8
 
 /* Where the table says that a key is. */
 struct home {
@@ -152,17 +153,17 @@ struct search {
     uint32_t *slots;
     struct ampel_account **found;
     uint32_t tenant;
-    struct home homes[AHEAD]; /* of those whose buckets are on their way */
+    struct home homes[GROUP]; /* of those whose buckets are on their way */
 };
 
 AMPEL_INLINE void bucket_fetch(struct search *search, uint32_t i) {
-    struct home *home = &search->homes[i % AHEAD];
+    struct home *home = &search->homes[i % GROUP];
     home->tag = ampel_table_tag(search->keys[i].hash);
     home->entry = ampel_table_prefetch(&search->accounts->table, home->tag);
 }
 
 AMPEL_INLINE void account_fetch(const struct search *search, uint32_t i) {
-    const struct home *home = &search->homes[i % AHEAD];
+    const struct home *home = &search->homes[i % GROUP];
     uint32_t slot = ampel_table_first(&search->accounts->table, home->entry, home->tag);
     struct ampel_account *account = NULL;
     if (slot != AMPEL_SLOT_NONE) {
@@ -189,24 +190,23 @@ AMPEL_INLINE void account_judge(const struct search *search, uint32_t i) {
         account_again(search, i);
 }
 
+/* The keys of a group that are there. */
+AMPEL_INLINE uint32_t group_end(uint32_t first, uint32_t count) {
+    return count - first < GROUP ? count : first + GROUP;
+}
+
 void ampel_accounts_find_all(const struct ampel_accounts *accounts, uint32_t tenant,
                              const struct ampel_frame_account *keys, uint32_t count,
                              uint32_t *slots, struct ampel_account **found) {
     struct search search = {.accounts = accounts, .keys = keys, .slots = slots, .found = found, .tenant = tenant};
-    uint32_t ahead = count < AHEAD ? count : AHEAD, i = 0;
-    for (; i < 2 * ahead; i++) {
-        if (i >= ahead) account_fetch(&search, i - ahead);
-        if (i < count) bucket_fetch(&search, i);
-    }
-    /* Of nearly all keys of a frame all three steps are due. */
-    for (; i < count; i++) {
-        account_judge(&search, i - 2 * AHEAD);
-        account_fetch(&search, i - AHEAD);
-        bucket_fetch(&search, i);
-    }
-    for (; i < count + 2 * ahead; i++) {
-        account_judge(&search, i - 2 * ahead);
-        if (i - ahead < count) account_fetch(&search, i - ahead);
+    for (uint32_t first = 0; first < count + 2 * GROUP; first += GROUP) {
+        uint32_t judged = first - 2 * GROUP, fetched = first - GROUP;
+        for (uint32_t i = fetched; fetched < count && i < group_end(fetched, count); i++)
+            account_fetch(&search, i);
+        for (uint32_t i = first; first < count && i < group_end(first, count); i++)
+            bucket_fetch(&search, i);
+        for (uint32_t i = judged; judged < count && i < group_end(judged, count); i++)
+            account_judge(&search, i);
     }
 }
 
