@@ -1,13 +1,48 @@
 #include "workers/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #ifdef AMPEL_JEMALLOC
 #include <jemalloc/jemalloc.h>
 
+#include "workers/memory_region.h"
+
 /* Read by jemalloc when it starts. Accounts are met at random: with pages of 4 KiB every second one
-   is a walk through the page table too (measured: apply is 1.8 times as fast on huge pages). */
-const char *malloc_conf = "thp:always";
+   is a walk through the page table too (measured: apply is 1.8 times as fast on huge pages).
+   What is given back stays with the process for a minute, buffers of many megabytes too, which jemalloc else returns at once:
+   the system may take eight milliseconds for each 2 MiB when they are taken again. */
+const char *malloc_conf = "thp:always,dirty_decay_ms:60000,oversize_threshold:0";
+
+/* Where an arena has its memory from, what jemalloc itself notes of the arena too. */
+struct ampel_memory_source {
+    extent_hooks_t hooks; /* first: jemalloc hands it to each hook */
+    struct ampel_region region;
+};
+
+static void *extent_alloc(extent_hooks_t *hooks, void *wanted, size_t size, size_t alignment, bool *zero, bool *commit,
+                          unsigned arena) {
+    struct ampel_memory_source *source = (struct ampel_memory_source *)(void *)hooks;
+    (void)arena;
+    if (wanted != NULL) return NULL;
+    void *extent = ampel_region_take(&source->region, size, alignment);
+    *zero = *zero || extent != NULL;
+    *commit = true;
+    return extent;
+}
+
+/* Extents lie in one range: any two neighbours are one, any one is two. */
+static bool extent_split(extent_hooks_t *hooks, void *extent, size_t size, size_t first, size_t second, bool committed,
+                         unsigned arena) {
+    (void)hooks, (void)extent, (void)size, (void)first, (void)second, (void)committed, (void)arena;
+    return false;
+}
+
+static bool extent_merge(extent_hooks_t *hooks, void *first, size_t first_size, void *second, size_t second_size, bool committed,
+                         unsigned arena) {
+    (void)hooks, (void)first, (void)first_size, (void)second, (void)second_size, (void)committed, (void)arena;
+    return false;
+}
 
 static void *obtain(struct ampel_shard_memory *state, size_t size, size_t alignment) {
     return mallocx(size, state->flags | MALLOCX_ALIGN(alignment));
@@ -17,9 +52,40 @@ static void give_back(struct ampel_shard_memory *state, void *block) {
     dallocx(block, state->flags);
 }
 
+static void arena_set(unsigned arena, const char *name, void *value, size_t size) {
+    char path[64];
+    (void)snprintf(path, sizeof(path), "arena.%u.%s", arena, name);
+    (void)mallctl(path, NULL, NULL, value, size);
+}
+
+/* An arena over a region of its own. False: over what jemalloc finds for itself. */
+static bool arena_over_region(struct ampel_shard_memory *state) {
+    struct ampel_memory_source *source = calloc(1, sizeof(*source));
+    if (source == NULL) return false;
+    if (!ampel_region_open(&source->region)) {
+        free(source);
+        return false;
+    }
+    source->hooks = (extent_hooks_t){.alloc = extent_alloc, .split = extent_split, .merge = extent_merge};
+    extent_hooks_t *hooks = &source->hooks;
+    size_t size = sizeof(state->arena);
+    if (mallctl("arenas.create", &state->arena, &size, &hooks, sizeof(hooks)) != 0) {
+        ampel_region_close(&source->region);
+        free(source);
+        return false;
+    }
+    ssize_t never = -1;
+    size_t most = (size_t)4 << 20; /* that jemalloc takes at once where less is asked for */
+    arena_set(state->arena, "dirty_decay_ms", &never, sizeof(never));
+    arena_set(state->arena, "muzzy_decay_ms", &never, sizeof(never));
+    arena_set(state->arena, "retain_grow_limit", &most, sizeof(most));
+    state->source = source;
+    return true;
+}
+
 static void arena_open(struct ampel_shard_memory *state) {
     size_t size = sizeof(state->arena);
-    if (mallctl("arenas.create", &state->arena, &size, NULL, 0) != 0) return;
+    if (!arena_over_region(state) && mallctl("arenas.create", &state->arena, &size, NULL, 0) != 0) return;
     size = sizeof(state->cache);
     if (mallctl("tcache.create", &state->cache, &size, NULL, 0) != 0) {
         state->flags = (int)MALLOCX_ARENA(state->arena) | MALLOCX_TCACHE_NONE;
@@ -29,12 +95,17 @@ static void arena_open(struct ampel_shard_memory *state) {
     state->own = true;
 }
 
+/* Destroying an arena is for those who know that nothing of it is cached: so here, as its one cache goes first. */
 static void arena_close(struct ampel_shard_memory *state) {
-    if (!state->own) return;
-    /* An arena itself stays with jemalloc, empty: destroying one is for those who know that nothing
-     * of it is cached. */
-    (void)mallctl("tcache.destroy", NULL, NULL, &state->cache, sizeof(state->cache));
+    if (state->own) (void)mallctl("tcache.destroy", NULL, NULL, &state->cache, sizeof(state->cache));
     state->own = false;
+    if (state->source == NULL) return;
+    char path[64];
+    (void)snprintf(path, sizeof(path), "arena.%u.destroy", state->arena);
+    if (mallctl(path, NULL, NULL, NULL, 0) != 0) return; /* its memory stays */
+    ampel_region_close(&state->source->region);
+    free(state->source);
+    state->source = NULL;
 }
 #else
 static void *obtain(struct ampel_shard_memory *state, size_t size, size_t alignment) {

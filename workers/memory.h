@@ -1,5 +1,6 @@
-/* Memory for engines: jemalloc with an arena of its own for each shard, so that shards never meet in the allocator,
-   and a count of what is taken. Without jemalloc (sanitizers bring their own allocator) plain aligned memory. */
+/* Memory for engines: jemalloc with an arena of its own for each shard, so that shards never meet in the allocator, over a
+   region that is touched ahead (memory_region.h), and a count of what is taken. Without jemalloc (sanitizers bring their own
+   allocator) plain aligned memory. */
 #ifndef AMPEL_WORKERS_MEMORY_H
 #define AMPEL_WORKERS_MEMORY_H
 
@@ -7,12 +8,15 @@
 
 #include "engine/base.h"
 
+struct ampel_memory_source;
+
 /* Memory is the caller's, kept in place until close. */
 struct ampel_shard_memory {
     _Atomic uint64_t bytes; /* taken and not given back, as asked for */
     int flags;              /* for jemalloc: arena and thread cache */
     unsigned arena, cache;
-    bool own;               /* arena and cache are this memory's to destroy */
+    bool own;                           /* the cache is this memory's to destroy */
+    struct ampel_memory_source *source; /* with the arena, NULL: the arena stays with jemalloc */
 };
 
 /* Fills *out. Where jemalloc can make no arena the common one is used. Thread: take and give on one thread at a time. */

@@ -8,10 +8,12 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "workers/checkpoint.h"
 #include "workers/keeper_lane.h"
 #include "workers/memory.h"
+#include "workers/memory_region.h"
 
 static void memory_counts_what_is_taken_and_aligns_it(void **state) {
     (void)state;
@@ -34,6 +36,71 @@ static void memory_counts_what_is_taken_and_aligns_it(void **state) {
     assert_int_equal(ampel_memory_bytes(&shard), 0);
     assert_null(memory.take(memory.context, SIZE_MAX - 10, 8));
     ampel_memory_close(&shard);
+}
+
+/* An arena ends with its memory, and the next one is as good. */
+static void memory_is_given_back_and_opened_again(void **state) {
+    (void)state;
+    enum { COUNT = 40, BYTES = 1 << 20 };
+    for (int round = 0; round < 3; round++) {
+        struct ampel_shard_memory shard;
+        struct ampel_memory memory;
+        ampel_memory_open(&shard, &memory);
+        unsigned char *blocks[COUNT];
+        for (size_t i = 0; i < COUNT; i++) {
+            blocks[i] = memory.take(memory.context, BYTES, 64);
+            assert_non_null(blocks[i]);
+            memset(blocks[i], (int)i + round, BYTES);
+        }
+        for (size_t i = 0; i < COUNT; i++) {
+            assert_int_equal(blocks[i][0], i + (size_t)round);
+            assert_memory_equal(blocks[i], blocks[i] + 1, BYTES - 1);
+            memory.give(memory.context, blocks[i], BYTES);
+        }
+        ampel_memory_close(&shard);
+    }
+}
+
+static void a_region_is_zeroes_one_behind_the_other_to_its_end(void **state) {
+    (void)state;
+    struct ampel_region region;
+    assert_true(ampel_region_open(&region));
+    size_t end = 0;
+    for (size_t i = 0; i < 30; i++) {
+        size_t size = 1000 + i * 100000, alignment = (size_t)1 << i % 21;
+        unsigned char *taken = ampel_region_take(&region, size, alignment);
+        assert_non_null(taken);
+        assert_int_equal((uintptr_t)taken % alignment, 0);
+        assert_in_range((size_t)(taken - region.base), end, end + alignment - 1);
+        for (size_t at = 0; at < size; at += 499)
+            assert_int_equal(taken[at], 0);
+        memset(taken, 0xff, size);
+        end = (size_t)(taken - region.base) + size;
+    }
+    assert_null(ampel_region_take(&region, region.size - end + 1, 1));
+    assert_null(ampel_region_take(&region, SIZE_MAX, 1));
+    assert_non_null(ampel_region_take(&region, 1, 1));
+    ampel_region_close(&region);
+}
+
+static void what_comes_next_in_a_region_is_touched_before(void **state) {
+    (void)state;
+    struct ampel_region region;
+    assert_true(ampel_region_open(&region));
+    const size_t size = (size_t)16 << 20;
+    unsigned char *taken = ampel_region_take(&region, size, 64);
+    assert_non_null(taken);
+    /* The system may be one that refuses, where nothing is touched. */
+    for (int i = 0; i < 2000 && atomic_load(&region.touched) < size + size / 4; i++)
+        (void)poll(NULL, 0, 5);
+    unsigned char resident[1] = {0};
+    size_t touched = atomic_load(&region.touched);
+    if (touched > 0) {
+        assert_in_range(touched, size + 1, region.size);
+        assert_int_equal(mincore(region.base + touched - 4096, 4096, resident), 0);
+        assert_int_equal(resident[0] & 1, 1);
+    }
+    ampel_region_close(&region);
 }
 
 static void an_arena_keeps_everything_until_it_is_closed(void **state) {
@@ -162,6 +229,9 @@ static void a_lane_has_room_for_as_many_as_its_receiver_wishes_and_wakes_its_sen
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_counts_what_is_taken_and_aligns_it),
+        cmocka_unit_test(memory_is_given_back_and_opened_again),
+        cmocka_unit_test(a_region_is_zeroes_one_behind_the_other_to_its_end),
+        cmocka_unit_test(what_comes_next_in_a_region_is_touched_before),
         cmocka_unit_test(an_arena_keeps_everything_until_it_is_closed),
         cmocka_unit_test(a_record_lives_until_its_last_holder_lets_go),
         cmocka_unit_test(checkpoints_and_other_parcels_are_freed_with_all_they_own),
