@@ -138,7 +138,7 @@ uint32_t ampel_accounts_find(const struct ampel_accounts *accounts,
 /* A search takes steps by groups of so many keys. Within a group nothing but fetches stands between two fetches, so that
    what they wait for first, where the page is, is found for many at once; from one step of a group to the next there is
    time enough for lines to arrive. */
-#define GROUP 8
+#define GROUP 16
 
 /* Where the table says that a key is. */
 struct home {

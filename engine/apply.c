@@ -236,9 +236,9 @@ AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index) {
 
 /* ---- all events ----------------------------------------------------------------------------- */
 
-/* So many events lie between two steps of fetching what one of them needs, and between the last of them and
-   its work: enough for lines to arrive. */
-#define AHEAD 16
+/* Events go by groups of so many: what the next group needs is fetched before this one's work, which is enough for lines
+   to arrive. */
+#define AHEAD 8
 /* Violations of an account with a few of them fill so many lines. */
 #define VIOLATIONS_LINES 4
 
@@ -290,8 +290,10 @@ AMPEL_INLINE bool events_some(const struct frame_work *given, const struct frame
                               uint64_t odd, struct ampel_run ahead) {
     const bool pass = !work->source.backfill;
     uint32_t passed = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    /* All of them first: what a fetch waits for is where its page is, and that is found for many at once. */
+    for (uint32_t i = 0; i < count; i++)
         contents_fetch(work, first + AHEAD + i, ahead.odd >> i & 1, ahead.outside >> i & 1);
+    for (uint32_t i = 0; i < count; i++) {
         if (pass && (odd >> i & 1) == 0 && order_pass(work, first + i))
             passed++;
         else if (!event_apply(given, first + i))
