@@ -21,6 +21,10 @@ int64_t ampel_clock_machine_ns(void) {
     return read_ns(CLOCK_MONOTONIC);
 }
 
+int64_t ampel_clock_spent_ns(void) {
+    return read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 static int64_t monotonic_ns(void *context) {
     (void)context;
     return ampel_clock_machine_ns();

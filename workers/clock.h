@@ -31,5 +31,7 @@ int64_t ampel_clock_held(int64_t start_ms, int64_t elapsed_ms, int64_t machine_m
 /* What the machine says: for log lines and how long a call took, never for stamps or what is decided. */
 int64_t ampel_clock_machine_ms(void);
 int64_t ampel_clock_machine_ns(void); /* monotonic */
+/* Processor time that the calling thread has spent. */
+int64_t ampel_clock_spent_ns(void);
 
 #endif

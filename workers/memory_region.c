@@ -3,14 +3,17 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "workers/clock.h"
 
 /* A huge page: what the system finds and clears at once. */
 #define STEP_BYTES ((size_t)2 << 20)
 
-/* A page that takes so long is dear. */
-#define DEAR_US 2000
+/* Pages that take so much processor time are dear, when so many in a row do. */
+#define DEAR_NS  INT64_C(2000000)
+#define DEAR_ROW 3
+/* So little in front of what is handed out, and its user may come at any moment. */
 #define NEAR_BYTES ((size_t)4 << 20)
 
 #ifndef MADV_POPULATE_WRITE /* Linux 5.14; older ones refuse it, and nothing is ahead */
@@ -35,12 +38,6 @@ static size_t next_page(const struct ampel_region *region, size_t touched, bool 
     return small && touched < handed + NEAR_BYTES ? handed + 2 * NEAR_BYTES : touched;
 }
 
-static int64_t now_us(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 /* One page. False: the system refuses: it is an older one, or there is no memory, which the page's user will see. */
 static bool page_touch(const struct ampel_region *region, size_t offset, bool small) {
     int done;
@@ -56,6 +53,7 @@ static void *region_run(void *context) {
     struct ampel_region *region = context;
     size_t touched = 0;
     bool small = false; /* what is not touched yet has small pages */
+    int dear = 0;       /* so many of the last pages were */
     (void)pthread_setname_np(pthread_self(), "memory");
     while (!atomic_load_explicit(&region->stopped, memory_order_relaxed)) {
         size_t next = next_page(region, touched, small);
@@ -64,11 +62,12 @@ static void *region_run(void *context) {
                 continue;
             continue;
         }
-        int64_t before_us = now_us();
+        int64_t before_ns = ampel_clock_spent_ns();
         if (!page_touch(region, next, small)) break;
         touched = next + STEP_BYTES;
         atomic_store_explicit(&region->touched, touched, memory_order_relaxed);
-        if (!small && now_us() - before_us > DEAR_US && touched < region->size)
+        dear = ampel_clock_spent_ns() - before_ns > DEAR_NS ? dear + 1 : 0;
+        if (!small && dear >= DEAR_ROW && touched < region->size)
             small = madvise(region->base + touched, region->size - touched, MADV_NOHUGEPAGE) == 0;
     }
     return NULL;
