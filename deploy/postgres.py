@@ -53,7 +53,7 @@ def free_port():
     Below the range from which systems take ports for connections (32768 on): none becomes one until a server listens.
     """
     locks = port_locks()
-    while True:
+    for _ in range(100 * PORTS):
         port = FIRST_PORT + secrets.randbelow(PORTS)
         if port in TAKEN:
             continue
@@ -62,6 +62,7 @@ def free_port():
             TAKEN.add(port)
             probe.bind(("127.0.0.1", port))
             return port
+    sys.exit(f"no port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1} is free")
 
 
 @functools.cache

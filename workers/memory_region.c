@@ -38,13 +38,17 @@ static size_t next_page(const struct ampel_region *region, size_t touched, bool 
     return small && touched < handed + NEAR_BYTES ? handed + 2 * NEAR_BYTES : touched;
 }
 
+static bool stopped(const struct ampel_region *region) {
+    return atomic_load_explicit(&region->stopped, memory_order_relaxed);
+}
+
 /* One page. False: the system refuses: it is an older one, or there is no memory, which the page's user will see. */
 static bool page_touch(const struct ampel_region *region, size_t offset, bool small) {
     int done;
     if (small) (void)madvise(region->base + offset, STEP_BYTES, MADV_HUGEPAGE);
     do
         done = madvise(region->base + offset, STEP_BYTES, MADV_POPULATE_WRITE);
-    while (done != 0 && (errno == EINTR || errno == EAGAIN));
+    while (done != 0 && (errno == EINTR || errno == EAGAIN) && !stopped(region));
     return done == 0;
 }
 
@@ -55,7 +59,7 @@ static void *region_run(void *context) {
     bool small = false; /* what is not touched yet has small pages */
     int dear = 0;       /* so many of the last pages were */
     (void)pthread_setname_np(pthread_self(), "memory");
-    while (!atomic_load_explicit(&region->stopped, memory_order_relaxed)) {
+    while (!stopped(region)) {
         size_t next = next_page(region, touched, small);
         if (next + STEP_BYTES > goal(region)) {
             while (sem_wait(&region->wake) != 0 && errno == EINTR)
