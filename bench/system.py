@@ -64,9 +64,8 @@ class System:
                 **{f"AMPEL_{name.upper()}": str(value) for name, value in self.settings.items()},
             )
             self.ampel("migrate", "--partitions", self.partitions)
-            self.ampel("tenant", "add", "load-0")  # alone: the first one makes the worker's key, too
             with concurrent.futures.ThreadPoolExecutor(4) as pool:
-                list(pool.map(lambda i: self.ampel("tenant", "add", f"load-{i}"), range(1, self.tenants_count)))
+                list(pool.map(lambda i: self.ampel("tenant", "add", f"load-{i}"), range(self.tenants_count)))
             if self.start_it:
                 self.start()
         except BaseException:

@@ -107,7 +107,7 @@ struct fixture_event {
 };
 #define SEVERITY(x) ((x) + 1)
 
-static void fixture_send(struct fixture *fixture, const struct fixture_event *given,
+UNUSED static void fixture_send(struct fixture *fixture, const struct fixture_event *given,
                          const char *producer, uint64_t sequence) {
     uint8_t extras[256];
     struct ampel_extras_writer writer = {extras, sizeof(extras), 0};

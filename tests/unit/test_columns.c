@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "engine/event.h"
+#include "tests/unit/draw.h"
 
 #define EVENTS_MAX 400
 #define NOW_MS     INT64_C(1790858096789)
@@ -20,10 +21,7 @@ struct store {
 
 static uint64_t state = 88172645463325252u;
 static uint32_t below(uint32_t bound) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)((state >> 32) * bound >> 32);
+    return draw_from(&state, bound);
 }
 
 /* Columns lie one byte off any alignment; of every so many events one has something odd. */

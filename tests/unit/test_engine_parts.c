@@ -1,4 +1,5 @@
 /* The parts of the engine, each beside a slow and obvious one. */
+#include "tests/unit/draw.h"
 #include "tests/unit/engine_fixture.h"
 
 #include <stdio.h>
@@ -10,10 +11,7 @@
 
 static uint64_t seed = UINT64_C(0x5eed);
 static uint32_t draw(uint32_t below) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)((seed >> 20) % below);
+    return draw_from(&seed, below);
 }
 
 static struct fixture_memory counted = {.fail_at = -1};

@@ -1,4 +1,5 @@
 /* Midnights: which accounts they look at, beside ledgers of all their days. */
+#include "tests/unit/draw.h"
 #include "tests/unit/engine_fixture.h"
 
 #include <stdio.h>
@@ -10,10 +11,7 @@
 
 static uint64_t seed = UINT64_C(0x0714);
 static uint32_t draw(uint32_t below) {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)((seed >> 20) % below);
+    return draw_from(&seed, below);
 }
 
 /* Orders by account and day; days count from the first. */

@@ -12,6 +12,7 @@
 
 #include "engine/bounds.h"
 #include "proto/document.h"
+#include "tests/unit/draw.h"
 
 #define BYTES_MAX  (64 * 1024)
 #define ORDERS     400
@@ -251,14 +252,6 @@ static void damaged_memory_is_refused_whole(void **state) {
     ampel_document_memory_close(other);
 }
 
-/* xorshift: tests need no more. */
-static uint32_t random_below(uint64_t *seed, uint32_t bound) {
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    return (uint32_t)(*seed >> 33) % bound;
-}
-
 /* One delivery of an order's notification, in either spelling. */
 static struct ampel_text delivery_of(uint32_t order, uint32_t notification, bool small) {
     static const char capital[] =
@@ -291,9 +284,9 @@ static void one_in_seven_doubled_deliveries_out_of_order_count_each_order_once(v
     printf("seed %llx\n", (unsigned long long)seed);
     uint32_t count = 0;
     for (uint32_t order = 0; order < ORDERS; order++) {
-        uint32_t notifications = 1 + random_below(&seed, 2);
+        uint32_t notifications = 1 + draw_from(&seed, 2);
         for (uint32_t i = 0; i < notifications; i++) {
-            uint32_t times = random_below(&seed, 7) == 0 ? 2 : 1;
+            uint32_t times = draw_from(&seed, 7) == 0 ? 2 : 1;
             for (uint32_t k = 0; k < times && count < DELIVERIES; k++, count++) {
                 deliveries[count].order = order;
                 deliveries[count].notification = i;
@@ -301,7 +294,7 @@ static void one_in_seven_doubled_deliveries_out_of_order_count_each_order_once(v
         }
     }
     for (uint32_t i = count - 1; i > 0; i--) {
-        uint32_t with = random_below(&seed, i + 1);
+        uint32_t with = draw_from(&seed, i + 1);
         uint32_t order = deliveries[i].order, notification = deliveries[i].notification;
         deliveries[i] = deliveries[with];
         deliveries[with].order = order;
@@ -312,7 +305,7 @@ static void one_in_seven_doubled_deliveries_out_of_order_count_each_order_once(v
     for (uint32_t i = 0; i < count; i++) {
         told_size = 0;
         assert_true(notify(memory, delivery_of(deliveries[i].order, deliveries[i].notification,
-                                               random_below(&seed, 2) == 0)));
+                                               draw_from(&seed, 2) == 0)));
     }
     assert_true(count > ORDERS + ORDERS / 7);
     assert_int_equal(counts.events, ORDERS);
