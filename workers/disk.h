@@ -15,6 +15,8 @@ enum ampel_disk_status {
 };
 
 #define AMPEL_DISK_NAME_MAX 64
+/* What is written in whole blocks, by offset, size and address, may go past the page cache. */
+#define AMPEL_DISK_BLOCK_BYTES 4096
 
 struct ampel_disk {
     void *context;

@@ -1,4 +1,6 @@
-/* flock, sync_file_range: _GNU_SOURCE */
+/* Whole blocks are written past the page cache (O_DIRECT), whose pages would cost memory and a copy each, unless the file system
+   refuses. The flag stands for that write alone: reads, and pieces of blocks, go through the cache, which Linux keeps in step
+   with what is written past it. flock, sync_file_range, O_DIRECT: _GNU_SOURCE */
 #include "workers/disk.h"
 
 #include <dirent.h>
@@ -10,8 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "workers/logline.h"
+#include "workers/metrics.h"
 
 #define LOCK_NAME    "lock"
 #define ZEROES_BYTES ((size_t)1 << 20)
@@ -30,6 +36,7 @@ struct preparing {
 struct posix_disk {
     int directory;
     int lock;
+    bool refuses; /* the file system knows no way past the page cache */
     struct preparing preparing;
 };
 
@@ -104,19 +111,53 @@ static enum ampel_disk_status disk_read(void *context, int handle, uint64_t offs
     return AMPEL_DISK_OK;
 }
 
+static bool in_blocks(uint64_t offset, const void *bytes, size_t size) {
+    return (offset | size | (uintptr_t)bytes) % AMPEL_DISK_BLOCK_BYTES == 0;
+}
+
+/* What is left behind *done. Returns 0 or errno. */
+static int rest_write(int handle, uint64_t offset, const void *bytes, size_t size, size_t *done) {
+    while (*done < size) {
+        ssize_t now = pwrite(handle, (const char *)bytes + *done, size - *done, (off_t)(offset + *done));
+        if (now < 0 && errno == EINTR) continue;
+        if (now < 0) return errno;
+        if (now == 0) return EIO;
+        *done += (size_t)now;
+    }
+    return 0;
+}
+
+/* *direct: past the page cache; false afterwards where that was refused and the cache was taken. */
+static enum ampel_disk_status way_write(int handle, uint64_t offset, const void *bytes, size_t size,
+                                        bool *direct) {
+    size_t done = 0;
+    int error = 0;
+    if (*direct) *direct = fcntl(handle, F_SETFL, O_DIRECT) == 0;
+    if (*direct) {
+        error = rest_write(handle, offset, bytes, size, &done);
+        if (fcntl(handle, F_SETFL, 0) != 0) return AMPEL_DISK_FAILED;
+        /* Behind a write that took a piece of a block the rest is no whole one, which is nobody's refusal. */
+        if (error == EINVAL) *direct = done > 0;
+        if (error == EINVAL) error = 0;
+    }
+    if (error == 0) error = rest_write(handle, offset, bytes, size, &done);
+    return error == 0 ? AMPEL_DISK_OK : status_of(error);
+}
+
+static void way_tell(struct posix_disk *disk, bool direct) {
+    ampel_metric_set(AMPEL_METRIC_JOURNAL_DIRECT, direct);
+    disk->refuses = !direct;
+    if (!direct)
+        ampel_log(AMPEL_LOG_INFO, "journal", "the file system refuses O_DIRECT: written through the page cache", NULL);
+}
+
 static enum ampel_disk_status disk_write(void *context, int handle, uint64_t offset,
                                          const void *bytes, size_t size) {
-    (void)context;
-    size_t done = 0;
-    while (done < size) {
-        ssize_t now =
-            pwrite(handle, (const char *)bytes + done, size - done, (off_t)(offset + done));
-        if (now < 0 && errno == EINTR) continue;
-        if (now < 0) return status_of(errno);
-        if (now == 0) return AMPEL_DISK_FAILED;
-        done += (size_t)now;
-    }
-    return AMPEL_DISK_OK;
+    struct posix_disk *disk = context;
+    bool tried = !disk->refuses && in_blocks(offset, bytes, size), direct = tried;
+    enum ampel_disk_status status = way_write(handle, offset, bytes, size, &direct);
+    if (tried) way_tell(disk, direct);
+    return status;
 }
 
 static enum ampel_disk_status disk_sync(void *context, int handle) {
@@ -131,19 +172,21 @@ static enum ampel_disk_status disk_sync(void *context, int handle) {
 static enum ampel_disk_status zeroes_write(int handle, uint64_t size_bytes, bool gently) {
     int error = posix_fallocate(handle, 0, (off_t)size_bytes);
     if (error != 0 && error != EINVAL && error != EOPNOTSUPP) return status_of(error);
-    void *zeroes = calloc(1, ZEROES_BYTES);
-    if (zeroes == NULL) return AMPEL_DISK_FULL; /* may pass */
+    /* Memory that is only read is the system's one page of zeroes, many times. */
+    void *zeroes = mmap(NULL, ZEROES_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (zeroes == MAP_FAILED) return AMPEL_DISK_FULL; /* may pass */
     enum ampel_disk_status status = AMPEL_DISK_OK;
+    bool direct = size_bytes % AMPEL_DISK_BLOCK_BYTES == 0;
     for (uint64_t at = 0; at < size_bytes && status == AMPEL_DISK_OK; at += ZEROES_BYTES) {
         uint64_t left = size_bytes - at;
-        status = disk_write(NULL, handle, at, zeroes, left < ZEROES_BYTES ? left : ZEROES_BYTES);
+        status = way_write(handle, at, zeroes, left < ZEROES_BYTES ? left : ZEROES_BYTES, &direct);
         /* Piece by piece to the disk, so that no group's sync has to wait for all of it. */
-        if (gently)
+        if (gently && !direct)
             (void)sync_file_range(handle, (off_t)at, (off_t)ZEROES_BYTES,
                                   SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
                                       SYNC_FILE_RANGE_WAIT_AFTER);
     }
-    free(zeroes);
+    (void)munmap(zeroes, ZEROES_BYTES);
     return status;
 }
 

@@ -35,7 +35,7 @@ void ampel_journal_close(struct ampel_journal *journal) {
     for (uint32_t i = 0; i < journal->segments_count; i++)
         ampel_segment_close(journal, i);
     free(journal->segments);
-    free(journal->group);
+    free(journal->blocks);
     free(journal->window);
     free(journal);
 }
@@ -84,14 +84,23 @@ static uint64_t next_start(const struct ampel_journal *journal) {
     return journal->segments_count == 0 ? 0 : journal->end;
 }
 
+/* How much of the block that end is in stands before it. */
+static uint32_t end_lead(const struct ampel_journal *journal) {
+    if (journal->segments_count == 0) return 0;
+    return ampel_block_lead(journal->end - journal->segments[journal->segments_count - 1].start);
+}
+
 static bool group_reserve(struct ampel_journal *journal, uint64_t size) {
     if (size <= journal->group_capacity) return true;
+    AMPEL_ASSERT(journal->group_size == 0); /* a group that holds something ends before it has to grow */
     uint64_t capacity = journal->options.group_bytes_max + AMPEL_GROUP_HEADER_BYTES;
     if (capacity < size) capacity = size;
     if (capacity > UINT32_MAX) return false;
-    uint8_t *more = realloc(journal->group, capacity);
+    uint64_t blocks = (capacity + AMPEL_DISK_BLOCK_BYTES - 1) / AMPEL_DISK_BLOCK_BYTES;
+    uint8_t *more = aligned_alloc(AMPEL_DISK_BLOCK_BYTES, (blocks + 1) * AMPEL_DISK_BLOCK_BYTES);
     if (more == NULL) return false;
-    journal->group = more;
+    free(journal->blocks);
+    journal->blocks = more;
     journal->group_capacity = (uint32_t)capacity;
     return true;
 }
@@ -110,6 +119,8 @@ static void group_start(struct ampel_journal *journal, uint32_t size) {
     journal->group_rolls = (uint64_t)AMPEL_GROUP_HEADER_BYTES + size > segment_room(journal);
     journal->group_start =
         journal->group_rolls ? next_start(journal) + AMPEL_SEGMENT_HEADER_BYTES : journal->end;
+    /* It lies in memory as it will on the disk. */
+    journal->group = journal->blocks + (journal->group_rolls ? 0 : end_lead(journal));
     journal->group_size = AMPEL_GROUP_HEADER_BYTES;
     journal->group_records = 0;
 }
@@ -145,6 +156,27 @@ static enum ampel_journal_status fail(struct ampel_journal *journal,
     return AMPEL_JOURNAL_FAILED;
 }
 
+/* What stands in the group's memory, between the end of the group before and zeroes: whole blocks, though not beyond the
+   end of a file that was cut. */
+static enum ampel_disk_status blocks_write(struct ampel_journal *journal, const struct ampel_segment *one) {
+    const struct ampel_disk *disk = &journal->options.disk;
+    uint64_t offset = journal->group_start - one->start;
+    uint32_t lead = ampel_block_lead(offset), used = lead + journal->group_size;
+    uint64_t whole = ((uint64_t)used + AMPEL_DISK_BLOCK_BYTES - 1) / AMPEL_DISK_BLOCK_BYTES * AMPEL_DISK_BLOCK_BYTES;
+    uint64_t room = one->size_bytes - (offset - lead);
+    AMPEL_ASSERT(journal->group == journal->blocks + lead && used <= room);
+    memcpy(journal->blocks, journal->tail, lead);
+    memset(journal->blocks + used, 0, whole - used);
+    return disk->write(disk->context, one->handle, offset - lead, journal->blocks, whole < room ? whole : room);
+}
+
+/* The next group's first block begins with it. */
+static void tail_keep(struct ampel_journal *journal) {
+    uint32_t lead = end_lead(journal);
+    const uint8_t *end = journal->group + journal->group_size;
+    memcpy(journal->tail, end - lead, lead);
+}
+
 /* A group that went back may stand on the disk in part, with positions that are used again; after a
    crash its records would look like ours. Zeroes over all of it, durable before anything else is
    written, prevent that. */
@@ -153,8 +185,7 @@ static enum ampel_journal_status group_wipe(struct ampel_journal *journal,
                                             struct ampel_error *error) {
     const struct ampel_disk *disk = &journal->options.disk;
     memset(journal->group, 0, journal->group_size);
-    if (disk->write(disk->context, one->handle, journal->group_start - one->start, journal->group,
-                    journal->group_size) != AMPEL_DISK_OK ||
+    if (blocks_write(journal, one) != AMPEL_DISK_OK ||
         disk->sync(disk->context, one->handle) != AMPEL_DISK_OK) {
         return fail(journal, one, "what a full disk left of a group cannot be overwritten", error);
     }
@@ -170,9 +201,7 @@ static enum ampel_journal_status group_write(struct ampel_journal *journal,
     ampel_group_header_encode(journal->group, journal->group_start, journal->group_size,
                               journal->group_records);
     int64_t before_ns = ampel_clock_machine_ns();
-    enum ampel_disk_status status =
-        disk->write(disk->context, one->handle, journal->group_start - one->start, journal->group,
-                    journal->group_size);
+    enum ampel_disk_status status = blocks_write(journal, one);
     if (status == AMPEL_DISK_FULL) return group_wipe(journal, one, error);
     if (status != AMPEL_DISK_OK) return fail(journal, one, "cannot be written", error);
     if (disk->sync(disk->context, one->handle) != AMPEL_DISK_OK) {
@@ -199,6 +228,7 @@ enum ampel_journal_status ampel_journal_commit(struct ampel_journal *journal,
     if (status == AMPEL_JOURNAL_OK) {
         journal->end = journal->group_start + journal->group_size;
         journal->stamp_ms = journal->group_stamp_ms;
+        tail_keep(journal);
         journal->window_size = 0; /* it may hold what stood here before */
         ampel_journal_prepare(journal);
     }

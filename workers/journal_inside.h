@@ -3,7 +3,12 @@
        segments  [0] oldest ... [count - 1] the one that is written; each begins where the records of the one
                  before end, so that its name tells where they must end
        end       where the next group will stand, in the last segment
-       group     the open group's bytes as they will be written: header, then sealed records */
+       blocks    what is written with the open group, in whole blocks:
+
+                 block                  block                  block
+                 | tail | group: header, then sealed records         | zeroes |
+
+       tail      the bytes of the block that end is in, which stand on the disk: they are written again, as they are */
 #ifndef AMPEL_WORKERS_JOURNAL_INSIDE_H
 #define AMPEL_WORKERS_JOURNAL_INSIDE_H
 
@@ -47,8 +52,9 @@ struct ampel_journal {
     uint64_t released;
     int64_t stamp_ms;
     bool failed;
+    uint8_t tail[AMPEL_DISK_BLOCK_BYTES]; /* up to end */
     /* The open group; group_size 0: none. */
-    uint8_t *group;
+    uint8_t *blocks, *group;
     uint32_t group_capacity, group_size, group_records;
     uint64_t group_start;
     int64_t group_stamp_ms;
@@ -60,6 +66,11 @@ struct ampel_journal {
     uint64_t window_start; /* of its segment: behind its records a file still has bytes of the same positions */
     struct ampel_journal_cursor cursor;
 };
+
+/* How much of a block stands before this offset of a segment. */
+static inline uint32_t ampel_block_lead(uint64_t offset_bytes) {
+    return (uint32_t)(offset_bytes % AMPEL_DISK_BLOCK_BYTES);
+}
 
 /* ---- forms of bytes: journal_form.c --------------------------------------------------------- */
 

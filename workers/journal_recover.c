@@ -321,6 +321,24 @@ static enum ampel_journal_status tail_settle(struct ampel_journal *journal, uint
     return AMPEL_JOURNAL_FAILED;
 }
 
+/* What stands before end in its block will be written again with the next group. */
+static enum ampel_journal_status tail_read(struct ampel_journal *journal, uint32_t segment,
+                                           struct ampel_error *error) {
+    const struct ampel_segment *one = &journal->segments[segment];
+    const struct ampel_disk *disk = &journal->options.disk;
+    uint64_t offset = journal->end - one->start;
+    uint32_t lead = ampel_block_lead(offset);
+    size_t got = 0;
+    if (disk->read(disk->context, one->handle, offset - lead, journal->tail, lead, &got) == AMPEL_DISK_OK &&
+        got == lead) {
+        return AMPEL_JOURNAL_OK;
+    }
+    char name[AMPEL_DISK_NAME_MAX];
+    ampel_segment_name(one->start, name);
+    (void)ampel_error_set(error, name, "cannot be read at offset %" PRIu64, offset - lead);
+    return AMPEL_JOURNAL_FAILED;
+}
+
 enum ampel_journal_status ampel_journal_recover(struct ampel_journal *journal,
                                                 struct ampel_error *error) {
     enum ampel_journal_status status = directory_read(journal, error);
@@ -334,5 +352,6 @@ enum ampel_journal_status ampel_journal_recover(struct ampel_journal *journal,
     if (status != AMPEL_JOURNAL_OK) return status;
     journal->end = tail.end;
     journal->stamp_ms = tail.stamp_ms;
-    return stamp_find(journal, error);
+    status = tail_read(journal, last, error);
+    return status == AMPEL_JOURNAL_OK ? stamp_find(journal, error) : status;
 }

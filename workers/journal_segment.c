@@ -108,7 +108,7 @@ static enum ampel_journal_status name_give(struct ampel_journal *journal, uint64
     ampel_spare_name(number, from);
     ampel_segment_name(start, to);
     uint32_t count = journal->segments_count;
-    uint8_t bytes[AMPEL_SEGMENT_HEADER_BYTES];
+    _Alignas(AMPEL_DISK_BLOCK_BYTES) uint8_t bytes[AMPEL_SEGMENT_HEADER_BYTES];
     ampel_segment_header_encode(
         &(struct ampel_segment_header){.system_id = journal->options.system_id,
                                        .start = start,

@@ -21,6 +21,7 @@
     X(PRODUCERS, producers, GAUGE, producers, "Producers known to the gateway")                     \
     X(JOURNAL_BYTES, journal_written_bytes_total, COUNTER, bytes, "Bytes written to the journal")   \
     X(JOURNAL_SYNCS, journal_syncs_total, COUNTER, calls, "fdatasync calls")                        \
+    X(JOURNAL_DIRECT, journal_direct, GAUGE, boolean, "1 while groups are written past the page cache, 0 where the file system refuses") \
     X(JOURNAL_SYNC_SECONDS, journal_sync_seconds, HISTOGRAM, seconds, "Time of one write and fdatasync of a group") \
     X(JOURNAL_HELD_BYTES, journal_held_bytes, GAUGE, bytes, "Journal that is not checkpointed by all partitions") \
     X(JOURNAL_SEGMENTS, journal_segments, GAUGE, files, "Segment files, recycled ones included")    \

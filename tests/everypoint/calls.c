@@ -28,6 +28,16 @@ int __wrap_openat(int directory, const char *name, int flags, ...) {
     return fails("openat") ? -1 : __real_openat(directory, name, flags, mode);
 }
 
+int __real_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...) {
+    va_list arguments;
+    va_start(arguments, command);
+    int flags = va_arg(arguments, int);
+    va_end(arguments);
+    return fails("fcntl") ? -1 : __real_fcntl(fd, command, flags);
+}
+
 ssize_t __real_pread(int fd, void *bytes, size_t size, off_t offset);
 ssize_t __wrap_pread(int fd, void *bytes, size_t size, off_t offset);
 ssize_t __wrap_pread(int fd, void *bytes, size_t size, off_t offset) {
@@ -105,4 +115,8 @@ void *points_calloc(size_t count, size_t size) {
 
 void *points_realloc(void *block, size_t size) {
     return starves() ? NULL : realloc(block, size);
+}
+
+void *points_aligned_alloc(size_t alignment, size_t size) {
+    return starves() ? NULL : aligned_alloc(alignment, size);
 }

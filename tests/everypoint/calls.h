@@ -28,5 +28,6 @@ extern struct allocations allocations;
 void *points_malloc(size_t size);
 void *points_calloc(size_t count, size_t size);
 void *points_realloc(void *block, size_t size);
+void *points_aligned_alloc(size_t alignment, size_t size);
 
 #endif

@@ -689,6 +689,57 @@ static void the_real_disk_keeps_a_journal_over_restarts(void **state) {
     assert_int_equal(system(command), 0);
 }
 
+/* A disk that looks at what is written behind a segment's header. */
+static struct {
+    struct ampel_disk under;
+    bool awake;
+    uint64_t end; /* of what is durable */
+    uint32_t writes_count;
+} looks;
+
+static enum ampel_disk_status looks_write(void *context, int handle, uint64_t offset, const void *bytes, size_t size) {
+    if (looks.awake && offset > 0) {
+        uint8_t before[AMPEL_DISK_BLOCK_BYTES];
+        size_t got;
+        looks.writes_count++;
+        assert_int_equal((offset | size | (uintptr_t)bytes) % AMPEL_DISK_BLOCK_BYTES, 0);
+        assert_in_range(looks.end, offset, offset + AMPEL_DISK_BLOCK_BYTES - 1);
+        assert_int_equal(looks.under.read(context, handle, offset, before, looks.end - offset, &got), AMPEL_DISK_OK);
+        assert_memory_equal(bytes, before, looks.end - offset);
+    }
+    return looks.under.write(context, handle, offset, bytes, size);
+}
+
+/* A start writes the last group again, as it is: only what comes behind that is looked at. */
+static void looks_open(struct world *world) {
+    world->options.disk = looks.under = memory_disk_process(world->disk);
+    world->options.disk.write = looks_write;
+    looks.awake = false;
+    assert_int_equal(ampel_journal_open(&world->options, &world->journal, &world->error), AMPEL_JOURNAL_OK);
+    looks.awake = true;
+}
+
+static void groups_are_written_in_whole_blocks_and_change_nothing_that_is_durable(void **state) {
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world.options.segment_bytes = 64 * SEGMENT;
+    memset(&looks, 0, sizeof(looks));
+    looks.end = 4096;
+    looks_open(&world);
+    for (int i = 0; i < 100; i++) {
+        append_and_commit(&world, 1 + random_below(&world, 3), 40 + random_below(&world, 2500));
+        looks.end = ampel_journal_end(world.journal);
+        if (i % 10 != 9) continue;
+        world_leave(&world);
+        memory_disk_restart(world.disk);
+        looks_open(&world);
+    }
+    assert_true(looks.writes_count >= 100);
+    check_all(&world);
+    world_reset(&world);
+}
+
 /* A disk that makes files ahead at the second asking. */
 static struct {
     struct ampel_disk under;
@@ -810,6 +861,7 @@ int main(void) {
         cmocka_unit_test(a_record_of_a_newer_version_is_refused_and_not_cut),
         cmocka_unit_test(a_second_process_is_kept_out),
         cmocka_unit_test(the_real_disk_keeps_a_journal_over_restarts),
+        cmocka_unit_test(groups_are_written_in_whole_blocks_and_change_nothing_that_is_durable),
         cmocka_unit_test(segments_are_made_ahead_and_no_group_waits_for_one),
         cmocka_unit_test(a_segment_that_could_not_be_made_ahead_is_made_when_it_is_needed),
         cmocka_unit_test(the_real_disk_makes_a_file_ahead),
