@@ -161,8 +161,9 @@ static enum ampel_journal_status fail(struct ampel_journal *journal,
 static enum ampel_disk_status blocks_write(struct ampel_journal *journal, const struct ampel_segment *one) {
     const struct ampel_disk *disk = &journal->options.disk;
     uint64_t offset = journal->group_start - one->start;
-    uint32_t lead = ampel_block_lead(offset), used = lead + journal->group_size;
-    uint64_t whole = ((uint64_t)used + AMPEL_DISK_BLOCK_BYTES - 1) / AMPEL_DISK_BLOCK_BYTES * AMPEL_DISK_BLOCK_BYTES;
+    uint32_t lead = ampel_block_lead(offset);
+    uint64_t used = (uint64_t)lead + journal->group_size;
+    uint64_t whole = (used + AMPEL_DISK_BLOCK_BYTES - 1) / AMPEL_DISK_BLOCK_BYTES * AMPEL_DISK_BLOCK_BYTES;
     uint64_t room = one->size_bytes - (offset - lead);
     AMPEL_ASSERT(journal->group == journal->blocks + lead && used <= room);
     memcpy(journal->blocks, journal->tail, lead);

@@ -9,6 +9,9 @@
        position    counts bytes over all segments, headers included; never reused once durable. A segment begins
                    where the records of the one before it end, so its name says where they must end.
 
+   A group is written in whole blocks (disk.h): the first one begins with the end of the group before, as it stands on the disk,
+   the last one ends with zeroes.
+
    Recovery. Only one group is ever on its way to the disk, and blocks reach it in any order. So what is not whole in the
    last group is a torn tail: nobody was told of that group, it is cut as a whole and overwritten with zeroes, so that
    nothing of it can be taken for real later. What is not whole where a later group or segment follows is damage: it is named

@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "engine/load.h"
 #include "proto/record.h"
 #include "workers/disk.h"
 #include "workers/journal.h"
@@ -165,6 +165,7 @@ static void write_and_read(const struct way *chosen) {
     uint8_t *memory = aligned_alloc(BLOCK, FILE_BYTES + BLOCK), *model = calloc(1, FILE_BYTES);
     assert_non_null(memory);
     assert_non_null(model);
+    bool possible = !chosen->refuses_flag && !chosen->refuses_write && direct_is_possible(&place);
     int handle;
     file_make(&place, "file", FILE_BYTES, &handle);
     for (int i = 0; i < 200; i++) {
@@ -179,6 +180,8 @@ static void write_and_read(const struct way *chosen) {
         }
         read_check(&place, handle, 0, FILE_BYTES, model);
     }
+    /* What lies off the blocks is nobody's refusal. */
+    assert_int_equal(ampel_metric_get(AMPEL_METRIC_JOURNAL_DIRECT), possible);
     assert_int_equal(place.disk.close(place.disk.context, handle), AMPEL_DISK_OK);
     free(memory);
     free(model);
@@ -265,7 +268,8 @@ static void prepare_over_remains(const struct way *chosen) {
     noise(&place, bytes, sizeof(bytes));
     int handle;
     assert_int_equal(place.disk.open(place.disk.context, "spare-1.log", true, &handle), AMPEL_DISK_OK);
-    assert_int_equal(place.disk.write(place.disk.context, handle, 0, bytes, sizeof(bytes)), AMPEL_DISK_OK);
+    for (uint64_t at = 0; at < PREPARED; at += FILE_BYTES)
+        assert_int_equal(place.disk.write(place.disk.context, handle, at, bytes, FILE_BYTES), AMPEL_DISK_OK);
     bool done = false;
     enum ampel_disk_status status = AMPEL_DISK_OK;
     for (int i = 0; i < 20000 && !done; i++) {
@@ -384,17 +388,31 @@ static void release_most(struct log *log) {
                          AMPEL_JOURNAL_OK);
 }
 
-static void journal_over(const struct way *chosen) {
+static struct log *log_start(const struct way *chosen) {
     struct log *log = calloc(1, sizeof(*log));
     assert_non_null(log);
     place_open(&log->place, chosen);
-    bool possible = !chosen->refuses_flag && !chosen->refuses_write && direct_is_possible(&log->place);
     log->options = (struct ampel_journal_options){
         .system_id = 1, .segment_bytes = SEGMENT, .bytes_max = UINT64_C(1) << 30, .group_bytes_max = GROUP_BYTES};
     log->builder = ampel_record_builder_open(AMPEL_PARTITIONS_MAX);
     assert_non_null(log->builder);
     log->stamp = 1;
     log_open(log);
+    return log;
+}
+
+static void log_end(struct log *log) {
+    ampel_journal_close(log->journal);
+    for (uint32_t i = 0; i < log->count; i++)
+        free(log->written[i].bytes);
+    ampel_record_builder_close(log->builder);
+    place_close(&log->place);
+    free(log);
+}
+
+static void journal_over(const struct way *chosen) {
+    struct log *log = log_start(chosen);
+    bool possible = !chosen->refuses_flag && !chosen->refuses_write && direct_is_possible(&log->place);
     for (int life = 0; life < 12; life++) {
         uint32_t groups = 1 + random_below(&log->place, 30);
         for (uint32_t i = 0; i < groups; i++)
@@ -407,20 +425,37 @@ static void journal_over(const struct way *chosen) {
         log_check(log);
     }
     assert_int_equal(atomic_load(&direct_writes) > 0, possible);
-    log_leave(log);
-    log_open(log);
-    for (uint32_t i = 0; i < log->count; i++)
-        free(log->written[i].bytes);
-    ampel_journal_close(log->journal);
-    ampel_record_builder_close(log->builder);
-    place_close(&log->place);
-    free(log);
+    log_end(log);
 }
 
 static void groups_of_any_size_at_any_offset_are_read_as_they_were_written(void **state) {
     (void)state;
     for (size_t i = 0; i < WAYS; i++)
         journal_over(&ways[i]);
+}
+
+static void a_group_does_not_grow_a_file_that_was_cut(void **state) {
+    (void)state;
+    struct log *log = log_start(&ways[0]);
+    assert_true(record_append(log, 10));
+    group_write(log);
+    log_leave(log);
+    uint64_t cut = (log->written[log->count - 1].end + 512) / 8 * 8;
+    char path[100];
+    snprintf(path, sizeof(path), "%s/0000000000000000.log", log->place.path);
+    assert_int_equal(truncate(path, (off_t)cut), 0);
+    log_open(log);
+    assert_true(record_append(log, 10));
+    assert_int_equal(ampel_journal_commit(log->journal, &log->error), AMPEL_JOURNAL_OK);
+    assert_in_range(ampel_journal_end(log->journal), cut - 511, cut);
+    struct stat found;
+    assert_int_equal(stat(path, &found), 0);
+    assert_int_equal(found.st_size, cut);
+    log->written[log->count - 1].end = ampel_journal_end(log->journal);
+    log_leave(log);
+    log_open(log);
+    log_check(log);
+    log_end(log);
 }
 
 int main(void) {
@@ -431,6 +466,7 @@ int main(void) {
         cmocka_unit_test(a_refusal_is_remembered_and_told),
         cmocka_unit_test(a_file_made_ahead_holds_zeroes_whatever_stood_there),
         cmocka_unit_test(groups_of_any_size_at_any_offset_are_read_as_they_were_written),
+        cmocka_unit_test(a_group_does_not_grow_a_file_that_was_cut),
     };
     return cmocka_run_group_tests_name("disk", tests, NULL, NULL);
 }

@@ -706,6 +706,9 @@ static enum ampel_disk_status looks_write(void *context, int handle, uint64_t of
         assert_in_range(looks.end, offset, offset + AMPEL_DISK_BLOCK_BYTES - 1);
         assert_int_equal(looks.under.read(context, handle, offset, before, looks.end - offset, &got), AMPEL_DISK_OK);
         assert_memory_equal(bytes, before, looks.end - offset);
+        const uint8_t *group = (const uint8_t *)bytes + (looks.end - offset);
+        for (uint64_t behind = looks.end - offset + ampel_load_u32(group + 8); behind < size; behind++)
+            assert_int_equal(((const uint8_t *)bytes)[behind], 0);
     }
     return looks.under.write(context, handle, offset, bytes, size);
 }
