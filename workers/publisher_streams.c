@@ -49,7 +49,7 @@ struct ampel_publisher_streams *ampel_publisher_streams_open(uint64_t kept_bytes
     if (streams == NULL) return NULL;
     streams->kept_bytes_max = kept_bytes_max;
     if (grow(streams)) return streams;
-    free(streams);
+    ampel_publisher_streams_close(streams);
     return NULL;
 }
 
