@@ -492,6 +492,14 @@ uint8_t *memory_disk_bytes(struct memory_disk *disk, const char *name, uint64_t 
     return file == NULL ? NULL : file->bytes;
 }
 
+bool memory_disk_flip(struct memory_disk *disk, const char *name, uint64_t offset, uint8_t bits) {
+    struct file *file = file_find(disk, name);
+    if (file == NULL || offset >= file->size) return false;
+    file->bytes[offset] ^= bits;
+    file->durable[offset] ^= bits;
+    return true;
+}
+
 uint32_t memory_disk_files(const struct memory_disk *disk) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < disk->files_count; i++)

@@ -52,6 +52,8 @@ struct memory_disk_toll memory_disk_toll(const struct memory_disk *disk);
 
 /* For damage. NULL or 0 where there is no such file. */
 uint8_t *memory_disk_bytes(struct memory_disk *disk, const char *name, uint64_t *size_bytes);
+/* Flips bits of a byte, on the disk itself and in what programs read; once more makes it whole. False: the file has no such byte. */
+bool memory_disk_flip(struct memory_disk *disk, const char *name, uint64_t offset, uint8_t bits);
 uint32_t memory_disk_files(const struct memory_disk *disk);
 /* The name of a file by its place in the order of names. */
 const char *memory_disk_name(struct memory_disk *disk, uint32_t index);

@@ -129,12 +129,10 @@ void sim_life_flip(struct life *life) {
     if (!more) return;
     struct memory_disk *disk = ampel_world_disk(life->world);
     char file[AMPEL_DISK_NAME_MAX] = "";
-    uint64_t start_position = segment_of(disk, record->position, file), size = 0;
-    uint8_t *bytes = memory_disk_bytes(disk, file, &size);
+    uint64_t start_position = segment_of(disk, record->position, file);
     uint64_t offset = record->position - start_position + below(life, record->size);
-    if (bytes == NULL || offset >= size) return;
     uint8_t bit = (uint8_t)(1 << below(life, 8));
-    bytes[offset] ^= bit;
+    if (!memory_disk_flip(disk, file, offset, bit)) return;
     say(life, "a bit flips at position %llu", (unsigned long long)(start_position + offset));
     fired(life, SIM_FLIP_SYNCED);
     life->may_die = true;
@@ -156,8 +154,7 @@ void sim_life_flip(struct life *life) {
         ampel_world_kill(life->world, false);
     else
         memory_disk_restart(disk);
-    /* As from a backup. */
-    bytes = memory_disk_bytes(disk, file, &size);
-    if (bytes != NULL) bytes[offset] ^= bit;
+    /* As from a backup; a file that is there no more needs none. */
+    (void)memory_disk_flip(disk, file, offset, bit);
     sim_life_forgive(life);
 }
