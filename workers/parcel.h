@@ -92,7 +92,7 @@ struct ampel_parcel_windows {
 struct ampel_told {
     struct ampel_change change;
     struct ampel_text tenant, seller, marketplace;
-    char id[AMPEL_CHANGE_ID_SIZE];
+    char id[AMPEL_CHANGE_ID_SIZE]; /* made where it comes out of its fold (folded.h), empty before */
     enum ampel_stream stream;
     uint64_t number;         /* given by the publisher, 0 before */
     const struct ampel_signal *signals; /* change.signals_count of them */

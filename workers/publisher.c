@@ -6,6 +6,7 @@
 
 #include "proto/message.h"
 #include "workers/checkpoint.h"
+#include "workers/deque.h"
 #include "workers/folded.h"
 #include "workers/logline.h"
 #include "workers/metrics.h"
@@ -22,23 +23,11 @@
 #define KEPT_BYTES_MAX   (UINT64_C(32) << 20)
 #define STOP_PATIENCE_NS INT64_C(2000000000)
 
-/* What was told of one partition and waits for its next checkpoint. */
-struct open_told {
-    struct ampel_folded *folded;
-    uint32_t stream;
-};
-/* What is on its way to the database, by its number. */
-struct told_number {
-    uint64_t number;
-    uint64_t position; /* of the checkpoint that carries it */
-    uint32_t stream;
-};
+/* What was told of one partition and is not stored, in the order of positions. The first of them are on their way to the database,
+   and their checkpoints': what is not stored stays with its stream. The rest waits for the next checkpoint. */
 struct partition {
-    struct open_told *open;
-    uint32_t open_count, open_capacity;
-    struct told_number *flight; /* of checkpoints under way: stored when they are COMMITTED. Two may be, where the shard heard
-                                   of the first one before we did. */
-    uint32_t flight_count, flight_capacity;
+    struct ampel_deque told;
+    uint64_t flight_count;
 };
 
 struct ampel_publisher {
@@ -72,32 +61,6 @@ static int64_t monotonic_ns(const struct ampel_publisher *publisher) {
 
 /* ---- what is told --------------------------------------------------------------------------- */
 
-/* Room for more entries of an array that is pushed to. False: no memory, nothing changed. */
-static bool reserve(void **array, uint32_t *capacity, uint32_t count, uint32_t more, size_t entry_size) {
-    if (*capacity - count >= more) return true;
-    uint32_t grown = *capacity == 0 ? 64 : *capacity * 2;
-    if (grown < count + more) grown = count + more;
-    void *larger = realloc(*array, grown * entry_size);
-    if (larger == NULL) return false;
-    *array = larger;
-    *capacity = grown;
-    return true;
-}
-
-static bool open_reserve(struct partition *partition, uint32_t more) {
-    void *open = partition->open;
-    if (!reserve(&open, &partition->open_capacity, partition->open_count, more, sizeof(partition->open[0]))) return false;
-    partition->open = open;
-    return true;
-}
-
-static bool flight_reserve(struct partition *partition, uint32_t more) {
-    void *flight = partition->flight;
-    if (!reserve(&flight, &partition->flight_capacity, partition->flight_count, more, sizeof(partition->flight[0]))) return false;
-    partition->flight = flight;
-    return true;
-}
-
 /* Gives one change its number and keeps it folded, for watchers and for its checkpoint: from now on it is told. False: no
    memory. */
 static bool told_take(struct ampel_publisher *publisher, struct partition *partition, uint64_t position,
@@ -108,13 +71,13 @@ static bool told_take(struct ampel_publisher *publisher, struct partition *parti
     told->number = ampel_publisher_streams_next(publisher->streams, stream);
     struct ampel_folded *folded = ampel_folded_make(told, position, publisher->face);
     if (folded == NULL) return false;
-    if (!ampel_publisher_streams_push(publisher->streams, stream, folded)) {
+    if (!ampel_deque_push(&partition->told, folded)) {
         ampel_folded_release(folded);
         return false;
     }
+    if (!ampel_publisher_streams_push(publisher->streams, stream, folded)) return false;
     ampel_metric_add(
         told->stream == AMPEL_STREAM_ALERTS ? AMPEL_METRIC_ALERTS : AMPEL_METRIC_SCORES, 1);
-    partition->open[partition->open_count++] = (struct open_told){.folded = folded, .stream = stream};
     return true;
 }
 
@@ -130,7 +93,7 @@ static bool push_or_free(struct ampel_outbox *outbox, struct ampel_parcel *parce
 static bool out_take(struct ampel_publisher *publisher, struct ampel_parcel_out *out) {
     AMPEL_ASSERT(out->partition < publisher->options.partitions);
     struct partition *partition = &publisher->partitions[out->partition];
-    bool fine = open_reserve(partition, out->told_count) && ampel_shared_face_renew(&publisher->face, &out->rules);
+    bool fine = ampel_shared_face_renew(&publisher->face, &out->rules);
     for (uint32_t i = 0; i < out->told_count && fine; i++)
         fine = told_take(publisher, partition, out->position, &out->told[i]);
     ampel_parcel_out_free(out);
@@ -139,23 +102,17 @@ static bool out_take(struct ampel_publisher *publisher, struct ampel_parcel_out 
 
 /* What was told of records before the checkpoint's position goes with it; frames went on while it was made, and what they
    told waits for the next one. Its numbers are stored when the position is. */
-static bool open_depart(struct partition *partition, struct ampel_checkpoint *checkpoint) {
-    uint32_t count = 0;
-    while (count < partition->open_count &&
-           ampel_folded_position(partition->open[count].folded) < checkpoint->position_new)
+static bool told_depart(struct partition *partition, struct ampel_checkpoint *checkpoint) {
+    const uint64_t waiting = ampel_deque_count(&partition->told) - partition->flight_count;
+    uint64_t count = 0;
+    while (count < waiting && ampel_folded_position(ampel_deque_at(&partition->told, partition->flight_count + count)) <
+                                  checkpoint->position_new)
         count++;
     if (count == 0) return true;
     checkpoint->folded = malloc(count * sizeof(checkpoint->folded[0]));
-    if (checkpoint->folded == NULL || !flight_reserve(partition, count)) return false;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct open_told *told = &partition->open[i];
-        checkpoint->folded[i] = told->folded;
-        partition->flight[partition->flight_count++] = (struct told_number){
-            .stream = told->stream, .number = ampel_folded_number(told->folded), .position = checkpoint->position_new};
-    }
-    checkpoint->folded_count = count;
-    partition->open_count -= count;
-    memmove(partition->open, partition->open + count, partition->open_count * sizeof(partition->open[0]));
+    if (checkpoint->folded == NULL) return false;
+    for (; checkpoint->folded_count < count; checkpoint->folded_count++)
+        checkpoint->folded[checkpoint->folded_count] = ampel_deque_at(&partition->told, partition->flight_count++);
     return true;
 }
 
@@ -167,7 +124,7 @@ static bool checkpoint_take(struct ampel_publisher *publisher,
     checkpoint->stream_epoch = publisher->epoch;
     const struct ampel_publisher_options *options = &publisher->options;
     const uint32_t scribe = ampel_scribe_of(checkpoint->partition, options->shards_count, options->scribes_count);
-    if (open_depart(partition, checkpoint)) return push_or_free(&publisher->scribes[scribe], &checkpoint->parcel);
+    if (told_depart(partition, checkpoint)) return push_or_free(&publisher->scribes[scribe], &checkpoint->parcel);
     ampel_checkpoint_free(checkpoint);
     return false;
 }
@@ -177,13 +134,12 @@ static void committed_take(struct ampel_publisher *publisher,
     if (committed->fenced) return;
     AMPEL_ASSERT(committed->partition < publisher->options.partitions);
     struct partition *partition = &publisher->partitions[committed->partition];
-    uint32_t stored = 0;
-    for (; stored < partition->flight_count && partition->flight[stored].position <= committed->position; stored++)
-        ampel_publisher_streams_stored(publisher->streams, partition->flight[stored].stream,
-                                       partition->flight[stored].number);
-    partition->flight_count -= stored;
-    if (stored > 0 && partition->flight_count > 0)
-        memmove(partition->flight, partition->flight + stored, partition->flight_count * sizeof(partition->flight[0]));
+    while (partition->flight_count > 0 &&
+           ampel_folded_position(ampel_deque_at(&partition->told, 0)) < committed->position) {
+        const struct ampel_folded *stored = ampel_deque_pop(&partition->told);
+        partition->flight_count--;
+        ampel_publisher_streams_stored(publisher->streams, ampel_folded_place(stored), ampel_folded_number(stored));
+    }
 }
 
 /* ---- tenants -------------------------------------------------------------------------------- */
@@ -431,10 +387,9 @@ void ampel_publisher_close(struct ampel_publisher *publisher) {
     ampel_replies_reset(&publisher->replies);
     for (uint32_t i = 0; publisher->partitions != NULL && i < publisher->options.partitions; i++) {
         struct partition *partition = &publisher->partitions[i];
-        for (uint32_t k = 0; k < partition->open_count; k++)
-            ampel_folded_release(partition->open[k].folded);
-        free(partition->open);
-        free(partition->flight);
+        for (uint64_t k = partition->flight_count; k < ampel_deque_count(&partition->told); k++)
+            ampel_folded_release(ampel_deque_at(&partition->told, k));
+        ampel_deque_reset(&partition->told);
     }
     free(publisher->partitions);
     ampel_shared_face_release(publisher->face);

@@ -4,17 +4,12 @@
 #include <string.h>
 
 #include "proto/hash.h"
+#include "workers/deque.h"
 
 #define STREAMS_FIRST 16
-#define RING_FIRST    64
 
 /* Messages that are kept as they were sent: of as many as all watchers of a stream get in two of their turns. */
 #define ENCODED_COUNT 512
-
-struct kept {
-    struct ampel_folded *folded;
-    bool stored;
-};
 
 struct encoded {
     uint64_t number;
@@ -27,8 +22,7 @@ struct stream {
     uint32_t tenant_size;
     enum ampel_stream kind;
     uint64_t first, next, since;
-    struct kept *ring; /* of capacity, a power of two; number n stands at n mod capacity */
-    uint32_t capacity;
+    struct ampel_deque kept; /* folded changes; number `first` is the front */
     uint64_t bytes;
 };
 
@@ -57,9 +51,9 @@ void ampel_publisher_streams_close(struct ampel_publisher_streams *streams) {
     if (streams == NULL) return;
     for (uint32_t index = 0; index < streams->count; index++) {
         struct stream *stream = &streams->streams[index];
-        for (uint64_t number = stream->first; number < stream->next; number++)
-            ampel_folded_release(stream->ring[number & (stream->capacity - 1)].folded);
-        free(stream->ring);
+        while (ampel_deque_count(&stream->kept) > 0)
+            ampel_folded_release(ampel_deque_pop(&stream->kept));
+        ampel_deque_reset(&stream->kept);
     }
     for (uint32_t i = 0; i < ENCODED_COUNT; i++)
         free(streams->encoded[i].bytes);
@@ -162,30 +156,17 @@ uint64_t ampel_publisher_streams_first(const struct ampel_publisher_streams *str
 
 /* ---- keeping -------------------------------------------------------------------------------- */
 
-static struct kept *kept_at(const struct stream *stream, uint64_t number) {
+static struct ampel_folded *kept_at(const struct stream *stream, uint64_t number) {
     AMPEL_ASSERT(number >= stream->first && number < stream->next);
-    return &stream->ring[number & (stream->capacity - 1)];
-}
-
-static bool ring_grow(struct stream *stream) {
-    const uint32_t capacity = stream->capacity == 0 ? RING_FIRST : stream->capacity * 2;
-    struct kept *ring = calloc(capacity, sizeof(*ring));
-    if (ring == NULL) return false;
-    for (uint64_t number = stream->first; number < stream->next; number++)
-        ring[number & (capacity - 1)] = *kept_at(stream, number);
-    free(stream->ring);
-    stream->ring = ring;
-    stream->capacity = capacity;
-    return true;
+    return ampel_deque_at(&stream->kept, number - stream->first);
 }
 
 static void trim(const struct ampel_publisher_streams *streams, struct stream *stream) {
     const uint64_t share = streams->kept_bytes_max / streams->count;
-    while (stream->bytes > share && kept_at(stream, stream->first)->stored) {
-        struct kept *kept = kept_at(stream, stream->first);
-        stream->bytes -= ampel_folded_bytes(kept->folded);
-        ampel_folded_release(kept->folded);
-        *kept = (struct kept){0};
+    while (stream->bytes > share && ampel_folded_stored(kept_at(stream, stream->first))) {
+        struct ampel_folded *folded = ampel_deque_pop(&stream->kept);
+        stream->bytes -= ampel_folded_bytes(folded);
+        ampel_folded_release(folded);
         stream->first++;
     }
 }
@@ -194,10 +175,10 @@ bool ampel_publisher_streams_push(struct ampel_publisher_streams *streams, uint3
                                   struct ampel_folded *folded) {
     struct stream *stream = at(streams, index);
     AMPEL_ASSERT(ampel_folded_number(folded) == stream->next);
-    if (stream->next - stream->first == stream->capacity && !ring_grow(stream)) return false;
+    if (!ampel_deque_push(&stream->kept, folded)) return false;
     ampel_folded_hold(folded);
+    ampel_folded_place_set(folded, index);
     stream->next++;
-    *kept_at(stream, stream->next - 1) = (struct kept){.folded = folded};
     stream->bytes += ampel_folded_bytes(folded);
     streams->unstored_bytes += ampel_folded_bytes(folded);
     trim(streams, stream);
@@ -224,11 +205,11 @@ static bool encoded_reserve(struct encoded *encoded, uint32_t size) {
 
 void ampel_publisher_streams_get(struct ampel_publisher_streams *streams, uint32_t index, uint64_t number,
                                  uint64_t epoch, const uint8_t **bytes, uint32_t *size) {
-    const struct kept *kept = kept_at(at(streams, index), number);
+    const struct ampel_folded *kept = kept_at(at(streams, index), number);
     /* Neighbours have neighbouring places, other streams others. */
     struct encoded *encoded = &streams->encoded[(number + index * UINT64_C(97)) % ENCODED_COUNT];
     if (encoded->bytes == NULL || encoded->stream != index || encoded->number != number) {
-        const uint32_t made = encode(streams, kept->folded, epoch);
+        const uint32_t made = encode(streams, kept, epoch);
         *bytes = streams->scratch;
         *size = made;
         if (!encoded_reserve(encoded, made)) return; /* sent all the same */
@@ -244,10 +225,10 @@ void ampel_publisher_streams_get(struct ampel_publisher_streams *streams, uint32
 void ampel_publisher_streams_stored(struct ampel_publisher_streams *streams, uint32_t index,
                                     uint64_t number) {
     struct stream *stream = at(streams, index);
-    struct kept *kept = kept_at(stream, number);
-    AMPEL_ASSERT(!kept->stored);
-    kept->stored = true;
-    streams->unstored_bytes -= ampel_folded_bytes(kept->folded);
+    struct ampel_folded *kept = kept_at(stream, number);
+    AMPEL_ASSERT(!ampel_folded_stored(kept));
+    ampel_folded_stored_set(kept);
+    streams->unstored_bytes -= ampel_folded_bytes(kept);
     trim(streams, stream);
 }
 

@@ -2,7 +2,7 @@
 
        stream   (tenant, alerts or scores): ... first ............ next
                 what lies in [first, next) is kept; all below first is stored, so that the outbox has it
-       kept     a ring of folded changes, each with whether it is stored; a message is made of one when somebody is sent it
+       kept     folded changes in a line, each with whether it is stored; a message is made of one when somebody is sent it
        encoded  the last messages that were made: who else watches the same stream is sent the same bytes
 
    What is not stored yet is never dropped. What is stored is dropped from the front while a stream holds more than its
@@ -33,7 +33,8 @@ uint64_t ampel_publisher_streams_next(const struct ampel_publisher_streams *stre
 uint64_t ampel_publisher_streams_since(const struct ampel_publisher_streams *streams, uint32_t index);
 uint64_t ampel_publisher_streams_first(const struct ampel_publisher_streams *streams, uint32_t index);
 
-/* Keeps a change that has the number `next`, which goes up by one; holds it once more. False: no memory, nothing changed. */
+/* Keeps a change that has the number `next`, which goes up by one; holds it once more until it is stored, and notes its stream as the
+   change's place. False: no memory, nothing changed. */
 AMPEL_MUST_CHECK bool ampel_publisher_streams_push(struct ampel_publisher_streams *streams, uint32_t index,
                                                    struct ampel_folded *folded);
 /* The message of what is kept, first <= number < next, of this worker's epoch. Borrowed until the next call of this room. */

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/hash.h"
 #include "workers/folded.h"
 
 struct identity {
@@ -80,8 +79,7 @@ static void fill(const struct ampel_engine *engine, const struct ampel_change *c
             account.seller = copy_text(&texts, borrowed.seller);
             account.marketplace = copy_text(&texts, borrowed.marketplace);
         }
-        struct ampel_told *told = &out->told[out->told_count++];
-        *told = (struct ampel_told){
+        out->told[out->told_count++] = (struct ampel_told){
             .change = changes[i],
             .tenant = account.tenant,
             .seller = account.seller,
@@ -89,8 +87,6 @@ static void fill(const struct ampel_engine *engine, const struct ampel_change *c
             .stream = ampel_change_stream(changes[i].kind),
             .signals = copy_signals(engine, &changes[i], &signals),
         };
-        ampel_hash_change(account.tenant, account.seller, account.marketplace, &changes[i],
-                          told->id);
     }
 }
 

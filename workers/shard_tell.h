@@ -7,8 +7,8 @@
 #include "workers/checkpoint_build.h"
 #include "workers/parcel.h"
 
-/* Score changes and alerts with their ids. *out stays NULL where there are none among the changes; *size_bytes is
-   what the parcel holds. False: no memory. */
+/* Score changes and alerts. *out stays NULL where there are none among the changes; *size_bytes is what they take while
+   they wait folded. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_shard_tell(const struct ampel_engine *engine, uint32_t partition,
                                        const struct ampel_change *changes, uint32_t count,
                                        struct ampel_parcel_out **out, uint64_t *size_bytes);

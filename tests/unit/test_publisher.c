@@ -127,6 +127,7 @@ static void give_out(struct bench *bench, uint32_t partition, const char *tenant
     ampel_rules_face_set(&out->rules, &bench->rules);
     out->partition = partition;
     out->told_count = count;
+    out->position = bench->position;
     out->told = calloc(count, sizeof(*out->told));
     out->texts = malloc(64);
     memcpy(out->texts, tenant, strlen(tenant));
@@ -147,7 +148,6 @@ static void give_out(struct bench *bench, uint32_t partition, const char *tenant
         told->change.cause.policy = 255;
         told->change.cause.severity = -1;
         told->change.cause.code = 255;
-        ampel_hash_change(told->tenant, told->seller, told->marketplace, &told->change, told->id);
     }
     give(bench, out);
 }
@@ -705,7 +705,7 @@ static void the_end_does_not_wait_for_ever_for_a_watcher_that_does_not_read(void
 
 /* ---- streams by themselves ------------------------------------------------------------------ */
 
-/* A score of a tenant under this number, as the publisher keeps it. */
+/* A score of a tenant under this number, as the publisher keeps it: of one size while it is below 100. */
 static struct ampel_folded *told_fold(const char *tenant, uint64_t number, struct ampel_shared_face *face) {
     struct ampel_told told = {.tenant = {tenant, (uint32_t)strlen(tenant)},
                               .seller = {"SELLER", 6},
@@ -715,8 +715,7 @@ static struct ampel_folded *told_fold(const char *tenant, uint64_t number, struc
                               .change = {.kind = AMPEL_CHANGE_SCORE, .at_ms = NOW_MS, .cap_group = 255}};
     told.change.cause.event_type = told.change.cause.policy = told.change.cause.code = 255;
     told.change.cause.severity = -1;
-    told.change.after.score = (int32_t)number * 10;
-    memset(told.id, 'a', AMPEL_CHANGE_ID_SIZE - 1);
+    told.change.after.score = 600 + (int32_t)number;
     struct ampel_folded *folded = ampel_folded_make(&told, 4096, face);
     assert_non_null(folded);
     return folded;
@@ -748,7 +747,7 @@ static void streams_hold(struct ampel_publisher_streams *streams, uint32_t index
     const char *tenant = ampel_publisher_streams_tenant(streams, index);
     assert_int_equal(message.change.number, number);
     assert_int_equal(message.change.epoch, EPOCH);
-    assert_int_equal(message.change.change.after.score, number * 10);
+    assert_int_equal(message.change.change.after.score, 600 + number);
     assert_memory_equal(message.change.tenant.bytes, tenant, strlen(tenant));
     assert_memory_equal(message.change.rules_version.bytes, "r7", 2);
     ampel_message_decoder_close(decoder);

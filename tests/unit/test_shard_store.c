@@ -5,7 +5,7 @@ static void records_wait_while_too_much_is_told_and_not_stored(void **state) {
     (void)state;
     struct bench bench;
     bench_start(&bench);
-    start_again(&bench, 2000);
+    start_again(&bench, 1200);
     orders_push(&bench, 20, false);
     assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
     uint32_t waiting = ampel_queue_count(bench.records);
@@ -78,7 +78,7 @@ static void a_pause_ends_as_soon_as_what_was_told_is_stored(void **state) {
     (void)state;
     struct bench bench;
     bench_start(&bench);
-    start_again(&bench, 6000);
+    start_again(&bench, 3000);
     orders_push(&bench, 30, false);
     assert_int_equal(settle(&bench), AMPEL_TURN_IDLE);
     uint32_t waiting = ampel_queue_count(bench.records);
@@ -156,7 +156,7 @@ static void nothing_rests_while_too_much_is_told_and_not_stored(void **state) {
     (void)state;
     struct bench bench;
     shared_start(&bench);
-    start_again(&bench, 4000);
+    start_again(&bench, 2000);
     both_change(&bench, 100000);
     for (uint32_t i = 0; i < 20; i++) {
         char seller[8];
