@@ -148,20 +148,47 @@ void ampel_client_close(struct ampel_client *client) {
     free(client);
 }
 
+/* Hands the message over; where it cannot, the message is closed. */
+static enum ampel_client_status message_send(struct ampel_client *client, zmq_msg_t *message) {
+    bool sent = zmq_msg_send(message, client->socket, ZMQ_DONTWAIT) >= 0;
+    if (!sent) {
+        /* A send that fails does not always look whether the queue was emptied in between; asking for
+         * events does. */
+        int events;
+        size_t events_size = sizeof(events);
+        (void)zmq_getsockopt(client->socket, ZMQ_EVENTS, &events, &events_size);
+        sent = zmq_msg_send(message, client->socket, ZMQ_DONTWAIT) >= 0;
+    }
+    if (sent) return AMPEL_CLIENT_OK;
+    const int why = zmq_errno();
+    (void)zmq_msg_close(message);
+    if (why == EAGAIN || why == EINTR) return AMPEL_CLIENT_FULL;
+    (void)snprintf(client->trouble, sizeof(client->trouble), "cannot send: %s", zmq_strerror(why));
+    return AMPEL_CLIENT_FAILED;
+}
+
+static enum ampel_client_status no_memory(struct ampel_client *client) {
+    (void)snprintf(client->trouble, sizeof(client->trouble), "cannot send: no memory");
+    return AMPEL_CLIENT_FAILED;
+}
+
 enum ampel_client_status ampel_client_send(struct ampel_client *client, const uint8_t *bytes,
                                            uint32_t size) {
+    zmq_msg_t message;
     if (client->refused || client->socket == NULL) return AMPEL_CLIENT_FULL;
-    if (zmq_send(client->socket, bytes, size, ZMQ_DONTWAIT) >= 0) return AMPEL_CLIENT_OK;
-    /* A send that fails does not always look whether the queue was emptied in between; asking for
-     * events does. */
-    int events;
-    size_t events_size = sizeof(events);
-    (void)zmq_getsockopt(client->socket, ZMQ_EVENTS, &events, &events_size);
-    if (zmq_send(client->socket, bytes, size, ZMQ_DONTWAIT) >= 0) return AMPEL_CLIENT_OK;
-    if (zmq_errno() == EAGAIN || zmq_errno() == EINTR) return AMPEL_CLIENT_FULL;
-    (void)snprintf(client->trouble, sizeof(client->trouble), "cannot send: %s",
-                   zmq_strerror(zmq_errno()));
-    return AMPEL_CLIENT_FAILED;
+    if (zmq_msg_init_size(&message, size) != 0) return no_memory(client);
+    memcpy(zmq_msg_data(&message), bytes, size);
+    return message_send(client, &message);
+}
+
+enum ampel_client_status ampel_client_lend(struct ampel_client *client, const uint8_t *bytes, uint32_t size,
+                                           void (*done)(void *bytes, void *hint), void *hint) {
+    zmq_msg_t message;
+    void *const lent = (void *)(uintptr_t)bytes; /* ZeroMQ does not write to what it sends */
+    const bool open = !client->refused && client->socket != NULL;
+    if (open && zmq_msg_init_data(&message, lent, size, done, hint) == 0) return message_send(client, &message);
+    done(lent, hint);
+    return open ? no_memory(client) : AMPEL_CLIENT_FULL;
 }
 
 /* What one event of the connection's life means to people. */

@@ -36,6 +36,11 @@ void ampel_client_close(struct ampel_client *client);
 /* Copies the bytes, never blocks. Returns: OK, FULL, FAILED. */
 AMPEL_MUST_CHECK enum ampel_client_status ampel_client_send(struct ampel_client *client,
                                                             const uint8_t *bytes, uint32_t size);
+/* Likewise without a copy: the bytes stay as they are until done(bytes, hint) is called, which is once, on any thread, whatever comes
+   out here. */
+AMPEL_MUST_CHECK enum ampel_client_status ampel_client_lend(struct ampel_client *client, const uint8_t *bytes,
+                                                            uint32_t size, void (*done)(void *bytes, void *hint),
+                                                            void *hint);
 /* Waits at most timeout_ms (0: not at all). *bytes are the client's until its next receive or close.
    Returns: OK, NOTHING, REFUSED, FAILED. A signal or an event of the connection ends the wait early with NOTHING. */
 AMPEL_MUST_CHECK enum ampel_client_status ampel_client_receive(struct ampel_client *client,

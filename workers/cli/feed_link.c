@@ -36,6 +36,7 @@ struct ampel_feed_link {
     struct slot *slots;    /* AMPEL_CREDIT of them; NULL until the first welcome */
     uint32_t slots_used;
     uint32_t waiting_count; /* in queue and slots */
+    uint64_t waiting_bytes; /* likewise */
     uint32_t new_count;    /* slots that are NEW */
     uint64_t new_bytes;    /* in them */
     int64_t heard_ns;      /* the last word from the worker, or since when one is waited for */
@@ -79,10 +80,22 @@ void ampel_feed_link_disconnect(struct ampel_feed_link *link) {
     link->welcome = false;
 }
 
+static void parcel_release(void *bytes, void *hint) {
+    (void)bytes;
+    struct ampel_feed_parcel *parcel = hint;
+    if (atomic_fetch_sub_explicit(&parcel->holders, 1, memory_order_acq_rel) == 1) free(parcel);
+}
+
 static void parcel_free(struct ampel_feed_link *link, struct ampel_feed_parcel *parcel) {
     link->waiting_count--;
+    link->waiting_bytes -= parcel->size;
     link->shared->bytes -= parcel->size;
-    free(parcel);
+    parcel_release(parcel->bytes, parcel);
+}
+
+static enum ampel_client_status parcel_send(struct ampel_feed_link *link, struct ampel_feed_parcel *parcel) {
+    atomic_fetch_add_explicit(&parcel->holders, 1, memory_order_relaxed);
+    return ampel_client_lend(link->client, parcel->bytes, parcel->size, parcel_release, parcel);
 }
 
 void ampel_feed_link_drop(struct ampel_feed_link *link) {
@@ -109,6 +122,7 @@ void ampel_feed_link_close(struct ampel_feed_link *link) {
 
 const struct ampel_client *ampel_feed_link_client(const struct ampel_feed_link *link) { return link->client; }
 uint32_t ampel_feed_link_waiting(const struct ampel_feed_link *link) { return link->waiting_count; }
+uint64_t ampel_feed_link_waiting_bytes(const struct ampel_feed_link *link) { return link->waiting_bytes; }
 bool ampel_feed_link_welcome(const struct ampel_feed_link *link) { return link->welcome; }
 uint64_t ampel_feed_link_new_bytes(const struct ampel_feed_link *link) { return link->new_bytes; }
 
@@ -188,6 +202,7 @@ void ampel_feed_link_push(struct ampel_feed_link *link, struct ampel_feed_parcel
         refusal_set(link, NULL);
         link->heard_ns = now_ns(link);
     }
+    link->waiting_bytes += parcel->size;
     link->shared->bytes += parcel->size;
     parcel->next = NULL;
     struct slot *slot = link->queue_first == NULL ? slot_for(link, parcel) : NULL;
@@ -268,7 +283,7 @@ static bool slots_send(struct ampel_feed_link *link) {
             status = ampel_client_send(link->client, bundle, AMPEL_BUNDLE_HEAD_BYTES + size);
         } else {
             to = from + 1;
-            status = ampel_client_send(link->client, slot->parcel->bytes, slot->parcel->size);
+            status = parcel_send(link, slot->parcel);
         }
         if (status == AMPEL_CLIENT_FULL) return true;
         if (status == AMPEL_CLIENT_FAILED) return trouble(link, ampel_client_trouble(link->client));

@@ -4,6 +4,8 @@
 #ifndef AMPEL_WORKERS_CLI_FEED_LINK_H
 #define AMPEL_WORKERS_CLI_FEED_LINK_H
 
+#include <stdatomic.h>
+
 #include "proto/batch.h"
 #include "proto/bundle.h"
 #include "proto/message.h"
@@ -40,8 +42,9 @@ struct ampel_feed_shared {
     uint8_t bundle[AMPEL_BUNDLE_HEAD_BYTES + AMPEL_FEED_BUNDLE_BYTES];
 };
 
-/* A batch that is not answered yet; from malloc. */
+/* A batch that is not answered yet; from malloc. The link and ZeroMQ hold it, the last one frees it. */
 struct ampel_feed_parcel {
+    atomic_uint holders; /* 1 */
     struct ampel_feed_parcel *next;
     const char *producer; /* the same pointer means the same producer */
     uint64_t sequence;
@@ -84,6 +87,8 @@ uint32_t ampel_feed_link_waiting(const struct ampel_feed_link *link);
 bool ampel_feed_link_welcome(const struct ampel_feed_link *link);
 /* Whether batches wait for the acks of earlier ones before they may go. */
 bool ampel_feed_link_full(const struct ampel_feed_link *link);
+/* Bytes of batches not answered yet. */
+uint64_t ampel_feed_link_waiting_bytes(const struct ampel_feed_link *link);
 /* Bytes of batches that may go in the next turn. */
 uint64_t ampel_feed_link_new_bytes(const struct ampel_feed_link *link);
 

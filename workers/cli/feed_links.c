@@ -19,8 +19,10 @@
 /* Open files of one connection: socket, mailbox and two of its monitor; twice, as one that was closed goes a little later. */
 #define CONNECTION_FILES 8
 #define OTHER_FILES 64
-/* Bytes that may wait for their acks, of all tenants: a bound for memory, far more than a round trip needs. */
+/* Bytes that may wait for their acks, of all tenants: a bound for memory. */
 #define WAITING_BYTES_MAX (UINT64_C(128) << 20)
+/* Likewise of one tenant: a tenth of a second of a network as fast as a worker, and what is fed again and again stays near. */
+#define WAY_BYTES_MAX (UINT64_C(16) << 20)
 #define WAIT_MS 50
 #define TICK_NS INT64_C(50000000)
 /* How often the caller of push pays for looking after others. */
@@ -320,6 +322,7 @@ static struct ampel_feed_parcel *parcel_make(struct ampel_feed_links *links, con
                                              uint32_t size, const struct ampel_batch_header *header) {
     struct ampel_feed_parcel *parcel = malloc(sizeof *parcel + size);
     AMPEL_ASSERT(parcel != NULL);
+    atomic_init(&parcel->holders, 1);
     parcel->producer = producer_keep(links, header->producer);
     parcel->sequence = header->sequence;
     parcel->size = size;
@@ -329,7 +332,9 @@ static struct ampel_feed_parcel *parcel_make(struct ampel_feed_links *links, con
 
 /* Whether there is no room for one more of this tenant. */
 static bool crowded(const struct ampel_feed_links *links, const struct ampel_feed_way *way) {
-    return links->shared.bytes > WAITING_BYTES_MAX || (way->state == WAY_LIVE && ampel_feed_link_full(way->link));
+    return links->shared.bytes > WAITING_BYTES_MAX ||
+           (way->state == WAY_LIVE &&
+            (ampel_feed_link_full(way->link) || ampel_feed_link_waiting_bytes(way->link) > WAY_BYTES_MAX));
 }
 
 bool ampel_feed_links_push(struct ampel_feed_links *links, struct ampel_feed_way *way, const uint8_t *bytes,

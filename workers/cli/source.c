@@ -9,7 +9,8 @@
 #include "proto/batch_file.h"
 #include "workers/cli/progress.h"
 
-#define BUFFER_BYTES (1u << 20)
+/* What is read at once: more than a batch has, and little enough to be still near when it is used. */
+#define BUFFER_BYTES (256u << 10)
 /* A line of JSON holds one event; nothing sensible is longer. */
 #define LINE_BYTES_MAX (64u << 10)
 
@@ -181,8 +182,7 @@ static bool record_take(struct walk *walk, const struct ampel_batch_file_record 
 
 static bool batches_walk(struct walk *walk) {
     walk_skip(walk, AMPEL_BATCH_FILE_MAGIC_BYTES);
-    size_t wanted = BUFFER_BYTES;
-    for (;;) {
+    for (size_t wanted = 1;;) {
         if (!walk_fill(walk, wanted)) return false;
         size_t have = walk->end - walk->start;
         if (have == 0) return true;
@@ -191,10 +191,11 @@ static bool batches_walk(struct walk *walk) {
         switch (ampel_batch_file_next(walk->bytes + walk->start, have, &record, &error)) {
         case AMPEL_BATCH_FILE_OK:
             if (!record_take(walk, &record)) return false;
+            wanted = 1;
             break;
         case AMPEL_BATCH_FILE_SHORT:
             if (walk->ended) return damaged(walk, "the file ends within a batch");
-            wanted = AMPEL_BATCH_FILE_RECORD_MAX;
+            wanted = 2 * have + BUFFER_BYTES;
             break;
         default:
             return damaged(walk, error.reason);
