@@ -44,10 +44,16 @@ struct ampel_record_builder; /* scratch, reused */
 struct ampel_record_builder *ampel_record_builder_open(uint32_t partitions);
 void ampel_record_builder_close(struct ampel_record_builder *builder);
 
-/* Splits the accepted events of a batch by partition into one BATCH record. Accounts are hashed here. A batch without an
+/* Splits the accepted events of a batch by partition into one BATCH record, in two steps: the plan, whose size says how many bytes the
+   record takes, then the writing into so many bytes of the caller's, 8-aligned, of the same batch and tenant. Accounts are hashed here. A batch without an
    accepted event makes one empty frame for partition hash(tenant/producer) mod partitions, so that its sequence is
    remembered. The first 100 refused events travel in the home partition's frame (ampel_record_refused). False: no
-   memory or over AMPEL_RECORD_BYTES_MAX. *bytes is the builder's until its next call; position and checksum are open. */
+   memory or over AMPEL_RECORD_BYTES_MAX. Position and checksum are open. */
+AMPEL_MUST_CHECK bool ampel_record_plan_batch(struct ampel_record_builder *builder, const struct ampel_batch *batch,
+                                              struct ampel_text tenant, uint32_t *size);
+void ampel_record_write_batch(const struct ampel_record_builder *builder, const struct ampel_batch *batch,
+                              struct ampel_text tenant, int64_t stamp_ms, uint8_t *bytes, uint32_t size);
+/* Both. *bytes is the builder's until its next call, here and below. */
 AMPEL_MUST_CHECK bool ampel_record_encode_batch(struct ampel_record_builder *builder,
                                                 const struct ampel_batch *batch,
                                                 struct ampel_text tenant, int64_t stamp_ms,

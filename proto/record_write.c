@@ -1,8 +1,9 @@
 /* Records out: one batch split by partition, ticks, the seal (proto/record.h).
 
-   The split is a counting sort. Accounts are hashed once each; an event's partition and its
-   account's index within that partition's frame follow from its account by two lookups, so the
-   passes over events are plain loops. */
+   The split is a counting sort of runs: events of one account that stand one behind the other, as
+   feeders send them, are looked up once and copied as one piece of each column. Accounts are hashed
+   once each; a run's partition and its account's index within that partition's frame follow from its
+   account by two lookups. */
 #include <stdlib.h>
 
 #include "engine/load.h"
@@ -12,10 +13,15 @@
 #include "proto/record_layout.h"
 #include "proto/text.h"
 
+/* Accepted events of one account, one behind the other in the batch. */
+struct run {
+    uint32_t first, count;
+};
+
 /* What one frame of the batch will hold. */
 struct part {
-    uint32_t accounts_count, events_count, columns;
-    uint32_t accounts_first, events_first; /* into the orders below */
+    uint32_t accounts_count, events_count, runs_count, columns;
+    uint32_t accounts_first, runs_first; /* into the orders below */
     uint32_t extras_size, texts_size, refused_count, refused_size;
     bool used;
 };
@@ -31,10 +37,9 @@ struct ampel_record_builder {
     uint32_t *account_local; /* the index within its frame; NONE until an accepted event names it */
     uint32_t *accounts_order; /* accounts by partition */
     uint32_t accounts_capacity;
-    /* By accepted event. */
-    uint32_t *accepted; /* indices of events in the batch */
-    uint32_t *order;    /* the same by partition */
-    uint32_t events_capacity;
+    struct run *runs;       /* in the order of the batch */
+    struct run *runs_order; /* the same by partition */
+    uint32_t runs_count, runs_capacity;
     uint8_t *bytes;
     uint32_t bytes_capacity;
 };
@@ -64,8 +69,8 @@ void ampel_record_builder_close(struct ampel_record_builder *builder) {
     free(builder->account_part);
     free(builder->account_local);
     free(builder->accounts_order);
-    free(builder->accepted);
-    free(builder->order);
+    free(builder->runs);
+    free(builder->runs_order);
     free(builder->bytes);
     free(builder);
 }
@@ -90,11 +95,11 @@ static bool reserve(struct ampel_record_builder *builder, const struct ampel_fra
             return false;
         builder->accounts_capacity = accounts;
     }
-    if (events > builder->events_capacity) {
-        if (!regrow(&builder->accepted, events * sizeof *builder->accepted) ||
-            !regrow(&builder->order, events * sizeof *builder->order))
+    if (events > builder->runs_capacity) {
+        if (!regrow(&builder->runs, events * sizeof *builder->runs) ||
+            !regrow(&builder->runs_order, events * sizeof *builder->runs_order))
             return false;
-        builder->events_capacity = events;
+        builder->runs_capacity = events;
     }
     return true;
 }
@@ -113,18 +118,25 @@ static uint32_t account_of(const struct ampel_frame *frame, uint32_t event) {
     return ampel_load_u32(frame->account + 4 * (size_t)event);
 }
 
-/* The accepted events are those between the refused ones. */
-static uint32_t collect_accepted(struct ampel_record_builder *builder,
-                                 const struct ampel_batch *batch) {
-    uint32_t count = 0, next = 0;
-    for (uint32_t r = 0; r <= batch->refused_count; r++) {
-        uint32_t end =
-            r < batch->refused_count ? batch->refused[r].event_index : batch->frame.events_count;
-        for (; next < end; next++)
-            builder->accepted[count++] = next;
-        next = end + 1;
+static void collect_runs(struct ampel_record_builder *builder, const struct ampel_frame *frame, uint32_t begin,
+                         uint32_t end) {
+    for (uint32_t next; begin < end; begin = next) {
+        const uint32_t account = account_of(frame, begin);
+        for (next = begin + 1; next < end && account_of(frame, next) == account;)
+            next++;
+        builder->runs[builder->runs_count++] = (struct run){begin, next - begin};
     }
-    return count;
+}
+
+/* The accepted events are those between the refused ones. */
+static void collect_accepted(struct ampel_record_builder *builder, const struct ampel_batch *batch) {
+    uint32_t next = 0;
+    builder->runs_count = 0;
+    for (uint32_t r = 0; r < batch->refused_count; r++) {
+        collect_runs(builder, &batch->frame, next, batch->refused[r].event_index);
+        next = batch->refused[r].event_index + 1;
+    }
+    collect_runs(builder, &batch->frame, next, batch->frame.events_count);
 }
 
 static void part_use(struct ampel_record_builder *builder, uint32_t partition) {
@@ -135,11 +147,11 @@ static void part_use(struct ampel_record_builder *builder, uint32_t partition) {
 
 /* Accounts that an accepted event names, hashed and counted; the others are not written. */
 static void place_accounts(struct ampel_record_builder *builder, const struct ampel_frame *frame,
-                           struct ampel_text tenant, uint32_t accepted_count) {
+                           struct ampel_text tenant) {
     for (uint32_t a = 0; a < frame->accounts_count; a++)
         builder->account_local[a] = NONE;
-    for (uint32_t i = 0; i < accepted_count; i++)
-        builder->account_local[account_of(frame, builder->accepted[i])] = 0;
+    for (uint32_t i = 0; i < builder->runs_count; i++)
+        builder->account_local[account_of(frame, builder->runs[i].first)] = 0;
     for (uint32_t a = 0; a < frame->accounts_count; a++) {
         if (builder->account_local[a] == NONE) continue;
         const struct ampel_frame_account *account = &frame->accounts[a];
@@ -178,72 +190,82 @@ static void used_reset(struct ampel_record_builder *builder) {
     builder->used_count = 0;
 }
 
-static void count_events(struct ampel_record_builder *builder, const struct ampel_frame *frame,
-                         uint32_t accepted_count) {
-    for (uint32_t i = 0; i < accepted_count; i++) {
-        uint32_t account = account_of(frame, builder->accepted[i]);
-        builder->parts[builder->account_part[account]].events_count++;
+static struct part *part_of(const struct ampel_record_builder *builder, const struct ampel_frame *frame,
+                            const struct run *run) {
+    return &builder->parts[builder->account_part[account_of(frame, run->first)]];
+}
+
+static void count_events(struct ampel_record_builder *builder, const struct ampel_frame *frame) {
+    for (uint32_t i = 0; i < builder->runs_count; i++) {
+        struct part *part = part_of(builder, frame, &builder->runs[i]);
+        part->events_count += builder->runs[i].count;
+        part->runs_count++;
     }
 }
 
-/* Where each partition's accounts and events begin, then both in that order; batch order within it.
- */
-static void sort_by_partition(struct ampel_record_builder *builder, const struct ampel_frame *frame,
-                              uint32_t accepted_count) {
-    uint32_t accounts = 0, events = 0;
+/* Where each partition's accounts and runs begin, then both in that order; batch order within it. */
+static void sort_by_partition(struct ampel_record_builder *builder, const struct ampel_frame *frame) {
+    uint32_t accounts = 0, runs = 0;
     for (uint32_t u = 0; u < builder->used_count; u++) {
         struct part *part = &builder->parts[builder->used[u]];
         part->accounts_first = accounts;
-        part->events_first = events;
+        part->runs_first = runs;
         accounts += part->accounts_count;
-        events += part->events_count;
+        runs += part->runs_count;
     }
     for (uint32_t a = 0; a < frame->accounts_count; a++) {
         if (builder->account_local[a] == NONE) continue;
         const struct part *part = &builder->parts[builder->account_part[a]];
         builder->accounts_order[part->accounts_first + builder->account_local[a]] = a;
     }
-    for (uint32_t i = 0; i < accepted_count; i++) {
-        uint32_t event = builder->accepted[i];
-        struct part *part = &builder->parts[builder->account_part[account_of(frame, event)]];
-        builder->order[part->events_first++] = event;
-    }
+    for (uint32_t i = 0; i < builder->runs_count; i++)
+        builder->runs_order[part_of(builder, frame, &builder->runs[i])->runs_first++] = builder->runs[i];
     for (uint32_t u = 0; u < builder->used_count; u++) {
         struct part *part = &builder->parts[builder->used[u]];
-        part->events_first -= part->events_count;
+        part->runs_first -= part->runs_count;
     }
 }
 
 /* ---- which columns a frame needs ------------------------------------------------------------ */
 
-static bool any_byte(const uint8_t *column, const uint32_t *order, uint32_t count,
-                     uint8_t fallback) {
-    uint32_t differs = 0;
-    for (uint32_t i = 0; i < count; i++)
-        differs |= (uint32_t)(column[order[i]] ^ fallback);
-    return differs != 0;
+/* Not zero where any of these bytes differs from the value that repeats through the pattern. */
+static inline uint64_t differences(const uint8_t *bytes, size_t size, uint64_t pattern) {
+    uint64_t differs = 0;
+    for (; size >= 8; size -= 8, bytes += 8)
+        differs |= ampel_load_u64(bytes) ^ pattern;
+    if ((size & 4) != 0) {
+        differs |= ampel_load_u32(bytes) ^ (uint32_t)pattern;
+        bytes += 4;
+    }
+    if ((size & 2) != 0) {
+        differs |= (uint64_t)(ampel_load_u16(bytes) ^ (uint16_t)pattern);
+        bytes += 2;
+    }
+    if ((size & 1) != 0) differs |= (uint64_t)(*bytes ^ (uint8_t)pattern);
+    return differs;
 }
 
-static bool any_rev(const struct ampel_frame *frame, const uint32_t *order, uint32_t count) {
-    uint32_t differs = 0;
+/* Inline here and below: of a run of one event little is left where its column's width is known. */
+static inline bool any_other(const uint8_t *column, size_t width, const struct run *runs, uint32_t count, uint64_t pattern) {
+    uint64_t differs = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t fallback = frame->type[order[i]] == AMPEL_EVENT_ORDERS_DAY;
-        differs |= ampel_load_u16(frame->rev + 2 * (size_t)order[i]) ^ fallback;
+        const uint8_t *from = column + width * runs[i].first;
+        differs |= runs[i].count == 1 ? differences(from, width, pattern) : differences(from, width * runs[i].count, pattern);
     }
     return differs != 0;
 }
 
-static bool any_points(const struct ampel_frame *frame, const uint32_t *order, uint32_t count) {
-    uint32_t differs = 0;
-    for (uint32_t i = 0; i < count; i++)
-        differs |= ampel_load_u16(frame->points + 2 * (size_t)order[i]) ^ UINT32_C(0xffff);
-    return differs != 0;
+static uint64_t byte_pattern(uint8_t byte) {
+    return byte * UINT64_C(0x0101010101010101);
 }
 
-static bool any_count(const struct ampel_frame *frame, const uint32_t *order, uint32_t count) {
+static bool any_rev(const struct ampel_frame *frame, const struct run *runs, uint32_t count) {
     uint32_t differs = 0;
     for (uint32_t i = 0; i < count; i++)
-        differs |= ampel_load_u32(frame->count + 4 * (size_t)order[i]) ^ 1;
+        for (size_t event = runs[i].first, end = event + runs[i].count; event < end; event++) {
+            uint32_t fallback = frame->type[event] == AMPEL_EVENT_ORDERS_DAY;
+            differs |= ampel_load_u16(frame->rev + 2 * event) ^ fallback;
+        }
     return differs != 0;
 }
 
@@ -251,27 +273,23 @@ static uint32_t extras_begin(const struct ampel_frame *frame, uint32_t event) {
     return ampel_load_u32(frame->extras_offset + 4 * (size_t)event);
 }
 
-static uint32_t extras_total(const struct ampel_frame *frame, const uint32_t *order,
-                             uint32_t count) {
+static uint32_t extras_total(const struct ampel_frame *frame, const struct run *runs, uint32_t count) {
     uint32_t size = 0;
     for (uint32_t i = 0; i < count; i++)
-        size += extras_begin(frame, order[i] + 1) - extras_begin(frame, order[i]);
+        size += extras_begin(frame, runs[i].first + runs[i].count) - extras_begin(frame, runs[i].first);
     return size;
 }
 
-static void choose_columns(const struct ampel_frame *frame, const uint32_t *order,
-                           struct part *part) {
-    uint32_t columns = 0, n = part->events_count;
-    if (frame->count != NULL && any_count(frame, order, n)) columns |= COLUMN_COUNT;
-    if (frame->points != NULL && any_points(frame, order, n)) columns |= COLUMN_POINTS;
-    if (frame->rev != NULL && any_rev(frame, order, n)) columns |= COLUMN_REV;
-    if (frame->policy != NULL && any_byte(frame->policy, order, n, 0)) columns |= COLUMN_POLICY;
-    if (frame->severity != NULL &&
-        any_byte(frame->severity, order, n, (uint8_t)AMPEL_SEVERITY_NOT_GIVEN))
+static void choose_columns(const struct ampel_frame *frame, const struct run *runs, struct part *part) {
+    uint32_t columns = 0, n = part->runs_count;
+    if (frame->count != NULL && any_other(frame->count, 4, runs, n, UINT64_C(0x0000000100000001))) columns |= COLUMN_COUNT;
+    if (frame->points != NULL && any_other(frame->points, 2, runs, n, UINT64_MAX)) columns |= COLUMN_POINTS;
+    if (frame->rev != NULL && any_rev(frame, runs, n)) columns |= COLUMN_REV;
+    if (frame->policy != NULL && any_other(frame->policy, 1, runs, n, 0)) columns |= COLUMN_POLICY;
+    if (frame->severity != NULL && any_other(frame->severity, 1, runs, n, byte_pattern((uint8_t)AMPEL_SEVERITY_NOT_GIVEN)))
         columns |= COLUMN_SEVERITY;
-    if (frame->code != NULL && any_byte(frame->code, order, n, AMPEL_CODE_NONE))
-        columns |= COLUMN_CODE;
-    if (frame->extras_offset != NULL) part->extras_size = extras_total(frame, order, n);
+    if (frame->code != NULL && any_other(frame->code, 1, runs, n, byte_pattern(AMPEL_CODE_NONE))) columns |= COLUMN_CODE;
+    if (frame->extras_offset != NULL) part->extras_size = extras_total(frame, runs, n);
     if (part->extras_size > 0) columns |= COLUMN_EXTRAS;
     part->columns = columns;
 }
@@ -332,8 +350,8 @@ static uint8_t *put_refused(uint8_t *to, const struct ampel_batch *batch, uint32
 
 /* Refused events belong to no partition: they travel in the one that remembers the producer. */
 static void plan_home(struct ampel_record_builder *builder, const struct ampel_batch *batch,
-                      struct ampel_text tenant, uint32_t accepted_count) {
-    if (accepted_count > 0 && batch->refused_count == 0) return;
+                      struct ampel_text tenant) {
+    if (builder->runs_count > 0 && batch->refused_count == 0) return;
     uint32_t home = ampel_hash_partition(ampel_hash_producer(tenant, batch->header.producer),
                                          builder->partitions);
     part_use(builder, home);
@@ -349,25 +367,41 @@ static void plan_home(struct ampel_record_builder *builder, const struct ampel_b
 
 /* ---- writing frames ------------------------------------------------------------------------- */
 
-static void gather_u64(uint8_t *to, const uint8_t *column, const uint32_t *order, uint32_t count) {
-    for (size_t i = 0; i < count; i++)
-        ampel_store_u64(to + 8 * i, ampel_load_u64(column + 8 * (size_t)order[i]));
+/* Short pieces of many sizes: a call of memcpy would take longer. */
+static inline uint8_t *put_piece(uint8_t *to, const uint8_t *from, size_t size) {
+    for (; size >= 16; size -= 16, to += 16, from += 16)
+        memcpy(to, from, 16);
+    if ((size & 8) != 0) {
+        memcpy(to, from, 8);
+        to += 8, from += 8;
+    }
+    if ((size & 4) != 0) {
+        memcpy(to, from, 4);
+        to += 4, from += 4;
+    }
+    if ((size & 2) != 0) {
+        memcpy(to, from, 2);
+        to += 2, from += 2;
+    }
+    if ((size & 1) != 0) *to++ = *from;
+    return to;
 }
 
-static void gather_u32(uint8_t *to, const uint8_t *column, const uint32_t *order, uint32_t count) {
-    for (size_t i = 0; i < count; i++)
-        ampel_store_u32(to + 4 * i, ampel_load_u32(column + 4 * (size_t)order[i]));
+static inline void gather(uint8_t *to, const uint8_t *column, size_t width, const struct run *runs, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *from = column + width * runs[i].first;
+        to = runs[i].count == 1 ? put_piece(to, from, width) : put_piece(to, from, width * runs[i].count);
+    }
 }
 
-static void gather_u16(uint8_t *to, const uint8_t *column, const uint32_t *order, uint32_t count) {
-    for (size_t i = 0; i < count; i++)
-        ampel_store_u16(to + 2 * i, ampel_load_u16(column + 2 * (size_t)order[i]));
-}
-
-static void gather_bytes(uint8_t *to, const uint8_t *column, const uint32_t *order,
-                         uint32_t count) {
-    for (uint32_t i = 0; i < count; i++)
-        to[i] = column[order[i]];
+/* Each event's account, as the frame counts them. */
+static void write_locals(const struct ampel_record_builder *builder, const struct ampel_frame *frame,
+                         const struct run *runs, uint32_t count, uint8_t *to) {
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t local = builder->account_local[account_of(frame, runs[i].first)];
+        for (uint32_t k = 0; k < runs[i].count; k++, to += 4)
+            ampel_store_u32(to, local);
+    }
 }
 
 static void write_accounts(const struct ampel_record_builder *builder,
@@ -385,38 +419,37 @@ static void write_accounts(const struct ampel_record_builder *builder,
     }
 }
 
-static void write_extras(const struct ampel_frame *frame, const uint32_t *order, uint32_t count,
+static void write_extras(const struct ampel_frame *frame, const struct run *runs, uint32_t count,
                          const struct frame_layout *layout, uint8_t *to) {
+    uint8_t *offsets = to + layout->extras_offset;
     uint32_t offset = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t from = extras_begin(frame, order[i]);
-        uint32_t size = extras_begin(frame, order[i] + 1) - from;
-        ampel_store_u32(to + layout->extras_offset + 4 * i, offset);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t from = extras_begin(frame, runs[i].first), end = runs[i].first + runs[i].count;
+        const uint32_t size = extras_begin(frame, end) - from;
+        for (uint32_t event = runs[i].first; event < end; event++, offsets += 4)
+            ampel_store_u32(offsets, offset + extras_begin(frame, event) - from);
         if (size > 0) memcpy(to + layout->extras + offset, frame->extras + from, size);
         offset += size;
     }
-    ampel_store_u32(to + layout->extras_offset + 4 * (size_t)count, offset);
+    ampel_store_u32(offsets, offset);
 }
 
 static void write_columns(const struct ampel_record_builder *builder,
                           const struct ampel_frame *frame, const struct part *part,
                           const struct frame_layout *layout, uint8_t *to) {
-    uint32_t n = part->events_count, columns = part->columns;
-    /* A builder that has met no event yet has no order either. */
-    const uint32_t *order = n > 0 ? builder->order + part->events_first : NULL;
-    for (size_t i = 0; i < n; i++)
-        ampel_store_u32(to + layout->account + 4 * i,
-                        builder->account_local[account_of(frame, order[i])]);
-    gather_u64(to + layout->at, frame->at, order, n);
-    gather_bytes(to + layout->type, frame->type, order, n);
-    if ((columns & COLUMN_COUNT) != 0) gather_u32(to + layout->count, frame->count, order, n);
-    if ((columns & COLUMN_POINTS) != 0) gather_u16(to + layout->points, frame->points, order, n);
-    if ((columns & COLUMN_REV) != 0) gather_u16(to + layout->rev, frame->rev, order, n);
-    if ((columns & COLUMN_POLICY) != 0) gather_bytes(to + layout->policy, frame->policy, order, n);
-    if ((columns & COLUMN_SEVERITY) != 0)
-        gather_bytes(to + layout->severity, frame->severity, order, n);
-    if ((columns & COLUMN_CODE) != 0) gather_bytes(to + layout->code, frame->code, order, n);
-    if ((columns & COLUMN_EXTRAS) != 0) write_extras(frame, order, n, layout, to);
+    uint32_t n = part->runs_count, columns = part->columns;
+    /* A builder that has met no event yet has no runs either. */
+    const struct run *runs = n > 0 ? builder->runs_order + part->runs_first : NULL;
+    write_locals(builder, frame, runs, n, to + layout->account);
+    gather(to + layout->at, frame->at, 8, runs, n);
+    gather(to + layout->type, frame->type, 1, runs, n);
+    if ((columns & COLUMN_COUNT) != 0) gather(to + layout->count, frame->count, 4, runs, n);
+    if ((columns & COLUMN_POINTS) != 0) gather(to + layout->points, frame->points, 2, runs, n);
+    if ((columns & COLUMN_REV) != 0) gather(to + layout->rev, frame->rev, 2, runs, n);
+    if ((columns & COLUMN_POLICY) != 0) gather(to + layout->policy, frame->policy, 1, runs, n);
+    if ((columns & COLUMN_SEVERITY) != 0) gather(to + layout->severity, frame->severity, 1, runs, n);
+    if ((columns & COLUMN_CODE) != 0) gather(to + layout->code, frame->code, 1, runs, n);
+    if ((columns & COLUMN_EXTRAS) != 0) write_extras(frame, runs, n, layout, to);
 }
 
 static void part_layout(const struct part *part, struct frame_layout *layout) {
@@ -487,32 +520,44 @@ static uint64_t measure(const struct ampel_record_builder *builder, const struct
     return size;
 }
 
-bool ampel_record_encode_batch(struct ampel_record_builder *builder,
-                               const struct ampel_batch *batch, struct ampel_text tenant,
-                               int64_t stamp_ms, const uint8_t **bytes, uint32_t *size) {
+bool ampel_record_plan_batch(struct ampel_record_builder *builder, const struct ampel_batch *batch,
+                             struct ampel_text tenant, uint32_t *size) {
     const struct ampel_frame *frame = &batch->frame;
     if (!reserve(builder, frame)) return false;
     used_reset(builder);
-    uint32_t accepted_count = collect_accepted(builder, batch);
-    place_accounts(builder, frame, tenant, accepted_count);
-    plan_home(builder, batch, tenant, accepted_count);
+    collect_accepted(builder, batch);
+    place_accounts(builder, frame, tenant);
+    plan_home(builder, batch, tenant);
     used_sort(builder);
-    count_events(builder, frame, accepted_count);
-    sort_by_partition(builder, frame, accepted_count);
+    count_events(builder, frame);
+    sort_by_partition(builder, frame);
     for (uint32_t u = 0; u < builder->used_count; u++) {
         struct part *part = &builder->parts[builder->used[u]];
-        if (part->events_count > 0)
-            choose_columns(frame, builder->order + part->events_first, part);
+        if (part->events_count > 0) choose_columns(frame, builder->runs_order + part->runs_first, part);
     }
-    uint64_t total = measure(builder, batch, tenant);
-    if (!reserve_bytes(builder, total)) return false;
-    write_header(builder->bytes, AMPEL_RECORD_BATCH, (uint32_t)total, builder->used_count, stamp_ms);
-    uint8_t *to = write_batch_head(builder->bytes + AMPEL_RECORD_HEADER_BYTES, batch, tenant);
+    const uint64_t total = measure(builder, batch, tenant);
+    if (total > AMPEL_RECORD_BYTES_MAX) return false;
+    *size = (uint32_t)total;
+    return true;
+}
+
+void ampel_record_write_batch(const struct ampel_record_builder *builder, const struct ampel_batch *batch,
+                              struct ampel_text tenant, int64_t stamp_ms, uint8_t *bytes, uint32_t size) {
+    write_header(bytes, AMPEL_RECORD_BATCH, size, builder->used_count, stamp_ms);
+    uint8_t *to = write_batch_head(bytes + AMPEL_RECORD_HEADER_BYTES, batch, tenant);
     for (uint32_t u = 0; u < builder->used_count; u++)
         to = write_frame(builder, batch, builder->used[u], to);
-    AMPEL_ASSERT(to == builder->bytes + total);
+    AMPEL_ASSERT(to == bytes + size);
+}
+
+bool ampel_record_encode_batch(struct ampel_record_builder *builder,
+                               const struct ampel_batch *batch, struct ampel_text tenant,
+                               int64_t stamp_ms, const uint8_t **bytes, uint32_t *size) {
+    uint32_t total;
+    if (!ampel_record_plan_batch(builder, batch, tenant, &total) || !reserve_bytes(builder, total)) return false;
+    ampel_record_write_batch(builder, batch, tenant, stamp_ms, builder->bytes, total);
     *bytes = builder->bytes;
-    *size = (uint32_t)total;
+    *size = total;
     return true;
 }
 

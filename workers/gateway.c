@@ -193,11 +193,9 @@ static bool record_hand_over(struct ampel_gateway *gateway, const struct ampel_r
                              const struct ampel_batch *batch, uint32_t index, int64_t stamp_ms) {
     struct ampel_gateway_producer *producer = ampel_gateway_producers_at(gateway->producers, index);
     const uint64_t sequence = batch->header.sequence;
-    const uint8_t *bytes;
+    const struct ampel_text tenant = text_of(producer->tenant);
     uint32_t size;
-    if (!ampel_record_encode_batch(gateway->record_builder, batch, text_of(producer->tenant),
-                                   stamp_ms, &bytes, &size))
-        return false;
+    if (!ampel_record_plan_batch(gateway->record_builder, batch, tenant, &size)) return false;
     struct ampel_gateway_waiting *waiting = ampel_gateway_waiting_make(&received->peer, batch);
     struct ampel_parcel_record *record = ampel_parcel_record_make(size);
     if (waiting == NULL || record == NULL) {
@@ -206,7 +204,7 @@ static bool record_hand_over(struct ampel_gateway *gateway, const struct ampel_r
         return false;
     }
     waiting->bundled = gateway->bundle_open;
-    memcpy(record->bytes, bytes, size);
+    ampel_record_write_batch(gateway->record_builder, batch, tenant, stamp_ms, record->bytes, size);
     record->peer = received->peer;
     record->producer_index = index;
     record->sequence = sequence;
