@@ -319,7 +319,7 @@ int load_latency(int argc, char **argv) {
     const char *watch = load_option(argc, argv, "watch", NULL), *disk = load_option(argc, argv, "disk", NULL);
     if (endpoint == NULL || key == NULL || watch == NULL) load_fail("--endpoint, --watch and --key are needed", "latency");
     /* It stands for machines elsewhere: how long its own threads wait for a core is not what is measured. */
-    bool realtime = ampel_realtime_enter();
+    bool realtime = ampel_realtime_enter(AMPEL_CORE_ANY);
     printf("{\"name\":\"realtime\",\"value\":%d}\n", realtime);
     struct plan plan = {0};
     plan_make(&plan, argc, argv);

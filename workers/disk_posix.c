@@ -2,6 +2,7 @@
    refuses. The flag stands for that write alone: reads, and pieces of blocks, go through the cache, which Linux keeps in step
    with what is written past it. flock, sync_file_range, O_DIRECT: _GNU_SOURCE */
 #include "workers/disk.h"
+#include "workers/realtime.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -197,6 +198,7 @@ static enum ampel_disk_status disk_allocate(void *context, int handle, uint64_t 
 
 static void *preparing_run(void *context) {
     struct preparing *preparing = context;
+    ampel_realtime_leave();
     int fd = openat(preparing->directory, preparing->name, O_RDWR | O_CLOEXEC | O_CREAT, 0600);
     enum ampel_disk_status status = fd < 0 ? status_of(errno) : zeroes_write(fd, preparing->size_bytes, true);
     if (status == AMPEL_DISK_OK && fdatasync(fd) != 0) status = AMPEL_DISK_FAILED;

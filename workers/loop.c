@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct ampel_loop {
     char name[NAME_SIZE];
     int ended_fd;
     bool realtime;
+    uint32_t core;
     pthread_t thread;
     _Atomic enum ampel_loop_state state;
 };
@@ -53,14 +55,17 @@ static enum ampel_loop_state run(const struct ampel_loop *loop) {
         enum ampel_turn turn = loop->stage.turn(loop->stage.context, &wake_ns);
         if (turn == AMPEL_TURN_ENDED) return AMPEL_LOOP_ENDED;
         if (turn == AMPEL_TURN_FATAL) return AMPEL_LOOP_FATAL;
-        if (turn == AMPEL_TURN_IDLE) wait_for(loop, wake_ns);
+        if (turn == AMPEL_TURN_IDLE)
+            wait_for(loop, wake_ns);
+        else if (loop->realtime && loop->stage.haste == AMPEL_HASTE_HEAVY)
+            (void)sched_yield(); /* to whom it has just woken on its own core */
     }
 }
 
 static void *thread_main(void *context) {
     struct ampel_loop *loop = context;
     (void)pthread_setname_np(pthread_self(), loop->name);
-    if (loop->realtime && !ampel_realtime_enter())
+    if (loop->realtime && !ampel_realtime_enter(loop->core))
         ampel_log(AMPEL_LOG_WARN, "loop", "the thread may not run before others", "stage", "%s", loop->name, NULL);
     enum ampel_loop_state state = run(loop);
     ampel_log(state == AMPEL_LOOP_FATAL ? AMPEL_LOG_ERROR : AMPEL_LOG_DEBUG, "loop",
@@ -74,13 +79,15 @@ static void *thread_main(void *context) {
 }
 
 struct ampel_loop *ampel_loop_open(const struct ampel_stage *stage, const char *name,
-                                   struct ampel_clock clock, int ended_fd, bool realtime) {
+                                   struct ampel_clock clock, int ended_fd, bool realtime,
+                                   uint32_t core) {
     struct ampel_loop *loop = calloc(1, sizeof(*loop));
     if (loop == NULL) return NULL;
     loop->stage = *stage;
     loop->clock = clock;
     loop->ended_fd = ended_fd;
     loop->realtime = realtime;
+    loop->core = core;
     (void)snprintf(loop->name, sizeof(loop->name), "%s", name);
     atomic_init(&loop->state, AMPEL_LOOP_RUNNING);
     /* Signals belong to the main thread; a new thread inherits the mask of its maker. */

@@ -16,9 +16,10 @@ enum ampel_loop_state {
 
 /* Starts the thread. name: at most 15 bytes, what the system shows; copied. ended_fd is an eventfd that is raised when the
    thread ends, however it does. Signals are blocked in it. realtime: it runs before others (workers/realtime.h), where that is
-   permitted. NULL: no memory or no thread. */
+   permitted, on this core of its two, or AMPEL_CORE_ANY. NULL: no memory or no thread. */
 struct ampel_loop *ampel_loop_open(const struct ampel_stage *stage, const char *name,
-                                   struct ampel_clock clock, int ended_fd, bool realtime);
+                                   struct ampel_clock clock, int ended_fd, bool realtime,
+                                   uint32_t core);
 /* Thread: any. */
 enum ampel_loop_state ampel_loop_state(const struct ampel_loop *loop);
 const char *ampel_loop_name(const struct ampel_loop *loop);

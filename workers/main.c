@@ -59,6 +59,7 @@ struct worker {
     uint32_t loops_count;
     int signal_fd, ended_fd;
     bool realtime; /* wanted and permitted */
+    uint32_t way_core, shard_core; /* that threads of realtime keep to, or AMPEL_CORE_ANY */
     uint32_t signals_count;
     /* Why batches are not taken, as /readyz says it: a ring, so that a reader's text stays while
      * the next is written. */
@@ -274,6 +275,7 @@ static bool open_networks(void) {
         .clock = worker.clock,
         .message_bytes_max = (uint32_t)worker.settings.message_bytes_max,
         .realtime = worker.realtime,
+        .core = worker.way_core,
     };
     if (!ampel_hub_open(&options, &worker.hub, &error))
         return fail("the network cannot be opened", "", &error);
@@ -325,11 +327,18 @@ static bool runs_before(enum ampel_haste haste) {
     return haste == AMPEL_HASTE_LIGHT || worker.settings.shards < sysconf(_SC_NPROCESSORS_ONLN);
 }
 
+/* To wake a thread on another core takes many times as long as on one's own, above all below a hypervisor: of two cores one has all
+   that is on the way of an ack, the other the shard and whom it wakes. */
+static void choose_cores(void) {
+    if (worker.realtime && worker.settings.shards == 1)
+        (void)ampel_realtime_cores(&worker.shard_core, &worker.way_core);
+}
+
 static bool start_loops(void) {
     for (uint32_t i = 0; i < ampel_wiring_stages_count(worker.wiring); i++) {
         struct ampel_stage stage = ampel_wiring_stage(worker.wiring, i);
-        worker.loops[i] = ampel_loop_open(&stage, stage.name, worker.clock, worker.ended_fd,
-                                                  runs_before(stage.haste));
+        worker.loops[i] = ampel_loop_open(&stage, stage.name, worker.clock, worker.ended_fd, runs_before(stage.haste),
+                                          stage.beside_shards ? worker.shard_core : worker.way_core);
         if (worker.loops[i] == NULL) {
             struct ampel_error error = {0};
             (void)ampel_error_set(&error, "", "%s", strerror(errno));
@@ -405,6 +414,7 @@ static bool run(void) {
     if (worker.settings.realtime != 0 && !worker.realtime)
         ampel_log(AMPEL_LOG_WARN, "main", "threads may not run before others: no CAP_SYS_NICE, and RLIMIT_RTPRIO is 0", "setting", "%s",
                   "realtime", NULL);
+    choose_cores();
     if (!open_keys() || !open_journal() || !check_journal() || !open_networks() || !open_wiring())
         return false;
     say_why_not("", "");

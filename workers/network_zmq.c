@@ -254,6 +254,8 @@ bool ampel_hub_open(const struct ampel_hub_options *options, struct ampel_hub **
         /* Before the first socket, which starts the threads. */
         (void)zmq_ctx_set(hub->context, ZMQ_THREAD_SCHED_POLICY, SCHED_RR);
         (void)zmq_ctx_set(hub->context, ZMQ_THREAD_PRIORITY, AMPEL_REALTIME_PRIORITY);
+        if (options->core != AMPEL_CORE_ANY)
+            (void)zmq_ctx_set(hub->context, ZMQ_THREAD_AFFINITY_CPU_ADD, (int)options->core - 1);
     }
     const uint32_t connections_max =
         options->connections_max != 0 ? options->connections_max : AMPEL_NETWORK_CONNECTIONS_MAX;

@@ -37,6 +37,7 @@ struct ampel_hub_options {
     struct ampel_clock clock;   /* for the rate of log lines */
     uint32_t message_bytes_max; /* 0: AMPEL_BATCH_BYTES_MAX */
     bool realtime;              /* its threads run before others, which must be permitted (workers/realtime.h) */
+    uint32_t core;              /* that ZeroMQ's threads keep to with realtime, or AMPEL_CORE_ANY */
     uint32_t connections_max;   /* of both sockets together; 0: AMPEL_NETWORK_CONNECTIONS_MAX */
 };
 

@@ -402,5 +402,5 @@ void ampel_publisher_close(struct ampel_publisher *publisher) {
 
 struct ampel_stage ampel_publisher_stage(struct ampel_publisher *publisher) {
     return (struct ampel_stage){
-        .name = "publisher", .context = publisher, .haste = AMPEL_HASTE_LIGHT, .turn = turn, .fds = fds};
+        .name = "publisher", .context = publisher, .haste = AMPEL_HASTE_LIGHT, .beside_shards = true, .turn = turn, .fds = fds};
 }

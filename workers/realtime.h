@@ -8,8 +8,16 @@
 
 #define AMPEL_REALTIME_PRIORITY 1
 
-/* For the calling thread, from now on; false: not permitted, nothing has changed. */
-AMPEL_MUST_CHECK bool ampel_realtime_enter(void);
+/* Where a thread may run: AMPEL_CORE_ANY, or a core of the system's by its number and one. */
+#define AMPEL_CORE_ANY 0
+
+/* The two cores of this process, where it has no more and no fewer; else false, and both are AMPEL_CORE_ANY. */
+bool ampel_realtime_cores(uint32_t *first, uint32_t *second);
+
+/* For the calling thread, from now on, on this core; false: not permitted, nothing has changed. */
+AMPEL_MUST_CHECK bool ampel_realtime_enter(uint32_t core);
+/* For a thread that such a one has started, and so has its ways: as others again, on any core. */
+void ampel_realtime_leave(void);
 /* Whether threads of this process may. Thread: any; it runs so for a moment. */
 bool ampel_realtime_permitted(void);
 

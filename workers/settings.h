@@ -19,7 +19,7 @@
     X(rules, TEXT, "", 0, 1000, "", "rules file; empty: the built-in default")                       \
     X(shards, INTEGER, "1", 1, 64, "threads", "threads that keep ratings")                           \
     X(scribes, INTEGER, "2", 1, 4, "connections", "connections to the database that store checkpoints at once, each on a thread of its own") \
-    X(realtime, INTEGER, "0", 0, 1, "boolean", "threads that acks and alerts wait for run before all others of the machine (SCHED_RR), if that is permitted; shards only where there are fewer than cores") \
+    X(realtime, INTEGER, "0", 0, 1, "boolean", "threads that acks and alerts wait for run before all others of the machine (SCHED_RR), if that is permitted; shards only where there are fewer than cores; one shard on two cores: each thread keeps to one") \
     X(checkpoint_every, INTEGER, "1000", 0, 3600000, "ms", "how often a changed partition is stored; later where checkpoint_share says so") \
     X(checkpoint_share, INTEGER, "25", 1, 100, "%", "so much of the time may go into storing; beyond it changed partitions wait, up to thirty times checkpoint_every; 100: none waits") \
     X(orders_rows_every, INTEGER, "600000", 0, 86400000, "ms", "how often a row is written for order counts alone; 0: at each checkpoint") \

@@ -533,5 +533,5 @@ static uint32_t shard_fds(void *context, int *fds, uint32_t capacity) {
 
 struct ampel_stage ampel_shard_stage(struct ampel_shard *shard) {
     return (struct ampel_stage){
-        .name = "shard", .context = shard, .haste = AMPEL_HASTE_HEAVY, .turn = shard_turn, .fds = shard_fds};
+        .name = "shard", .context = shard, .haste = AMPEL_HASTE_HEAVY, .beside_shards = true, .turn = shard_turn, .fds = shard_fds};
 }

@@ -26,6 +26,7 @@ struct ampel_stage {
     const char *name;
     void *context;
     enum ampel_haste haste;
+    bool beside_shards; /* it is a shard, or shards wake it more than others do */
     /* *wake_ns: monotonic time of the next thing to do without any input; INT64_MAX none. */
     enum ampel_turn (*turn)(void *context, int64_t *wake_ns);
     /* The fds that may wake it, at most capacity; returns how many. Called before each wait. */

@@ -13,12 +13,20 @@ PERMITTED = subprocess.run(["chrt", "--rr", "1", "true"], stderr=subprocess.DEVN
 WITHOUT_THE_RIGHT = ("setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice")
 
 
-def policies(system):
-    """{thread name: its scheduling policies} of the worker."""
+def threads(system, ask):
+    """{thread name: what ask says of its threads} of the worker."""
     found = {}
     for task in pathlib.Path(f"/proc/{system.worker.pid}/task").iterdir():
-        found.setdefault((task / "comm").read_text().strip(), set()).add(os.sched_getscheduler(int(task.name)))
+        found.setdefault((task / "comm").read_text().strip(), set()).add(ask(int(task.name)))
     return found
+
+
+def policies(system):
+    return threads(system, os.sched_getscheduler)
+
+
+def cores(system):
+    return threads(system, lambda thread: frozenset(os.sched_getaffinity(thread)))
 
 
 def feed_golden(system):
@@ -47,9 +55,31 @@ def test_shards_that_could_take_every_core_run_as_others_do(system):
     assert found["shard-0"] == {os.SCHED_OTHER}
 
 
+@pytest.mark.skipif(not PERMITTED or len(os.sched_getaffinity(0)) < 2, reason="needs CAP_SYS_NICE or RLIMIT_RTPRIO, and two cores")
+def test_of_two_cores_one_has_the_way_of_an_ack_and_the_other_the_shard(system):
+    first, second = sorted(os.sched_getaffinity(0))[:2]
+    system.start(*FLAGS, "--realtime", 1, through=("taskset", "-c", f"{first},{second}"))
+    found = cores(system)
+    for name in ("gateway", "keeper", "ZMQbg/IO/0"):
+        assert found.pop(name) == {frozenset({second})}, name
+    for name in ("shard-0", "publisher"):
+        assert found.pop(name) == {frozenset({first})}, name
+    assert set().union(*found.values()) == {frozenset({first, second})}
+    feed_golden(system)
+
+
+@pytest.mark.skipif(not PERMITTED or len(os.sched_getaffinity(0)) < 2, reason="needs CAP_SYS_NICE or RLIMIT_RTPRIO, and two cores")
+def test_threads_keep_to_no_core_where_there_are_as_many_shards(system):
+    two = sorted(os.sched_getaffinity(0))[:2]
+    system.start(*FLAGS, "--realtime", 1, "--shards", 2, through=("taskset", "-c", f"{two[0]},{two[1]}"))
+    assert set().union(*cores(system).values()) == {frozenset(two)}
+    feed_golden(system)
+
+
 def test_nothing_runs_before_others_unless_it_is_wanted(system):
     system.start(*FLAGS)
     assert set().union(*policies(system).values()) == {os.SCHED_OTHER}
+    assert set().union(*cores(system).values()) == {frozenset(os.sched_getaffinity(0))}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="drops a right that only root has")

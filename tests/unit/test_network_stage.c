@@ -19,6 +19,7 @@
 #include "workers/gateway.h"
 #include "workers/loop.h"
 #include "workers/network_zmq.h"
+#include "workers/realtime.h"
 
 #define BATCHES     4000
 #define PATIENCE_NS INT64_C(30000000000)
@@ -85,7 +86,7 @@ static int bench_open(void **state) {
     assert_true(ampel_gateway_open(&options, &bench->gateway));
     const struct ampel_stage stage = ampel_gateway_stage(bench->gateway);
     bench->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    bench->loop = ampel_loop_open(&stage, "gateway", bench->clock, bench->ended_fd, false);
+    bench->loop = ampel_loop_open(&stage, "gateway", bench->clock, bench->ended_fd, false, AMPEL_CORE_ANY);
     assert_non_null(bench->loop);
     tenants_give(bench, &tenant);
     assert_true(ampel_client_open(NULL, ampel_network_zmq_endpoint(bench->network.context), &tenant,

@@ -20,6 +20,7 @@
 #include "workers/loop.h"
 #include "workers/memory.h"
 #include "workers/queue.h"
+#include "workers/realtime.h"
 #include "workers/wiring.h"
 
 #define NS_PER_MS  INT64_C(1000000)
@@ -68,7 +69,7 @@ static struct ampel_loop *puppet_open(struct puppet *puppet, int ended_fd) {
     atomic_init(&puppet->answer, AMPEL_TURN_IDLE);
     struct ampel_stage stage = {
         .name = "puppet", .context = puppet, .turn = puppet_turn, .fds = puppet_fds};
-    struct ampel_loop *loop = ampel_loop_open(&stage, "puppet", puppet->clock, ended_fd, false);
+    struct ampel_loop *loop = ampel_loop_open(&stage, "puppet", puppet->clock, ended_fd, false, AMPEL_CORE_ANY);
     assert_non_null(loop);
     return loop;
 }
@@ -278,7 +279,7 @@ static void rig_start(struct rig *rig, int64_t now_ms) {
     rig->loops_count = ampel_wiring_stages_count(rig->wiring);
     for (uint32_t i = 0; i < rig->loops_count; i++) {
         struct ampel_stage stage = ampel_wiring_stage(rig->wiring, i);
-        rig->loops[i] = ampel_loop_open(&stage, stage.name, rig->clock, rig->ended_fd, false);
+        rig->loops[i] = ampel_loop_open(&stage, stage.name, rig->clock, rig->ended_fd, false, AMPEL_CORE_ANY);
         assert_non_null(rig->loops[i]);
     }
 }
