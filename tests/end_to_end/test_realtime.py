@@ -60,7 +60,7 @@ def test_of_two_cores_one_has_the_way_of_an_ack_and_the_other_the_shard(system):
     first, second = sorted(os.sched_getaffinity(0))[:2]
     system.start(*FLAGS, "--realtime", 1, through=("taskset", "-c", f"{first},{second}"))
     found = cores(system)
-    for name in ("gateway", "keeper", "ZMQbg/IO/0"):
+    for name in ("gateway", "keeper", "ZMQbg/IO/0", "ZMQbg/Reaper"):
         assert found.pop(name) == {frozenset({second})}, name
     for name in ("shard-0", "publisher"):
         assert found.pop(name) == {frozenset({first})}, name
