@@ -1,6 +1,6 @@
 /* Frames: events become state, touched accounts say what changed. While one event is worked on, the
    memory of those behind it is on its way. Most events are orders that move no point: they are merged
-   in passing (order_pass), everything else by ampel_account_merge. */
+   in passing (orders_pass), those of one account in a row together, everything else by ampel_account_merge. */
 #include <string.h>
 
 #include "engine/assurance.h"
@@ -193,54 +193,76 @@ static bool order_far(const struct frame_work *work, uint32_t slot, struct ampel
     return true;
 }
 
-/* ampel_rating_orders_quiet without a division. */
-AMPEL_INLINE bool orders_quiet(const struct frame_work *work, uint32_t orders, uint32_t count) {
-    if (orders >= work->exact) return ampel_rating_orders_quiet(&work->engine->rules, orders, count);
+/* How many orders more earn nothing more, for sure: without a division where that is exact, else 0. */
+AMPEL_INLINE uint32_t orders_room(const struct frame_work *work, uint32_t orders) {
+    if (orders >= work->exact) return 0;
     uint32_t blocks = (uint32_t)(orders * work->inverse >> 32);
-    return count < (blocks + 1) * work->block - orders;
+    return (blocks + 1) * work->block - orders - 1;
 }
 
-/* An order that finds its day's cell wide enough, earns no point and makes no suspicion surer: nearly
-   every event that is not odd. False: nothing that counts was done, the event wants the whole care. */
-AMPEL_INLINE bool order_pass(const struct frame_work *work, uint32_t index) {
+/* The same of so many, where there is no room for sure. */
+AMPEL_INLINE bool orders_quiet(const struct frame_work *work, uint32_t orders, uint32_t more) {
+    return orders >= work->exact && ampel_rating_orders_quiet(&work->engine->rules, orders, more);
+}
+
+/* Merges the order into its day. False: nothing was done, the event wants the whole care. */
+AMPEL_INLINE bool order_merge(const struct frame_work *work, uint32_t slot, struct ampel_account *account, uint32_t index,
+                              uint32_t count) {
+    struct ampel_window *window = &account->window;
+    uint32_t day = window_cell(work, ampel_columns_at(&work->columns, index), work->window_days);
+    /* What was told as a total is more than any count; 0 less 1, too. */
+    if (day == window->near_cell && window->near - 1 < AMPEL_ORDERS_MAX - count) {
+        window->near += count;
+        return true;
+    }
+    return order_far(work, slot, account, day, count);
+}
+
+/* Orders of one account in a row, which find their days' cells wide enough, earn no point and make no suspicion surer:
+   nearly every event that is not odd. Returns how many of them were merged, the first ones; the next one wants the whole
+   care, and nothing that counts was done with it. */
+AMPEL_INLINE uint32_t orders_pass(const struct frame_work *work, uint32_t first, uint32_t many) {
     struct ampel_engine *engine = work->engine;
-    uint32_t number = ampel_columns_account(&work->columns, index);
+    uint32_t number = ampel_columns_account(&work->columns, first);
     struct ampel_account *account = work->accounts[number];
-    if (account == NULL || account->watched != 0) return false;
+    if (account == NULL || account->watched != 0) return 0;
     uint32_t slot = work->slots[number], place = account->touch - engine->touch_first;
     bool touched = place < engine->touches_count && work->touches[place].slot == slot;
     /* Assurance begins at the end of a step that looks at all of the account, as one does that made it. */
-    if ((account->assured & AMPEL_ASSURED_BEGUN) == 0 && (!touched || work->touches[place].whole == 0))
-        return false;
-    uint32_t count = ampel_columns_count(&work->columns, index);
-    if (!orders_quiet(work, account->orders, count)) return false;
-    uint32_t day = window_cell(work, ampel_columns_at(&work->columns, index), work->window_days);
-    /* What was told as a total is more than any count; 0 less 1, too. */
-    if (day == account->window.near_cell && account->window.near - 1 < AMPEL_ORDERS_MAX - count) {
-        account->window.near += count;
-    } else if (!order_far(work, slot, account, day, count)) {
-        return false;
+    if ((account->assured & AMPEL_ASSURED_BEGUN) == 0 && (!touched || work->touches[place].whole == 0)) return 0;
+    const uint32_t before = account->orders;
+    uint32_t orders = before, room = orders_room(work, orders), passed = 0;
+    for (; passed < many; passed++) {
+        uint32_t count = ampel_columns_count(&work->columns, first + passed);
+        bool within = count <= room;
+        if (!within && !orders_quiet(work, orders, count)) break;
+        if (!order_merge(work, slot, account, first + passed, count)) break;
+        orders += count;
+        room -= within ? count : 0;
     }
+    if (passed == 0) return 0;
     if (!touched) {
         place = engine->touches_count++;
         account->touch = engine->touch_first + place;
         work->touches[place].slot = slot;
-        work->touches[place].orders_before = account->orders;
+        work->touches[place].orders_before = before;
         work->touches[place].whole = 0;
     }
-    work->touches[place].mover = AMPEL_MOVER_EVENT + index;
-    account->orders += count;
+    work->touches[place].mover = AMPEL_MOVER_EVENT + first + passed - 1;
+    account->orders = orders;
     ampel_account_dirty(&engine->accounts, slot, account, AMPEL_ROW_ORDERS);
-    return true;
+    return passed;
 }
 
 /* ---- all events ----------------------------------------------------------------------------- */
 
-/* Events go by groups of so many: what the next group needs is fetched before this one's work, which is enough for lines
-   to arrive. */
-#define AHEAD 8
-/* Violations of an account with a few of them fill so many lines. */
-#define VIOLATIONS_LINES 4
+/* Events go by groups of so many at least, and the contents of those that come AHEAD of a group are fetched before its
+   work: all of them first, as what a fetch waits for is where its page is, and that is found for many at once. */
+#define GROUP 8
+#define AHEAD 32
+static_assert(GROUP + AHEAD <= AMPEL_RUN_EVENTS, "a group and what is ahead of it lie in two runs");
+/* Violations of an account with a few of them fill so many lines; so does a ring of narrow cells. */
+#define CONTENTS_LINES 4
 
 /* The second line of the account of what is no order. The first one is near since the account was found. */
 AMPEL_INLINE void account_fetch(const struct frame_work *work, uint32_t index) {
@@ -248,13 +270,23 @@ AMPEL_INLINE void account_fetch(const struct frame_work *work, uint32_t index) {
     if (account != NULL) __builtin_prefetch(&account->violations, 1);
 }
 
-/* What hangs below the account of an order. */
-AMPEL_INLINE void day_fetch(const struct frame_work *work, uint32_t index) {
+AMPEL_INLINE void lines_fetch(const void *bytes, uint32_t lines) {
+    for (uint32_t line = 0; line < lines; line++)
+        __builtin_prefetch((const uint8_t *)bytes + 64 * (size_t)line, 1);
+}
+
+/* What hangs below the account of an order; of several in a row, of any days. */
+AMPEL_INLINE void days_fetch(const struct frame_work *work, uint32_t index, bool several) {
     const struct ampel_account *account = event_account(work, index);
     if (account == NULL) return;
     const struct ampel_window *window = &account->window;
     uint32_t day = window_cell(work, ampel_columns_at(&work->columns, index), AMPEL_WINDOW_CELLS);
-    if (day == window->near_cell || window->ring == NULL) return;
+    if (window->ring == NULL) return;
+    if (several) {
+        lines_fetch(window->ring, CONTENTS_LINES);
+        return;
+    }
+    if (day == window->near_cell) return;
     __builtin_prefetch(ampel_window_place(window, day), 1);
     if (day == work->now_cell) __builtin_prefetch(ampel_window_place(window, window->near_cell), 1);
 }
@@ -262,9 +294,7 @@ AMPEL_INLINE void day_fetch(const struct frame_work *work, uint32_t index) {
 /* The same of what is no order: its account's second line was fetched before. */
 AMPEL_INLINE void violations_fetch(const struct frame_work *work, uint32_t index) {
     const struct ampel_account *account = event_account(work, index);
-    if (account == NULL || account->violations == NULL) return;
-    for (uint32_t line = 0; line < VIOLATIONS_LINES; line++)
-        __builtin_prefetch((const uint8_t *)account->violations + 64 * (size_t)line, 1);
+    if (account != NULL && account->violations != NULL) lines_fetch(account->violations, CONTENTS_LINES);
 }
 
 /* Fetches for what is no order by the bits of events from first on. */
@@ -273,34 +303,43 @@ AMPEL_INLINE void odd_fetch(const struct frame_work *work, uint32_t first, uint6
         account_fetch(work, first + (uint32_t)__builtin_ctzll(odd));
 }
 
-AMPEL_INLINE void contents_fetch(const struct frame_work *work, uint32_t index, bool odd, bool outside) {
-    if (!odd)
-        day_fetch(work, index);
-    else if (!outside)
-        violations_fetch(work, index);
-}
-
-/* The bits from one event on, of its run or the next. */
+/* The bits from one event on, of its run and the next. */
 AMPEL_INLINE uint64_t bits_from(uint64_t run, uint64_t next, uint32_t event) {
-    return event < AMPEL_RUN_EVENTS ? run >> event : next >> (event - AMPEL_RUN_EVENTS);
+    if (event >= AMPEL_RUN_EVENTS) return next >> (event - AMPEL_RUN_EVENTS);
+    return event > 0 ? run >> event | next << (AMPEL_RUN_EVENTS - event) : run;
 }
 
-/* count events, of which odd has the bits; fetches for those that come AHEAD of them. False: no memory. */
-AMPEL_INLINE bool events_some(const struct frame_work *given, const struct frame_work *work, uint32_t first, uint32_t count,
-                              uint64_t odd, struct ampel_run ahead) {
-    const bool pass = !work->source.backfill;
-    uint32_t passed = 0;
-    /* All of them first: what a fetch waits for is where its page is, and that is found for many at once. */
-    for (uint32_t i = 0; i < count; i++)
-        contents_fetch(work, first + AHEAD + i, ahead.odd >> i & 1, ahead.outside >> i & 1);
-    for (uint32_t i = 0; i < count; i++) {
-        if (pass && (odd >> i & 1) == 0 && order_pass(work, first + i))
-            passed++;
-        else if (!event_apply(given, first + i))
-            return false;
+/* Of count events, fewer than a run has, from the one on that has the lowest bits. */
+AMPEL_INLINE void contents_fetch(const struct frame_work *work, uint32_t first, uint32_t count, struct ampel_run bits) {
+    const uint64_t wanted = (UINT64_C(1) << count) - 1;
+    const uint64_t row = bits.same & ~bits.odd;
+    for (uint64_t heads = wanted & ~bits.odd & ~(row & ~(bits.odd << 1)); heads != 0; heads &= heads - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(heads);
+        days_fetch(work, first + i, (row >> i >> 1 & 1) != 0);
     }
-    work->counts->applied += passed;
-    return true;
+    for (uint64_t odd = wanted & bits.odd & ~bits.outside; odd != 0; odd &= odd - 1)
+        violations_fetch(work, first + (uint32_t)__builtin_ctzll(odd));
+}
+
+/* GROUP events from the i-th one of a run on, and those of the last one's row; returns how many of the run are done then.
+   0: no memory. */
+AMPEL_INLINE uint32_t group_apply(const struct frame_work *given, const struct frame_work *work, uint32_t first, uint32_t i,
+                                  const struct ampel_run *run) {
+    const uint64_t plain = work->source.backfill ? 0 : ~run->odd, row = run->same & plain;
+    const uint32_t end = i + GROUP < AMPEL_RUN_EVENTS ? i + GROUP : AMPEL_RUN_EVENTS;
+    while (i < end && first + i < work->columns.events_count) {
+        if ((plain >> i & 1) != 0) {
+            uint32_t many = 1 + (uint32_t)__builtin_ctzll(~(row >> i >> 1));
+            if (many > AHEAD) many = AHEAD;
+            uint32_t passed = orders_pass(work, first + i, many);
+            work->counts->applied += passed;
+            i += passed;
+            if (passed == many) continue;
+        }
+        if (!event_apply(given, first + i)) return 0;
+        i++;
+    }
+    return i;
 }
 
 /* Whoever comes first in a frame is mostly named first: so many accounts are found beyond those of the events at hand,
@@ -328,17 +367,19 @@ static bool events_apply(const struct frame_work *given) {
     struct ampel_run run, next;
     if (!run_look(given, 0, &columns, &next)) return false;
     odd_fetch(work, 0, next.odd & ~next.outside);
-    for (uint32_t i = 0; i < AHEAD; i++)
-        contents_fetch(work, i, next.odd >> i & 1, next.outside >> i & 1);
-    for (uint32_t first = 0; first < total; first += AMPEL_RUN_EVENTS) {
+    contents_fetch(work, 0, AHEAD, next);
+    uint32_t fetched = AHEAD;
+    for (uint32_t first = 0; first < total; first += AMPEL_RUN_EVENTS, fetched -= AMPEL_RUN_EVENTS) {
         run = next;
         if (!run_look(given, first + AMPEL_RUN_EVENTS, &columns, &next)) return false;
         odd_fetch(work, first + AMPEL_RUN_EVENTS, next.odd & ~next.outside);
-        for (uint32_t i = 0; i < AMPEL_RUN_EVENTS && first + i < total; i += AHEAD) {
-            struct ampel_run ahead = {bits_from(run.odd, next.odd, i + AHEAD),
-                                      bits_from(run.outside, next.outside, i + AHEAD)};
-            uint32_t left = total - first - i, count = left < AHEAD ? left : AHEAD;
-            if (!events_some(given, work, first + i, count, run.odd >> i, ahead)) return false;
+        for (uint32_t i = 0; i < AMPEL_RUN_EVENTS && first + i < total;) {
+            struct ampel_run ahead = {bits_from(run.odd, next.odd, fetched), bits_from(run.outside, next.outside, fetched),
+                                      bits_from(run.same, next.same, fetched)};
+            contents_fetch(work, first + fetched, i + GROUP + AHEAD - fetched, ahead);
+            fetched = i + GROUP + AHEAD;
+            i = group_apply(given, work, first, i, &run);
+            if (i == 0) return false;
         }
     }
     return true;
@@ -475,9 +516,7 @@ AMPEL_INLINE void touched_fetch(const struct ampel_engine *engine, uint32_t inde
     index -= FINISH_AHEAD / 2;
     if (index >= engine->touched_count) return;
     const struct ampel_account *account = engine->touched[index].account;
-    if (account->violations == NULL) return;
-    for (uint32_t line = 0; line < VIOLATIONS_LINES; line++)
-        __builtin_prefetch((const uint8_t *)account->violations + 64 * (size_t)line, 1);
+    if (account->violations != NULL) lines_fetch(account->violations, CONTENTS_LINES);
 }
 
 /* Orders that came in passing are movers like others. */

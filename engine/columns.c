@@ -33,15 +33,21 @@ static bool event_outside(const struct ampel_columns *columns, uint32_t index) {
            (uint64_t)ampel_columns_at(columns, index) > (uint64_t)columns->now_ms;
 }
 
+/* Not of a frame's first event. */
+static bool account_same(const struct ampel_columns *columns, uint32_t index) {
+    return ampel_columns_account(columns, index) == ampel_columns_account(columns, index - 1);
+}
+
 /* One by one: the end of a frame, and what the look at all together leaves open. */
 static void run_each(const struct ampel_columns *columns, uint32_t first, uint32_t count, struct ampel_run *out) {
     /* Events that are not there; count may be as many as there are bits. */
     uint64_t behind = count < AMPEL_RUN_EVENTS ? ~UINT64_C(0) << count : 0;
-    *out = (struct ampel_run){behind, behind};
+    *out = (struct ampel_run){behind, behind, 0};
     for (uint32_t i = 0; i < count; i++) {
         bool outside = event_outside(columns, first + i);
         out->odd |= (uint64_t)(outside || !event_plain(columns, first + i)) << i;
         out->outside |= (uint64_t)outside << i;
+        out->same |= (uint64_t)(i > 0 && account_same(columns, first + i)) << i;
     }
 }
 
@@ -69,7 +75,7 @@ static void run_whole(const struct ampel_columns *columns, uint32_t first, struc
     const uint8_t *at = ampel_column_at(columns->at, first, sizeof(int64_t));
     const uint32_t accounts_count = columns->accounts_count;
     const uint64_t now_ms = (uint64_t)columns->now_ms;
-    uint8_t odd[AMPEL_RUN_EVENTS] = {0};
+    uint8_t odd[AMPEL_RUN_EVENTS] = {0}, same[AMPEL_RUN_EVENTS] = {0};
     uint32_t outside = accounts_count == 0;
     uint64_t beyond = now_ms; /* its sign: whether any time lies below zero or after now */
     for (size_t i = 0; i < AMPEL_RUN_EVENTS && columns->type.mask != 0; i++)
@@ -78,11 +84,13 @@ static void run_whole(const struct ampel_columns *columns, uint32_t first, struc
         odd[i] |= ampel_load_u32(extras + 4 * i) != ampel_load_u32(extras + 4 * i + 4);
     for (size_t i = 0; i < AMPEL_RUN_EVENTS && columns->account.mask != 0; i++)
         outside |= ampel_load_u32(account + 4 * i) >= accounts_count;
+    for (size_t i = 1; i < AMPEL_RUN_EVENTS && columns->account.mask != 0; i++)
+        same[i] = ampel_load_u32(account + 4 * i) == ampel_load_u32(account + 4 * i - 4);
     for (size_t i = 0; i < AMPEL_RUN_EVENTS && columns->count.mask != 0; i++)
         outside |= ampel_load_u32(count + 4 * i) - 1 >= AMPEL_ORDERS_MAX;
     for (size_t i = 0; i < AMPEL_RUN_EVENTS && columns->at.mask != 0; i++)
         beyond |= ampel_load_u64(at + 8 * i) | (now_ms - ampel_load_u64(at + 8 * i));
-    *out = (struct ampel_run){bytes_bits(odd), 0};
+    *out = (struct ampel_run){bytes_bits(odd), 0, columns->account.mask != 0 ? bytes_bits(same) : ~UINT64_C(1)};
     if (outside != 0 || beyond >> 63 != 0) run_each(columns, first, AMPEL_RUN_EVENTS, out);
 }
 

@@ -31,6 +31,7 @@ struct ampel_columns {
 struct ampel_run {
     uint64_t odd;     /* anything but an order that has its time by now, a count and no extras */
     uint64_t outside; /* odd, too: its account is none of the frame, its time comes later, or its count is out of range */
+    uint64_t same;    /* its account is that of the event before; never the first one's */
 };
 
 void ampel_columns_init(struct ampel_columns *columns, const struct ampel_frame *frame, int64_t now_ms);

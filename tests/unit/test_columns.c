@@ -47,13 +47,13 @@ static void store_fill(struct store *store, uint32_t events_count, uint32_t one_
 
 static void runs_check(const struct ampel_frame *frame) {
     struct ampel_columns columns;
-    struct ampel_run run = {0, 0};
+    struct ampel_run run = {0, 0, 0};
     ampel_columns_init(&columns, frame, NOW_MS);
     uint32_t end = frame->events_count + 2 * AMPEL_RUN_EVENTS;
     for (uint32_t i = 0; i < end; i++) {
-        uint32_t bit = i % AMPEL_RUN_EVENTS, account;
+        uint32_t bit = i % AMPEL_RUN_EVENTS, account, before = 0;
         if (bit == 0) ampel_columns_run(&columns, i, &run);
-        bool odd = true, outside = true;
+        bool odd = true, outside = true, same = false;
         if (i < frame->events_count) {
             struct ampel_event event;
             ampel_frame_event(frame, i, &account, &event);
@@ -62,9 +62,12 @@ static void runs_check(const struct ampel_frame *frame) {
             bool extras = frame->extras_offset != NULL && ampel_load_u32(frame->extras_offset + 4 * (size_t)i) !=
                                                               ampel_load_u32(frame->extras_offset + 4 * (size_t)i + 4);
             odd = outside || event.type != AMPEL_EVENT_ORDER || extras;
+            if (bit > 0) ampel_frame_event(frame, i - 1, &before, &event);
+            same = bit > 0 && before == account;
         }
         assert_int_equal(run.odd >> bit & 1, odd);
         assert_int_equal(run.outside >> bit & 1, outside);
+        assert_int_equal(run.same >> bit & 1, same);
     }
 }
 

@@ -1,4 +1,5 @@
-/* Accounts of frames with more of them than are found at once: however a frame names them, the same becomes of each. */
+/* Frames with more accounts than are found at once: however a frame names them, and whatever order its events come in, the
+   same becomes of each. */
 #include "tests/unit/draw.h"
 #include "tests/unit/engine_fixture.h"
 
@@ -16,22 +17,27 @@ struct event {
     uint8_t type;
     int64_t at_ms;
     uint32_t count;
+    uint32_t id; /* of a violation, within its frame */
 };
 
 static struct event events[FRAMES][EVENTS];
 static char sellers[SELLERS + UNUSED_NAMES][8];
 
-static void events_draw(void) {
-    uint64_t seed = UINT64_C(0xf4a3e);
+static void names_make(void) {
     for (uint32_t i = 0; i < SELLERS + UNUSED_NAMES; i++)
         (void)snprintf(sellers[i], sizeof(sellers[i]), "S%u", i);
+}
+
+static void events_draw(void) {
+    uint64_t seed = UINT64_C(0xf4a3e);
+    names_make();
     for (uint32_t f = 0; f < FRAMES; f++) {
         for (uint32_t i = 0; i < EVENTS; i++) {
             bool violation = draw_from(&seed, 10) == 0;
             /* Later frames bring some that are new. */
             events[f][i] = (struct event){draw_from(&seed, SELLERS * (f + 1) / FRAMES),
                                           violation ? AMPEL_EVENT_VIOLATION : AMPEL_EVENT_ORDER,
-                                          NOON - (int64_t)draw_from(&seed, 100) * HOUR, 1 + draw_from(&seed, 120)};
+                                          NOON - (int64_t)draw_from(&seed, 100) * HOUR, 1 + draw_from(&seed, 120), i};
         }
     }
 }
@@ -95,7 +101,7 @@ static void frame_send(struct fixture *f, enum naming naming, uint32_t number) {
         if (event->type == AMPEL_EVENT_VIOLATION) {
             char id[16];
             struct ampel_extras_writer writer = {extras + written, sizeof(extras) - written, 0};
-            (void)snprintf(id, sizeof(id), "v%u-%u", number, i);
+            (void)snprintf(id, sizeof(id), "v%u-%u", number, event->id);
             assert_true(ampel_extras_put_text(&writer, AMPEL_EXTRA_ID, text(id)));
             written += writer.size;
         }
@@ -123,43 +129,101 @@ static void frame_send(struct fixture *f, enum naming naming, uint32_t number) {
     assert_int_equal(f->counts.applied, EVENTS);
 }
 
+struct result {
+    uint8_t exported[SELLERS][4096];
+    uint32_t sizes[SELLERS], told, accounts;
+};
+
+static void frames_run(enum naming naming, struct result *out) {
+    struct fixture f;
+    fixture_open(&f, NOON);
+    out->told = 0;
+    for (uint32_t number = 0; number < FRAMES; number++) {
+        uint32_t count;
+        frame_send(&f, naming, number);
+        (void)ampel_engine_changes(f.engine, &count);
+        out->told += count;
+        ampel_engine_changes_clear(f.engine);
+    }
+    for (uint32_t i = 0; i < SELLERS; i++) {
+        struct ampel_text seller = text(sellers[i]);
+        uint32_t slot = ampel_engine_account_find(f.engine, fixture_hash(seller), text("t1"), seller, text("M1"));
+        out->sizes[i] = slot == AMPEL_SLOT_NONE ? 0 : ampel_engine_account_export(f.engine, slot, out->exported[i], sizeof(out->exported[i]));
+        assert_in_range(out->sizes[i], 0, sizeof(out->exported[i]));
+    }
+    out->accounts = ampel_engine_accounts_count(f.engine);
+    fixture_close(&f);
+}
+
+static void result_same(const struct result *a, const struct result *b) {
+    for (uint32_t i = 0; i < SELLERS; i++) {
+        assert_int_equal(a->sizes[i], b->sizes[i]);
+        assert_memory_equal(a->exported[i], b->exported[i], a->sizes[i]);
+    }
+    assert_int_equal(a->told, b->told);
+    assert_int_equal(a->accounts, b->accounts);
+}
+
+static struct result first, other;
+
 static void whatever_order_names_stand_in_the_same_becomes_of_each(void **state) {
     (void)state;
-    static uint8_t exported[NAMINGS][SELLERS][4096];
-    static uint32_t sizes[NAMINGS][SELLERS];
-    uint32_t told[NAMINGS] = {0}, accounts[NAMINGS];
     events_draw();
-    for (int naming = 0; naming < NAMINGS; naming++) {
-        struct fixture f;
-        fixture_open(&f, NOON);
-        for (uint32_t number = 0; number < FRAMES; number++) {
-            uint32_t count;
-            frame_send(&f, (enum naming)naming, number);
-            (void)ampel_engine_changes(f.engine, &count);
-            told[naming] += count;
-            ampel_engine_changes_clear(f.engine);
-        }
-        for (uint32_t i = 0; i < SELLERS; i++) {
-            struct ampel_text seller = text(sellers[i]);
-            uint32_t slot = ampel_engine_account_find(f.engine, fixture_hash(seller), text("t1"), seller, text("M1"));
-            sizes[naming][i] =
-                slot == AMPEL_SLOT_NONE ? 0 : ampel_engine_account_export(f.engine, slot, exported[naming][i], sizeof(exported[naming][i]));
-            assert_in_range(sizes[naming][i], 0, sizeof(exported[naming][i]));
-            assert_int_equal(sizes[naming][i], sizes[0][i]);
-            assert_memory_equal(exported[naming][i], exported[0][i], sizes[0][i]);
-        }
-        assert_int_equal(told[naming], told[0]);
-        accounts[naming] = ampel_engine_accounts_count(f.engine);
-        assert_int_equal(accounts[naming], accounts[0]);
-        fixture_close(&f);
+    frames_run(AS_MET, &first);
+    for (int naming = REVERSED; naming < NAMINGS; naming++) {
+        frames_run((enum naming)naming, &other);
+        result_same(&first, &other);
     }
-    assert_in_range(accounts[0], SELLERS / 2, SELLERS);
-    assert_in_range(told[0], 1, UINT32_MAX);
+    assert_in_range(first.accounts, SELLERS / 2, SELLERS);
+    assert_in_range(first.told, 1, UINT32_MAX);
+}
+
+/* Orders of one account stand together, up to so many; among them a violation now and then, a day that is too old, and so
+   many orders at once that points are earned. */
+static void rows_draw(uint64_t *seed, uint32_t longest) {
+    for (uint32_t f = 0; f < FRAMES; f++) {
+        for (uint32_t i = 0; i < EVENTS;) {
+            uint32_t seller = draw_from(seed, SELLERS * (f + 1) / FRAMES), many = 1 + draw_from(seed, longest);
+            for (; many > 0 && i < EVENTS; many--, i++) {
+                bool violation = draw_from(seed, 25) == 0;
+                uint32_t most = draw_from(seed, 30) == 0 ? 250 : 3;
+                uint32_t days = draw_from(seed, 20) == 0 ? 183 : 30;
+                events[f][i] = (struct event){seller, violation ? AMPEL_EVENT_VIOLATION : AMPEL_EVENT_ORDER,
+                                              NOON - (int64_t)draw_from(seed, days) * DAY, 1 + draw_from(seed, most), i};
+            }
+        }
+    }
+}
+
+static void frames_shuffle(uint64_t *seed) {
+    for (uint32_t f = 0; f < FRAMES; f++) {
+        for (uint32_t left = EVENTS; left > 1; left--) {
+            struct event *a = &events[f][left - 1], *b = &events[f][draw_from(seed, left)], kept = *a;
+            *a = *b;
+            *b = kept;
+        }
+    }
+}
+
+static void orders_in_a_row_come_to_what_they_come_to_apart(void **state) {
+    (void)state;
+    static const uint32_t longest[] = {2, 7, 25, 100, 400};
+    uint64_t seed = UINT64_C(0x20125);
+    names_make();
+    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(longest); i++) {
+        rows_draw(&seed, longest[i]);
+        frames_run(AS_MET, &first);
+        frames_shuffle(&seed);
+        frames_run(AS_MET, &other);
+        result_same(&first, &other);
+        assert_in_range(first.told, 1, UINT32_MAX);
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_order_names_stand_in_the_same_becomes_of_each),
+        cmocka_unit_test(orders_in_a_row_come_to_what_they_come_to_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
