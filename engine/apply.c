@@ -176,11 +176,6 @@ static bool order_far(const struct frame_work *work, uint32_t slot, struct ampel
     if (day == work->now_cell && !ampel_window_bring(&work->engine->pool, window, day)) return false;
     bool near = day == window->near_cell;
     if (!near && window->ring == NULL) return false;
-    if (!near && ampel_cells_add(window->ring, window->bits, day, count)) {
-        /* Said again where the day had orders already: cheaper than to ask. */
-        ampel_midnight_orders(work->engine, slot, account, day);
-        return true;
-    }
     uint32_t before = near ? window->near : ampel_cells_get(window->ring, window->bits, day);
     if (before > AMPEL_ORDERS_MAX - count) return false;
     uint32_t total = before + count;
@@ -205,17 +200,42 @@ AMPEL_INLINE bool orders_quiet(const struct frame_work *work, uint32_t orders, u
     return orders >= work->exact && ampel_rating_orders_quiet(&work->engine->rules, orders, more);
 }
 
+/* Where the days of orders in a row are, while no day but the near one of the account is written elsewhere. */
+struct days {
+    uint8_t *ring;
+    uint32_t near_cell;
+    uint8_t bits;
+    uint32_t oldest; /* cell of the oldest day in the ring that became more; AMPEL_WINDOW_CELLS: of none */
+    int64_t oldest_ms;
+};
+
+AMPEL_INLINE void days_look(const struct ampel_window *window, struct days *days) {
+    days->ring = window->ring;
+    days->near_cell = window->near_cell;
+    days->bits = window->bits;
+}
+
 /* Merges the order into its day. False: nothing was done, the event wants the whole care. */
 AMPEL_INLINE bool order_merge(const struct frame_work *work, uint32_t slot, struct ampel_account *account, uint32_t index,
-                              uint32_t count) {
+                              uint32_t count, struct days *days) {
     struct ampel_window *window = &account->window;
-    uint32_t day = window_cell(work, ampel_columns_at(&work->columns, index), work->window_days);
-    /* What was told as a total is more than any count; 0 less 1, too. */
-    if (day == window->near_cell && window->near - 1 < AMPEL_ORDERS_MAX - count) {
-        window->near += count;
+    int64_t at_ms = ampel_columns_at(&work->columns, index);
+    uint32_t day = window_cell(work, at_ms, work->window_days);
+    if (day == days->near_cell) {
+        /* What was told as a total is more than any count; 0 less 1, too. */
+        if (window->near - 1 < AMPEL_ORDERS_MAX - count) {
+            window->near += count;
+            return true;
+        }
+    } else if (day != work->now_cell && day < AMPEL_WINDOW_CELLS && days->ring != NULL &&
+               ampel_cells_add(days->ring, days->bits, day, count)) {
+        if (at_ms < days->oldest_ms) days->oldest = day;
+        if (at_ms < days->oldest_ms) days->oldest_ms = at_ms;
         return true;
     }
-    return order_far(work, slot, account, day, count);
+    if (!order_far(work, slot, account, day, count)) return false;
+    days_look(window, days);
+    return true;
 }
 
 /* Orders of one account in a row, which find their days' cells wide enough, earn no point and make no suspicion surer:
@@ -232,15 +252,19 @@ AMPEL_INLINE uint32_t orders_pass(const struct frame_work *work, uint32_t first,
     if ((account->assured & AMPEL_ASSURED_BEGUN) == 0 && (!touched || work->touches[place].whole == 0)) return 0;
     const uint32_t before = account->orders;
     uint32_t orders = before, room = orders_room(work, orders), passed = 0;
+    struct days days = {.oldest = AMPEL_WINDOW_CELLS, .oldest_ms = INT64_MAX};
+    days_look(&account->window, &days);
     for (; passed < many; passed++) {
         uint32_t count = ampel_columns_count(&work->columns, first + passed);
         bool within = count <= room;
         if (!within && !orders_quiet(work, orders, count)) break;
-        if (!order_merge(work, slot, account, first + passed, count)) break;
+        if (!order_merge(work, slot, account, first + passed, count, &days)) break;
         orders += count;
         room -= within ? count : 0;
     }
     if (passed == 0) return 0;
+    /* Older days leave before: said once, and again where the day had orders already, which is cheaper than to ask. */
+    if (days.oldest < AMPEL_WINDOW_CELLS) ampel_midnight_orders(engine, slot, account, days.oldest);
     if (!touched) {
         place = engine->touches_count++;
         account->touch = engine->touch_first + place;
