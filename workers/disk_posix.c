@@ -138,8 +138,9 @@ static enum ampel_disk_status way_write(int handle, uint64_t offset, const void 
         error = rest_write(handle, offset, bytes, size, &done);
         if (fcntl(handle, F_SETFL, 0) != 0) return AMPEL_DISK_FAILED;
         /* Behind a write that took a piece of a block the rest is no whole one, which is nobody's refusal. */
-        if (error == EINVAL) *direct = done > 0;
-        if (error == EINVAL) error = 0;
+        bool refused = error == EINVAL || error == EOPNOTSUPP;
+        if (refused) *direct = done > 0;
+        if (refused) error = 0;
     }
     if (error == 0) error = rest_write(handle, offset, bytes, size, &done);
     return error == 0 ? AMPEL_DISK_OK : status_of(error);

@@ -142,6 +142,9 @@ static uint32_t signals_end(uint32_t count) {
     return (uint32_t)(count == 0 ? BYTES_AT : SIGNALS_AT + count * sizeof(struct ampel_signal));
 }
 
+/* The head of a block from malloc, and who points to it: its stream, its partition and its checkpoint. */
+#define BESIDE_BYTES 40
+
 static uint32_t folded_size(const struct ampel_told *told, const uint64_t words[WORDS]) {
     const struct ampel_cause *cause = &told->change.cause;
     return signals_end(signals_count(told)) + TEXTS_COUNT + words_size(words) + cause->id_size + cause->producer_size + told->tenant.size + told->seller.size + told->marketplace.size;
@@ -150,7 +153,7 @@ static uint32_t folded_size(const struct ampel_told *told, const uint64_t words[
 uint32_t ampel_folded_size(const struct ampel_told *told) {
     uint64_t words[WORDS];
     words_of(&told->change, words);
-    return folded_size(told, words);
+    return BESIDE_BYTES + folded_size(told, words);
 }
 
 static void put(uint8_t **at, const void *bytes, size_t size) {
@@ -212,7 +215,7 @@ uint64_t ampel_folded_position(const struct ampel_folded *folded) { return folde
 
 uint64_t ampel_folded_number(const struct ampel_folded *folded) { return folded->number; }
 
-uint32_t ampel_folded_bytes(const struct ampel_folded *folded) { return folded->size; }
+uint32_t ampel_folded_bytes(const struct ampel_folded *folded) { return BESIDE_BYTES + folded->size; }
 
 const struct ampel_rules_face *ampel_folded_rules(const struct ampel_folded *folded) { return &folded->face->face; }
 

@@ -23,7 +23,7 @@ void ampel_shared_face_release(struct ampel_shared_face *face); /* NULL is fine 
 
 struct ampel_folded;
 
-/* How many bytes a change takes when it is folded, whatever its number. */
+/* How many bytes a change takes when it is folded, with what points to it, whatever its number. */
 uint32_t ampel_folded_size(const struct ampel_told *told);
 /* Folds a copy of a change, its number included, that was made under these rules; one holder. position: of the record that told
    it. NULL: no memory. */

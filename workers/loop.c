@@ -57,7 +57,7 @@ static enum ampel_loop_state run(const struct ampel_loop *loop) {
         if (turn == AMPEL_TURN_FATAL) return AMPEL_LOOP_FATAL;
         if (turn == AMPEL_TURN_IDLE)
             wait_for(loop, wake_ns);
-        else if (loop->realtime && loop->stage.haste == AMPEL_HASTE_HEAVY)
+        else if (loop->realtime && (loop->stage.haste == AMPEL_HASTE_HEAVY || loop->core != AMPEL_CORE_ANY))
             (void)sched_yield(); /* to whom it has just woken on its own core */
     }
 }

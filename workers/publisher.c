@@ -179,7 +179,10 @@ static bool tenants_take(struct ampel_publisher *publisher, struct ampel_parcel_
     for (uint32_t i = 0; i < publisher->early.count; i++) {
         struct ampel_parcel *parcel =
             publisher->early.parcels[(publisher->early.first + i) % publisher->early.capacity];
-        taken = out_or_checkpoint_take(publisher, parcel) && taken;
+        if (taken)
+            taken = out_or_checkpoint_take(publisher, parcel);
+        else
+            ampel_parcel_free(parcel);
     }
     publisher->early.count = 0;
     return taken;
@@ -311,14 +314,21 @@ static bool ended(struct ampel_publisher *publisher, bool behind) {
     return !behind || monotonic_ns(publisher) >= publisher->stop_until_ns;
 }
 
+static enum ampel_turn no_memory(void) {
+    ampel_log(AMPEL_LOG_ERROR, "publisher", "no memory", NULL);
+    return AMPEL_TURN_FATAL;
+}
+
 static enum ampel_turn turn(void *context, int64_t *wake_ns) {
     struct ampel_publisher *publisher = context;
     uint32_t parcels = 0, messages = 0;
     struct ampel_parcel *parcel;
-    while (parcels < PARCELS_A_TURN && (parcel = ampel_queue_pop(publisher->options.in)) != NULL) {
+    while (parcels < PARCELS_A_TURN && !publisher->failed && (parcel = ampel_queue_pop(publisher->options.in)) != NULL) {
         parcel_take(publisher, parcel);
         parcels++;
     }
+    /* Nothing that came behind what is missing may leave. */
+    if (publisher->failed) return no_memory();
     const struct ampel_pumped pumped = ampel_publisher_watchers_pump(
         publisher->watchers, monotonic_ns(publisher),
         publisher->options.clock.now_ms(publisher->options.clock.context), &publisher->scribes[0]);
@@ -336,10 +346,7 @@ static enum ampel_turn turn(void *context, int64_t *wake_ns) {
         network->release(network->context, &received);
         messages++;
     }
-    if (publisher->failed) {
-        ampel_log(AMPEL_LOG_ERROR, "publisher", "no memory", NULL);
-        return AMPEL_TURN_FATAL;
-    }
+    if (publisher->failed) return no_memory();
     if (ended(publisher, pumped.behind)) return AMPEL_TURN_ENDED;
     *wake_ns = pumped.wake_ns;
     const int64_t again_ns = monotonic_ns(publisher) + publisher->replies.again_ns;

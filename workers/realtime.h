@@ -11,7 +11,8 @@
 /* Where a thread may run: AMPEL_CORE_ANY, or a core of the system's by its number and one. */
 #define AMPEL_CORE_ANY 0
 
-/* The two cores of this process, where it has no more and no fewer; else false, and both are AMPEL_CORE_ANY. */
+/* The two cores of this process, where it has no more and no fewer and threads may keep to them; else false, and both are
+   AMPEL_CORE_ANY. Thread: the main one; it runs on each of them for a moment. */
 bool ampel_realtime_cores(uint32_t *first, uint32_t *second);
 
 /* For the calling thread, from now on, on this core; false: not permitted, nothing has changed. */
