@@ -67,7 +67,7 @@ static bool turn_finish(struct ampel_engine *engine, uint32_t slot, struct ampel
     struct ampel_numbers after;
     if (ampel_touched_settle(engine, account, touched)) return true;
     ampel_touched_complete(engine, account, touched);
-    ampel_account_numbers_after(engine, account, &touched->before, &after);
+    ampel_account_numbers_after(engine, account, ampel_account_sums(account), &touched->before, &after);
     ampel_account_row_mark(engine, slot, account, &touched->before, &after);
     if (!ampel_account_show(engine, account, touched, &after)) return false;
     uint32_t due = silent ? 0 : ampel_changes_due(engine, &touched->before, &after, false);

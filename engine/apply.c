@@ -315,16 +315,23 @@ AMPEL_INLINE void days_fetch(const struct frame_work *work, uint32_t index, bool
     if (day == work->now_cell) __builtin_prefetch(ampel_window_place(window, window->near_cell), 1);
 }
 
-/* The same of what is no order: its account's second line was fetched before. */
-AMPEL_INLINE void violations_fetch(const struct frame_work *work, uint32_t index) {
-    const struct ampel_account *account = event_account(work, index);
-    if (account != NULL && account->violations != NULL) lines_fetch(account->violations, CONTENTS_LINES);
-}
-
 /* Fetches for what is no order by the bits of events from first on. */
 AMPEL_INLINE void odd_fetch(const struct frame_work *work, uint32_t first, uint64_t odd) {
     for (; odd != 0; odd &= odd - 1)
         account_fetch(work, first + (uint32_t)__builtin_ctzll(odd));
+}
+
+AMPEL_INLINE void violations_fetch(const struct ampel_account *account) {
+    if (account->violations != NULL) lines_fetch(account->violations, CONTENTS_LINES);
+}
+
+/* What hangs below the accounts whose second lines odd_fetch brought: of a whole run at once, as one page is looked for
+   beside the others. */
+AMPEL_INLINE void below_odd_fetch(const struct frame_work *work, uint32_t first, uint64_t odd) {
+    for (; odd != 0; odd &= odd - 1) {
+        const struct ampel_account *account = event_account(work, first + (uint32_t)__builtin_ctzll(odd));
+        if (account != NULL) violations_fetch(account);
+    }
 }
 
 /* The bits from one event on, of its run and the next. */
@@ -333,16 +340,14 @@ AMPEL_INLINE uint64_t bits_from(uint64_t run, uint64_t next, uint32_t event) {
     return event > 0 ? run >> event | next << (AMPEL_RUN_EVENTS - event) : run;
 }
 
-/* Of count events, fewer than a run has, from the one on that has the lowest bits. */
-AMPEL_INLINE void contents_fetch(const struct frame_work *work, uint32_t first, uint32_t count, struct ampel_run bits) {
+/* For orders among count events, fewer than a run has, from the one on that has the lowest bits. */
+AMPEL_INLINE void orders_fetch(const struct frame_work *work, uint32_t first, uint32_t count, uint64_t odd, uint64_t same) {
     const uint64_t wanted = (UINT64_C(1) << count) - 1;
-    const uint64_t row = bits.same & ~bits.odd;
-    for (uint64_t heads = wanted & ~bits.odd & ~(row & ~(bits.odd << 1)); heads != 0; heads &= heads - 1) {
+    const uint64_t row = same & ~odd;
+    for (uint64_t heads = wanted & ~odd & ~(row & ~(odd << 1)); heads != 0; heads &= heads - 1) {
         uint32_t i = (uint32_t)__builtin_ctzll(heads);
         days_fetch(work, first + i, (row >> i >> 1 & 1) != 0);
     }
-    for (uint64_t odd = wanted & bits.odd & ~bits.outside; odd != 0; odd &= odd - 1)
-        violations_fetch(work, first + (uint32_t)__builtin_ctzll(odd));
 }
 
 /* GROUP events from the i-th one of a run on, and those of the last one's row; returns how many of the run are done then.
@@ -391,19 +396,23 @@ static bool events_apply(const struct frame_work *given) {
     struct ampel_run run, next;
     if (!run_look(given, 0, &columns, &next)) return false;
     odd_fetch(work, 0, next.odd & ~next.outside);
-    contents_fetch(work, 0, AHEAD, next);
+    orders_fetch(work, 0, AHEAD, next.odd, next.same);
+    below_odd_fetch(work, 0, next.odd & ~next.outside);
     uint32_t fetched = AHEAD;
     for (uint32_t first = 0; first < total; first += AMPEL_RUN_EVENTS, fetched -= AMPEL_RUN_EVENTS) {
         run = next;
         if (!run_look(given, first + AMPEL_RUN_EVENTS, &columns, &next)) return false;
         odd_fetch(work, first + AMPEL_RUN_EVENTS, next.odd & ~next.outside);
+        bool below = false;
         for (uint32_t i = 0; i < AMPEL_RUN_EVENTS && first + i < total;) {
-            struct ampel_run ahead = {bits_from(run.odd, next.odd, fetched), bits_from(run.outside, next.outside, fetched),
-                                      bits_from(run.same, next.same, fetched)};
-            contents_fetch(work, first + fetched, i + GROUP + AHEAD - fetched, ahead);
+            orders_fetch(work, first + fetched, i + GROUP + AHEAD - fetched, bits_from(run.odd, next.odd, fetched),
+                         bits_from(run.same, next.same, fetched));
             fetched = i + GROUP + AHEAD;
             i = group_apply(given, work, first, i, &run);
             if (i == 0) return false;
+            /* Half a run behind the second lines. */
+            if (!below && i >= AMPEL_RUN_EVENTS / 2) below_odd_fetch(work, first + AMPEL_RUN_EVENTS, next.odd & ~next.outside);
+            below = i >= AMPEL_RUN_EVENTS / 2;
         }
     }
     return true;
@@ -507,11 +516,12 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
     }
     ampel_touched_complete(engine, account, touched);
     /* What was too old on arrival never was: it leaves untold, once the whole frame had its say. */
-    if (stale && ampel_violations_due(account->violations) <= engine->now_ms &&
-        !ampel_account_leave(engine, touched->slot, account, touched, false)) {
-        return false;
+    if (stale && ampel_violations_due(account->violations) <= engine->now_ms) {
+        if (!ampel_account_leave(engine, touched->slot, account, touched, false)) return false;
+        touched->sums = *ampel_account_sums(account);
     }
-    ampel_account_numbers_after(engine, account, &touched->before, &after);
+    AMPEL_ASSERT_PARANOID(memcmp(&touched->sums, ampel_account_sums(account), sizeof(touched->sums)) == 0);
+    ampel_account_numbers_after(engine, account, &touched->sums, &touched->before, &after);
     ampel_account_row_mark(engine, touched->slot, account, &touched->before, &after);
     if (!ampel_account_show(engine, account, touched, &after)) return false;
     if (work->source.backfill && touched->any_mover != AMPEL_MOVER_NONE &&
@@ -527,27 +537,36 @@ static bool account_finish(const struct frame_work *work, struct ampel_touched *
     return true;
 }
 
-/* So many touched accounts ahead of the one that is finished the next one's lines are fetched, and half as many
-   ahead what hangs below: since their events came, a whole frame has passed. */
-#define FINISH_AHEAD 8
+/* Touched accounts are finished by groups of so many: since their events came, a whole frame has passed, and what the
+   next three groups need is fetched again, for the nearer ones what the lines of the step before name. */
+#define FINISH_GROUP 16
+#define FINISH_AHEAD (3 * FINISH_GROUP)
 
-AMPEL_INLINE void touched_fetch(const struct ampel_engine *engine, uint32_t index) {
-    if (index < engine->touched_count) {
-        const struct ampel_account *account = engine->touched[index].account;
-        __builtin_prefetch(account, 1);
-        __builtin_prefetch(&account->violations, 1);
+/* Whether all of the account is looked at. Mostly it is a violation that leaves others behind, and what is told of it is
+   known without the account's second line. */
+AMPEL_INLINE bool touched_deep(const struct ampel_touched *touched) {
+    const struct ampel_account *account = touched->account;
+    return !touched->whole || (account->flags & AMPEL_ACCOUNT_DUE_STALE) != 0 || account->has_rare != 0;
+}
+
+/* first: of the group furthest ahead. Where there is none yet, indices of the nearer ones are beyond all. */
+AMPEL_INLINE void touched_fetch(const struct ampel_engine *engine, uint32_t first) {
+    const struct ampel_touched *touched = engine->touched;
+    const uint32_t count = engine->touched_count, second = first - FINISH_GROUP, third = second - FINISH_GROUP;
+    for (uint32_t i = first; i < first + FINISH_GROUP && i < count; i++)
+        __builtin_prefetch(touched[i].account, 1);
+    for (uint32_t i = second; i < first && i < count; i++)
+        if (touched_deep(&touched[i])) __builtin_prefetch(&touched[i].account->violations, 1);
+    for (uint32_t i = third; i < second && i < count; i++) {
+        if (touched_deep(&touched[i])) violations_fetch(touched[i].account);
+        if (touched[i].nearer && touched[i].before.colour == AMPEL_GREEN) ampel_leaving_fetch(engine, touched[i].account);
     }
-    index -= FINISH_AHEAD / 2;
-    if (index >= engine->touched_count) return;
-    const struct ampel_account *account = engine->touched[index].account;
-    if (account->violations != NULL) lines_fetch(account->violations, CONTENTS_LINES);
 }
 
 /* Orders that came in passing are movers like others. */
 static bool touch_finish(const struct frame_work *work, const struct ampel_touch *touch) {
     struct ampel_engine *engine = work->engine;
     struct ampel_touched *touched = &engine->touched[touch->whole - 1];
-    touched_fetch(engine, touch->whole - 1 + FINISH_AHEAD);
     if (touch->mover != AMPEL_MOVER_NONE) touched->shows = true;
     if (touch->mover > touched->orders_mover) touched->orders_mover = touch->mover;
     if (touch->mover > touched->any_mover) touched->any_mover = touch->mover;
@@ -557,10 +576,13 @@ static bool touch_finish(const struct frame_work *work, const struct ampel_touch
 /* In the order of the first touches. */
 static bool touches_finish(const struct frame_work *work) {
     struct ampel_engine *engine = work->engine;
-    for (uint32_t i = 0; i < FINISH_AHEAD; i++)
-        touched_fetch(engine, i);
+    uint32_t finished = 0;
+    for (uint32_t ahead = 0; ahead < FINISH_AHEAD; ahead += FINISH_GROUP)
+        touched_fetch(engine, ahead);
     for (uint32_t first = 0; first < engine->touches_count; first += 64) {
         for (uint64_t whole = engine->touches_whole[first / 64]; whole != 0; whole &= whole - 1) {
+            if (finished % FINISH_GROUP == 0) touched_fetch(engine, finished + FINISH_AHEAD);
+            finished++;
             if (!touch_finish(work, &work->touches[first + (uint32_t)__builtin_ctzll(whole)])) return false;
         }
     }

@@ -10,8 +10,9 @@ const char *ampel_clock_name(uint8_t kind) {
     return kind < AMPEL_ARRAY_COUNT(clock_names) ? clock_names[kind] : "unknown";
 }
 
+/* Mostly there is nothing rare, and the account's second line is not asked. */
 static struct ampel_clocks *clocks_of(const struct ampel_account *account) {
-    return account->rare != NULL ? account->rare->clocks : NULL;
+    return account->has_rare != 0 ? account->rare->clocks : NULL;
 }
 
 static uint8_t kind_of(uint32_t index) {
@@ -26,7 +27,7 @@ static uint8_t group_of(uint32_t index) {
 
 /* What the marketplace says of the account: at_risk or deactivated. */
 static bool status_bad(const struct ampel_account *account) {
-    const struct ampel_facts *facts = account->rare != NULL ? account->rare->facts : NULL;
+    const struct ampel_facts *facts = account->has_rare != 0 ? account->rare->facts : NULL;
     if (facts == NULL) return false;
     uint32_t first = ampel_facts_first(facts, AMPEL_EVENT_ACCOUNT_STATUS, 0);
     return first < facts->count && facts->sorted[first]->type == AMPEL_EVENT_ACCOUNT_STATUS &&

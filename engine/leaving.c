@@ -7,9 +7,7 @@
 #include "engine/outlook_view.h"
 #include "engine/window.h"
 
-#define LOOK_DAYS 60 /* > AMPEL_LEAVING_AGAIN_DAYS */
-
-static_assert(LOOK_DAYS > AMPEL_LEAVING_AGAIN_DAYS, "what is told again is seen");
+static_assert(AMPEL_LEAVING_LOOK_DAYS > AMPEL_LEAVING_AGAIN_DAYS, "what is told again is seen");
 
 /* ---- the bound ------------------------------------------------------------------------------ */
 
@@ -19,10 +17,10 @@ static int64_t deducted_of(const struct ampel_account *account) {
 
 /* The least orders with which it is green, as long as no violation leaves. What effects take from
    the score ends by itself and is left out; it is green now, so its orders suffice. */
-static uint32_t orders_needed(const struct ampel_engine *engine,
-                              const struct ampel_account *account) {
+static uint32_t orders_needed(const struct ampel_engine *engine, const struct ampel_account *account,
+                              int64_t deducted) {
     const struct ampel_rules *rules = &engine->rules;
-    int64_t points = rules->band_green - rules->start + deducted_of(account);
+    int64_t points = rules->band_green - rules->start + deducted;
     int64_t each = rules->orders_points, block = rules->orders_block, needed;
     if (points <= 0) return 0;
     if (each == 0) return account->orders;
@@ -35,14 +33,14 @@ static uint32_t orders_needed(const struct ampel_engine *engine,
 
 /* No midnight before the one at which this day begins takes the account from green; INT64_MAX: none
    ever does. Looks so far ahead that few accounts are looked at again on a day. */
-static int64_t day_least(const struct ampel_engine *engine, const struct ampel_account *account) {
-    if (ampel_rating_raw(&engine->rules, 0, deducted_of(account)) >= engine->rules.band_green) {
+static int64_t day_least(const struct ampel_engine *engine, const struct ampel_account *account, int64_t deducted) {
+    if (ampel_rating_raw(&engine->rules, 0, deducted) >= engine->rules.band_green) {
         return INT64_MAX;
     }
-    uint32_t needed = orders_needed(engine, account), orders = account->orders;
+    uint32_t needed = orders_needed(engine, account, deducted), orders = account->orders;
     uint32_t days = (uint32_t)engine->rules.window_days;
-    uint32_t ahead = days < LOOK_DAYS ? days : LOOK_DAYS;
-    uint32_t cell = (engine->now_cell + AMPEL_WINDOW_CELLS - (days - 1)) % AMPEL_WINDOW_CELLS;
+    uint32_t ahead = days < AMPEL_LEAVING_LOOK_DAYS ? days : AMPEL_LEAVING_LOOK_DAYS;
+    uint32_t cell = ampel_leaving_cell(engine);
     /* Mostly all of these days together leave enough. */
     uint32_t last = (cell + ahead - 1) % AMPEL_WINDOW_CELLS;
     if (orders - ampel_window_sum(&account->window, last, ahead) >= needed)
@@ -95,7 +93,7 @@ static void look_set(struct ampel_engine *engine, uint32_t slot, struct ampel_ac
                       (uint32_t)(ahead < AMPEL_MIDNIGHT_AHEAD_MAX ? ahead : AMPEL_MIDNIGHT_AHEAD_MAX));
 }
 
-bool ampel_leaving_foresee(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account,
+bool ampel_leaving_foresee(struct ampel_engine *engine, uint32_t slot, struct ampel_account *account, int64_t deducted,
                            const struct ampel_cause *cause, uint64_t position) {
     bool was = (account->assured & AMPEL_ASSURED_LEAVING) != 0;
     int64_t today = engine->now_day;
@@ -104,7 +102,7 @@ bool ampel_leaving_foresee(struct ampel_engine *engine, uint32_t slot, struct am
         look_set(engine, slot, account, today + 1);
         return true;
     }
-    int64_t day = day_least(engine, account);
+    int64_t day = day_least(engine, account, deducted);
     struct ampel_outlook_leaving leaving = {.at_ms = INT64_MAX};
     if (day - today <= (was ? AMPEL_LEAVING_AGAIN_DAYS : AMPEL_LEAVING_DAYS)) {
         if (ampel_outlook_leaving(engine, slot, &leaving) != AMPEL_ENGINE_OK) return false;
@@ -130,7 +128,7 @@ void ampel_leaving_renew(struct ampel_engine *engine, struct ampel_account *acco
     account->look_day = AMPEL_LEAVING_NEVER;
     if (backfilling(account) || !is_green(engine, account)) return;
     bool was = (account->assured & AMPEL_ASSURED_LEAVING) != 0;
-    int64_t day = was ? tomorrow : day_least(engine, account);
+    int64_t day = was ? tomorrow : day_least(engine, account, deducted_of(account));
     if (day == INT64_MAX) return;
     day -= was ? 0 : AMPEL_LEAVING_DAYS;
     account->look_day = ampel_leaving_look(day > tomorrow ? day : tomorrow);

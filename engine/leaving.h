@@ -24,6 +24,7 @@ extern "C" {
 
 #define AMPEL_LEAVING_DAYS       14
 #define AMPEL_LEAVING_AGAIN_DAYS 28
+#define AMPEL_LEAVING_LOOK_DAYS  60 /* so many at most are looked at */
 #define AMPEL_LEAVING_LOOKS      65535
 #define AMPEL_LEAVING_NEVER      0 /* no day to look on */
 
@@ -37,9 +38,21 @@ static inline bool ampel_leaving_due(const struct ampel_engine *engine,
     return account->look_day == ampel_leaving_look(engine->now_day);
 }
 
-/* Of a green account: looks ahead, and tells. False: no memory. */
+/* The cell of the window's oldest day, which leaves at the next midnight. */
+static inline uint32_t ampel_leaving_cell(const struct ampel_engine *engine) {
+    uint32_t cell = engine->now_cell + AMPEL_WINDOW_CELLS + 1 - (uint32_t)engine->rules.window_days;
+    return cell < AMPEL_WINDOW_CELLS ? cell : cell - AMPEL_WINDOW_CELLS;
+}
+/* Fetches what looking ahead reads of an account whose first line is near: mostly two lines of days. */
+AMPEL_INLINE void ampel_leaving_fetch(const struct ampel_engine *engine, const struct ampel_account *account) {
+    if (account->window.ring == NULL) return;
+    uint32_t cell = ampel_leaving_cell(engine), last = cell + AMPEL_LEAVING_LOOK_DAYS - 1;
+    __builtin_prefetch(ampel_window_place(&account->window, cell));
+    __builtin_prefetch(ampel_window_place(&account->window, last < AMPEL_WINDOW_CELLS ? last : last - AMPEL_WINDOW_CELLS));
+}
+/* Of a green account, from which so much is deducted: looks ahead, and tells. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_leaving_foresee(struct ampel_engine *engine, uint32_t slot,
-                                            struct ampel_account *account,
+                                            struct ampel_account *account, int64_t deducted,
                                             const struct ampel_cause *cause, uint64_t position);
 /* The same of any account, whose numbers these are. told is false for frames of a backfill: its summary is judged. */
 AMPEL_MUST_CHECK static inline bool ampel_leaving_judge(struct ampel_engine *engine, uint32_t slot,
@@ -49,7 +62,7 @@ AMPEL_MUST_CHECK static inline bool ampel_leaving_judge(struct ampel_engine *eng
     account->look_day = AMPEL_LEAVING_NEVER;
     /* A return to green is judged when it comes. */
     if (!told || numbers->colour != AMPEL_GREEN) return true;
-    return ampel_leaving_foresee(engine, slot, account, cause, position);
+    return ampel_leaving_foresee(engine, slot, account, numbers->deducted, cause, position);
 }
 /* After an import: when to look next, by the bound alone. */
 void ampel_leaving_renew(struct ampel_engine *engine, struct ampel_account *account);

@@ -159,6 +159,7 @@ enum ampel_outcome ampel_account_merge(struct ampel_engine *engine, uint32_t slo
     ampel_touched_complete(engine, account, touched);
     if (event->type <= AMPEL_EVENT_VIOLATION_STATE) {
         outcome = violations_merge(engine, slot, account, event);
+        touched->sums = *ampel_account_sums(account);
         if (outcome == AMPEL_OUTCOME_MOVED) {
             touched->violations_mover = mover;
             touched->violation = *event;

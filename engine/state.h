@@ -55,6 +55,8 @@ struct ampel_touched {
     bool is_new;
     bool whole; /* before is complete; else only its orders are, as nothing else has changed yet */
     struct ampel_numbers before;
+    struct ampel_violation_sums sums; /* of its violations as merge.c left them, where whole: so that who ends the step
+                                         need not go where they stand */
     struct ampel_event violation; /* of violations_mover where that is an event, mostly what is told as the cause;
                                      extras are borrowed as the event's were */
 };
@@ -142,12 +144,12 @@ static inline void ampel_account_numbers(const struct ampel_engine *engine,
     const struct ampel_violation_sums *sums = ampel_account_sums(account);
     ampel_rating_numbers(&engine->rules, account->orders, sums->deducted, sums->criticals, sums->caps, out);
 }
-/* The same where those before are known: mostly orders earn what they earned, and a division is spared. */
+/* The same where sums and those before are known: mostly orders earn what they earned, and a division is spared. */
 static inline void ampel_account_numbers_after(const struct ampel_engine *engine,
                                                const struct ampel_account *account,
+                                               const struct ampel_violation_sums *sums,
                                                const struct ampel_numbers *before,
                                                struct ampel_numbers *out) {
-    const struct ampel_violation_sums *sums = ampel_account_sums(account);
     bool same = account->orders == before->orders && before->order_points < INT32_MAX;
     int64_t earned = same ? before->order_points : ampel_rating_order_points(&engine->rules, account->orders);
     ampel_rating_show(&engine->rules, account->orders, earned, sums->deducted, sums->criticals, sums->caps, out);
@@ -196,6 +198,7 @@ static inline void ampel_touched_complete(const struct ampel_engine *engine,
     uint32_t orders = touched->before.orders;
     ampel_rating_show(&engine->rules, orders, ampel_rating_order_points(&engine->rules, orders), sums->deducted,
                       sums->criticals, sums->caps, &touched->before);
+    touched->sums = *sums;
     touched->whole = true;
 }
 /* Settles an account of which orders alone changed, and not so that points follow: the usual case,

@@ -45,7 +45,10 @@ struct ampel_touched *ampel_step_touch(struct ampel_engine *engine, uint32_t slo
     touched->observed = touched->nearer = false;
     touched->shows = mover != AMPEL_MOVER_NONE;
     touched->is_new = touched->whole = is_new;
-    if (is_new) memset(&touched->before, 0, sizeof(touched->before));
+    if (is_new) {
+        memset(&touched->before, 0, sizeof(touched->before));
+        memset(&touched->sums, 0, sizeof(touched->sums));
+    }
     touched->before.orders = is_new ? 0 : touch->orders_before;
     touch->whole = engine->touched_count;
     uint32_t place = (uint32_t)(touch - engine->touches);
