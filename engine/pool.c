@@ -92,7 +92,24 @@ static bool slab_take(struct ampel_pool *pool) {
     return true;
 }
 
-void *ampel_pool_take(struct ampel_pool *pool, size_t size) {
+/* NULL where none was given back. */
+AMPEL_INLINE uint8_t *free_take(struct ampel_pool *pool, size_t class_index) {
+    uint8_t *block = pool->free[class_index];
+    if (block == NULL) return NULL;
+    memcpy(&pool->free[class_index], block, sizeof(void *));
+    /* The next one names the one behind it, and has been far away for long. */
+    __builtin_prefetch(pool->free[class_index], 1);
+    return block;
+}
+
+AMPEL_INLINE uint8_t *carve_take(struct ampel_pool *pool, size_t bytes) {
+    uint8_t *block = pool->carve;
+    pool->carve += bytes;
+    pool->carve_size -= bytes;
+    return block;
+}
+
+AMPEL_APART static void *any_take(struct ampel_pool *pool, size_t size) {
     AMPEL_ASSERT(size >= 1);
     if (size > AMPEL_POOL_SMALL_MAX) {
         if (size > SIZE_MAX - HEADER_BYTES) return NULL;
@@ -100,19 +117,20 @@ void *ampel_pool_take(struct ampel_pool *pool, size_t size) {
         return big != NULL ? (uint8_t *)big + HEADER_BYTES : NULL;
     }
     uint32_t class_index = class_of(size);
-    uint8_t *block = pool->free[class_index];
-    if (block != NULL) {
-        memcpy(&pool->free[class_index], block, sizeof(void *));
-        /* The next one names the one behind it, and has been far away for long. */
-        __builtin_prefetch(pool->free[class_index], 1);
-        return block;
-    }
+    uint8_t *block = free_take(pool, class_index);
+    if (block != NULL) return block;
     size_t bytes = class_bytes(class_index);
     if (pool->carve_size < bytes && !slab_take(pool)) return NULL;
-    block = pool->carve;
-    pool->carve += bytes;
-    pool->carve_size -= bytes;
-    return block;
+    return carve_take(pool, bytes);
+}
+
+/* Most are small, and what they take is at hand: asked for without a call. */
+void *ampel_pool_take(struct ampel_pool *pool, size_t size) {
+    if (size - 1 >= LINEAR_MAX) return any_take(pool, size);
+    size_t steps = (size - 1) / STEP_BYTES, bytes = (steps + 1) * STEP_BYTES;
+    uint8_t *block = free_take(pool, steps);
+    if (block != NULL) return block;
+    return pool->carve_size >= bytes ? carve_take(pool, bytes) : any_take(pool, size);
 }
 
 void ampel_pool_give(struct ampel_pool *pool, void *block, size_t size) {

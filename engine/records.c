@@ -35,7 +35,7 @@ static size_t cold_bytes(const struct ampel_violation_cold *cold) {
 }
 
 /* Of an id alone, as mostly. NULL: no memory. */
-static struct ampel_violation_cold *cold_bare(struct ampel_pool *pool, struct ampel_text id) {
+AMPEL_INLINE struct ampel_violation_cold *cold_bare(struct ampel_pool *pool, struct ampel_text id) {
     AMPEL_ASSERT(id.size <= AMPEL_ID_BYTES_MAX);
     size_t size = AMPEL_VIOLATION_COLD_BYTES + id.size;
     struct ampel_violation_cold *cold = ampel_pool_take(pool, size > sizeof(*cold) ? size : sizeof(*cold));
@@ -46,12 +46,10 @@ static struct ampel_violation_cold *cold_bare(struct ampel_pool *pool, struct am
 }
 
 /* NULL: no memory. */
-static struct ampel_violation_cold *cold_make(struct ampel_pool *pool,
-                                              const struct ampel_text texts[AMPEL_TEXTS_COUNT],
-                                              int64_t sales_cents) {
+AMPEL_APART static struct ampel_violation_cold *cold_full(struct ampel_pool *pool,
+                                                          const struct ampel_text texts[AMPEL_TEXTS_COUNT],
+                                                          int64_t sales_cents) {
     const bool has_sales = sales_cents != -1;
-    if (!has_sales && (texts[AMPEL_TEXT_INCIDENT].size | texts[AMPEL_TEXT_ASIN].size | texts[AMPEL_TEXT_SKU].size) == 0)
-        return cold_bare(pool, texts[AMPEL_TEXT_ID]);
     size_t size = AMPEL_VIOLATION_COLD_BYTES + (has_sales ? sizeof(int64_t) : 0);
     for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++) {
         AMPEL_ASSERT(texts[i].size <= AMPEL_ID_BYTES_MAX);
@@ -70,6 +68,15 @@ static struct ampel_violation_cold *cold_make(struct ampel_pool *pool,
     }
     if (has_sales) ampel_store_i64(place, sales_cents);
     return cold;
+}
+
+/* NULL: no memory. */
+AMPEL_INLINE struct ampel_violation_cold *cold_make(struct ampel_pool *pool,
+                                                    const struct ampel_text texts[AMPEL_TEXTS_COUNT],
+                                                    int64_t sales_cents) {
+    uint32_t others = texts[AMPEL_TEXT_INCIDENT].size | texts[AMPEL_TEXT_ASIN].size | texts[AMPEL_TEXT_SKU].size;
+    bool bare = others == 0 && sales_cents == -1;
+    return bare ? cold_bare(pool, texts[AMPEL_TEXT_ID]) : cold_full(pool, texts, sales_cents);
 }
 
 bool ampel_records_texts_set(struct ampel_violations *block, struct ampel_pool *pool,
@@ -117,7 +124,7 @@ static void many_copy(struct ampel_violations *block, const struct ampel_violati
         ampel_dues_rebuild(block);
 }
 
-static struct ampel_violations *block_resize(struct ampel_violations *old, struct ampel_pool *pool,
+AMPEL_INLINE struct ampel_violations *block_resize(struct ampel_violations *old, struct ampel_pool *pool,
                                              uint32_t capacity) {
     struct ampel_violations *block = ampel_pool_take(pool, block_bytes(capacity));
     if (block == NULL) return NULL;

@@ -1,5 +1,6 @@
 #include "engine/violations.h"
 
+#include "engine/load.h"
 #include "engine/repeats.h"
 
 /* ---- in and out of order -------------------------------------------------------------------- */
@@ -123,12 +124,44 @@ static bool sorts_behind(const struct ampel_violations *block, uint16_t other, c
     return left != right ? left > right : ampel_places_compare(block, other, block->count) > 0;
 }
 
-/* The claimed record takes its place among a few in one pass: from the last one on, what sorts behind it moves by
-   a place, and by a rank where it repeats it. What is new is not cleared, so its limit is the end of its window. */
-static void few_place(struct ampel_violations *block, const struct ampel_scale *scale,
-                      struct ampel_violation_hot *hot) {
+#define PLACE_ASKED UINT32_MAX
+
+/* What a few say to one that comes. */
+struct few_look {
+    uint32_t place; /* among those of other policies; PLACE_ASKED where there are others */
+    bool hashed;    /* one has its id's hash */
+};
+
+/* One pass, and no question whose answer is anybody's guess. */
+static struct few_look few_look(const struct ampel_violations *block, uint8_t policy, uint32_t id_hash) {
+    uint32_t place = 0, alike = 0;
+    for (uint32_t i = 0; i < block->count; i++) {
+        const struct ampel_violation_hot *hot = &block->hot[i];
+        if (hot->id_hash == id_hash) return (struct few_look){PLACE_ASKED, true};
+        place += hot->policy < policy;
+        alike |= hot->policy == policy;
+    }
+    return (struct few_look){alike != 0 ? PLACE_ASKED : place, false};
+}
+
+/* Makes a gap in the order of a few. */
+static void few_open(struct ampel_violations *block, uint32_t place) {
+    uint16_t *order = ampel_violations_order(block);
+    if (block->capacity == sizeof(uint64_t) / sizeof(*order)) {
+        uint64_t word = ampel_load_u64(order), behind = ~UINT64_C(0) << (16 * place);
+        ampel_store_u64(order, (word & ~behind) | (word & behind) << 16);
+        return;
+    }
+    for (uint32_t i = block->count; i > place; i--)
+        order[i] = order[i - 1];
+}
+
+/* Makes a gap for the claimed record among others of its policy in one pass, and returns it: from the last one on, what
+   sorts behind it moves by a place, and by a rank where it repeats it. What is new is not cleared, so its limit is the
+   end of its window. */
+static uint32_t few_open_among(struct ampel_violations *block, const struct ampel_scale *scale,
+                               struct ampel_violation_hot *hot, bool repeats) {
     const uint8_t policy = hot->policy;
-    const bool repeats = ampel_violation_severity(scale, hot) != AMPEL_SEVERITY_NONE;
     const int64_t limit_ms = repeats ? hot->at_ms + scale->window_ms : INT64_MIN;
     uint16_t *order = ampel_violations_order(block);
     uint32_t place = block->count;
@@ -140,12 +173,23 @@ static void few_place(struct ampel_violations *block, const struct ampel_scale *
         behind->rank++;
         behind->flags |= AMPEL_VIOLATION_CHANGED;
     }
-    order[place] = block->count;
     if (place > 0 && block->hot[order[place - 1]].policy == policy)
         hot->rank = ampel_ranks_count(block, scale, policy, hot->at_ms, place);
+    return place;
+}
+
+/* The claimed record takes its place among a few; place as few_look told it. */
+static void few_place(struct ampel_violations *block, const struct ampel_scale *scale,
+                      struct ampel_violation_hot *hot, uint32_t place) {
+    const bool repeats = ampel_violation_severity(scale, hot) != AMPEL_SEVERITY_NONE;
+    if (place == PLACE_ASKED)
+        place = few_open_among(block, scale, hot, repeats);
+    else
+        few_open(block, place);
+    ampel_violations_order(block)[place] = block->count;
     block->count++;
     block->known_count++;
-    if (repeats != ampel_policy_repeats(scale, policy)) block->sums.unlike++;
+    if (repeats != ampel_policy_repeats(scale, hot->policy)) block->sums.unlike++;
     ampel_sums_shift(block, scale, hot, hot->rank, 1);
     ampel_dues_add(block);
 }
@@ -159,10 +203,12 @@ static void many_place(struct ampel_violations *block, const struct ampel_scale 
     record_count(block, scale, hot, place, rank);
 }
 
-/* Nothing was known of it: the usual violation. All that it is is known before it takes its place. */
+/* Nothing was known of it: the usual violation. All that it is is known before it takes its place, which among a few is
+   known already. */
 static enum ampel_outcome record_new(struct ampel_violations **block,
                                      const struct ampel_violations_context *context,
-                                     const struct ampel_violation_facts *facts, uint32_t id_hash) {
+                                     const struct ampel_violation_facts *facts, uint32_t id_hash,
+                                     uint32_t few) {
     const struct ampel_scale *scale = context->scale;
     if (*block != NULL && (*block)->count >= context->records_max) return AMPEL_OUTCOME_FULL;
     struct ampel_violation_hot *hot =
@@ -178,7 +224,7 @@ static enum ampel_outcome record_new(struct ampel_violations **block,
     if (ampel_violations_many(records))
         many_place(records, scale, hot, facts->texts[AMPEL_TEXT_ID]);
     else
-        few_place(records, scale, hot);
+        few_place(records, scale, hot, few);
     return ampel_sums_outcome(records, &before);
 }
 
@@ -208,10 +254,15 @@ enum ampel_outcome ampel_violations_define(struct ampel_violations **block,
                                            const struct ampel_violation_facts *facts) {
     uint32_t id_hash = ampel_ids_hash(facts->texts[AMPEL_TEXT_ID]);
     const bool many = *block != NULL && ampel_violations_many(*block);
-    if (many) many_fetch(*block, id_hash, facts->policy);
-    uint16_t record = ampel_ids_find(*block, facts->texts[AMPEL_TEXT_ID], id_hash);
+    struct few_look look = {.hashed = many};
+    if (many)
+        many_fetch(*block, id_hash, facts->policy);
+    else if (*block != NULL)
+        look = few_look(*block, facts->policy, id_hash);
+    uint16_t record = AMPEL_VIOLATION_NONE;
+    if (look.hashed) record = ampel_ids_find(*block, facts->texts[AMPEL_TEXT_ID], id_hash);
     if (many) run_fetch(*block, facts->policy);
-    if (record == AMPEL_VIOLATION_NONE) return record_new(block, context, facts, id_hash);
+    if (record == AMPEL_VIOLATION_NONE) return record_new(block, context, facts, id_hash, look.place);
     enum ampel_outcome seen = record_see_again(*block, facts->at_ms, record);
     struct ampel_violations *records = *block;
     struct ampel_violation_hot *hot = &records->hot[record];
