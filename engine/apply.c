@@ -321,17 +321,9 @@ AMPEL_INLINE void odd_fetch(const struct frame_work *work, uint32_t first, uint6
         account_fetch(work, first + (uint32_t)__builtin_ctzll(odd));
 }
 
+/* The same of an account whose second line was fetched before. */
 AMPEL_INLINE void violations_fetch(const struct ampel_account *account) {
-    if (account->violations != NULL) lines_fetch(account->violations, CONTENTS_LINES);
-}
-
-/* What hangs below the accounts whose second lines odd_fetch brought: of a whole run at once, as one page is looked for
-   beside the others. */
-AMPEL_INLINE void below_odd_fetch(const struct frame_work *work, uint32_t first, uint64_t odd) {
-    for (; odd != 0; odd &= odd - 1) {
-        const struct ampel_account *account = event_account(work, first + (uint32_t)__builtin_ctzll(odd));
-        if (account != NULL) violations_fetch(account);
-    }
+    if (account != NULL && account->violations != NULL) lines_fetch(account->violations, CONTENTS_LINES);
 }
 
 /* The bits from one event on, of its run and the next. */
@@ -340,14 +332,16 @@ AMPEL_INLINE uint64_t bits_from(uint64_t run, uint64_t next, uint32_t event) {
     return event > 0 ? run >> event | next << (AMPEL_RUN_EVENTS - event) : run;
 }
 
-/* For orders among count events, fewer than a run has, from the one on that has the lowest bits. */
-AMPEL_INLINE void orders_fetch(const struct frame_work *work, uint32_t first, uint32_t count, uint64_t odd, uint64_t same) {
+/* Of count events, fewer than a run has, from the one on that has the lowest bits. */
+AMPEL_INLINE void contents_fetch(const struct frame_work *work, uint32_t first, uint32_t count, struct ampel_run bits) {
     const uint64_t wanted = (UINT64_C(1) << count) - 1;
-    const uint64_t row = same & ~odd;
-    for (uint64_t heads = wanted & ~odd & ~(row & ~(odd << 1)); heads != 0; heads &= heads - 1) {
+    const uint64_t row = bits.same & ~bits.odd;
+    for (uint64_t heads = wanted & ~bits.odd & ~(row & ~(bits.odd << 1)); heads != 0; heads &= heads - 1) {
         uint32_t i = (uint32_t)__builtin_ctzll(heads);
         days_fetch(work, first + i, (row >> i >> 1 & 1) != 0);
     }
+    for (uint64_t odd = wanted & bits.odd & ~bits.outside; odd != 0; odd &= odd - 1)
+        violations_fetch(event_account(work, first + (uint32_t)__builtin_ctzll(odd)));
 }
 
 /* GROUP events from the i-th one of a run on, and those of the last one's row; returns how many of the run are done then.
@@ -396,23 +390,19 @@ static bool events_apply(const struct frame_work *given) {
     struct ampel_run run, next;
     if (!run_look(given, 0, &columns, &next)) return false;
     odd_fetch(work, 0, next.odd & ~next.outside);
-    orders_fetch(work, 0, AHEAD, next.odd, next.same);
-    below_odd_fetch(work, 0, next.odd & ~next.outside);
+    contents_fetch(work, 0, AHEAD, next);
     uint32_t fetched = AHEAD;
     for (uint32_t first = 0; first < total; first += AMPEL_RUN_EVENTS, fetched -= AMPEL_RUN_EVENTS) {
         run = next;
         if (!run_look(given, first + AMPEL_RUN_EVENTS, &columns, &next)) return false;
         odd_fetch(work, first + AMPEL_RUN_EVENTS, next.odd & ~next.outside);
-        bool below = false;
         for (uint32_t i = 0; i < AMPEL_RUN_EVENTS && first + i < total;) {
-            orders_fetch(work, first + fetched, i + GROUP + AHEAD - fetched, bits_from(run.odd, next.odd, fetched),
-                         bits_from(run.same, next.same, fetched));
+            struct ampel_run ahead = {bits_from(run.odd, next.odd, fetched), bits_from(run.outside, next.outside, fetched),
+                                      bits_from(run.same, next.same, fetched)};
+            contents_fetch(work, first + fetched, i + GROUP + AHEAD - fetched, ahead);
             fetched = i + GROUP + AHEAD;
             i = group_apply(given, work, first, i, &run);
             if (i == 0) return false;
-            /* Half a run behind the second lines. */
-            if (!below && i >= AMPEL_RUN_EVENTS / 2) below_odd_fetch(work, first + AMPEL_RUN_EVENTS, next.odd & ~next.outside);
-            below = i >= AMPEL_RUN_EVENTS / 2;
         }
     }
     return true;
