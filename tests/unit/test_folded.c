@@ -99,7 +99,7 @@ static void what_was_told_comes_out_of_its_fold_as_it_went_in(void **state) {
 }
 
 /* As most are: some orders more, and the score that follows. */
-static void a_score_takes_a_third_of_what_was_told_at_most(void **state) {
+static void a_score_takes_half_of_what_was_told_at_most(void **state) {
     (void)state;
     struct ampel_parcel_out *out = out_make("v1");
     struct ampel_change *change = &out->told[0].change;
@@ -118,7 +118,7 @@ static void a_score_takes_a_third_of_what_was_told_at_most(void **state) {
                                          .code = 255,
                                          .producer_size = 6,
                                          .producer = "load-1"};
-    assert_true(ampel_folded_size(&out->told[0]) <= sizeof(out->told[0]) / 3);
+    assert_true(ampel_folded_size(&out->told[0]) <= sizeof(out->told[0]) / 2);
     ampel_parcel_out_free(out);
 }
 
@@ -217,7 +217,7 @@ static void a_checkpoint_unfolds_once_and_frees_what_it_holds(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_told_comes_out_of_its_fold_as_it_went_in),
-        cmocka_unit_test(a_score_takes_a_third_of_what_was_told_at_most),
+        cmocka_unit_test(a_score_takes_half_of_what_was_told_at_most),
         cmocka_unit_test(any_bytes_of_a_change_come_back),
         cmocka_unit_test(the_last_holder_frees_a_change_and_its_rules),
         cmocka_unit_test(changes_name_the_rules_that_they_were_made_under),
