@@ -215,7 +215,7 @@ static void open_life(struct life *life, uint64_t seed) {
     options->checkpoint_every_ms = 100 + (int64_t)below(life, 2000);
     options->checkpoint_share = seed / 6 % 2 == 0 ? 25 : 100;
     options->orders_rows_every_ms = chance(life, 20) ? 30000 : 0;
-    life->unstored_bytes_max = chance(life, 30) ? 8000 : 8 << 20;
+    life->unstored_bytes_max = chance(life, 30) ? 2000 : 8 << 20;
     life->inflight_bytes_max = chance(life, 30) ? 500 : 8 << 20;
     options->unstored_bytes_max =
         sim_hooks.canary == SIM_CANARY_NO_SLOWING ? UINT64_C(1) << 40 : life->unstored_bytes_max;

@@ -28,7 +28,7 @@
 /* What one step tells may pass the bound before a shard stops, in each shard, on the way to its stamp and by its events;
    a checkpoint brings rows and pages. A sleeper has its own. */
 #define STEP_PARCELS   3
-#define UNSTORED_SLACK (UINT64_C(12) << 10)
+#define UNSTORED_SLACK (UINT64_C(6) << 10)
 
 /* Of a message that finds room. */
 #define INFLIGHT_SLACK (UINT64_C(6) << 10)
