@@ -200,7 +200,7 @@ AMPEL_INLINE bool orders_quiet(const struct frame_work *work, uint32_t orders, u
     return orders >= work->exact && ampel_rating_orders_quiet(&work->engine->rules, orders, more);
 }
 
-/* Where the days of orders in a row are, while no day but the near one of the account is written elsewhere. */
+/* Where the days of orders in a row lie; looked up again when one of them took more than its cell. */
 struct days {
     uint8_t *ring;
     uint32_t near_cell;
@@ -229,8 +229,10 @@ AMPEL_INLINE bool order_merge(const struct frame_work *work, uint32_t slot, stru
         }
     } else if (day != work->now_cell && day < AMPEL_WINDOW_CELLS && days->ring != NULL &&
                ampel_cells_add(days->ring, days->bits, day, count)) {
-        if (at_ms < days->oldest_ms) days->oldest = day;
-        if (at_ms < days->oldest_ms) days->oldest_ms = at_ms;
+        if (at_ms < days->oldest_ms) {
+            days->oldest = day;
+            days->oldest_ms = at_ms;
+        }
         return true;
     }
     if (!order_far(work, slot, account, day, count)) return false;

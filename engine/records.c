@@ -125,7 +125,7 @@ static void many_copy(struct ampel_violations *block, const struct ampel_violati
 }
 
 AMPEL_INLINE struct ampel_violations *block_resize(struct ampel_violations *old, struct ampel_pool *pool,
-                                             uint32_t capacity) {
+                                                   uint32_t capacity) {
     struct ampel_violations *block = ampel_pool_take(pool, block_bytes(capacity));
     if (block == NULL) return NULL;
     if (old == NULL) {

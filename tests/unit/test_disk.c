@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "proto/record.h"
+#include "tests/everypoint/wrap_fcntl.h"
+#include "tests/unit/draw.h"
 #include "workers/disk.h"
 #include "workers/journal.h"
 #include "workers/logline.h"
@@ -34,14 +36,16 @@
 /* Each way of a disk is tried in a folder of its own. */
 static const struct way {
     const char *name, *folder;
-    bool refuses_flag, refuses_write; /* O_DIRECT */
+    bool refuses_flag;                /* O_DIRECT */
+    int refuses_write;                /* with this error; 0: it does not */
     size_t piece_bytes;               /* a write past the page cache takes no more at once; 0: all of it */
 } ways[] = {
     {.name = "past the page cache", .folder = "/var/tmp"},
     {.name = "past it, block by block", .folder = "/var/tmp", .piece_bytes = BLOCK},
     {.name = "past it, and a piece of a block", .folder = "/var/tmp", .piece_bytes = BLOCK + 100},
     {.name = "the flag is refused", .folder = "/var/tmp", .refuses_flag = true},
-    {.name = "the write is refused", .folder = "/var/tmp", .refuses_write = true},
+    {.name = "the write is refused", .folder = "/var/tmp", .refuses_write = EINVAL},
+    {.name = "the write is not supported", .folder = "/var/tmp", .refuses_write = EOPNOTSUPP},
     {.name = "a disk in memory", .folder = "/dev/shm"},
 };
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
@@ -49,18 +53,10 @@ static const struct way {
 static const struct way *way = &ways[0];
 static atomic_uint direct_writes;
 
-int __real_fcntl(int fd, int command, ...);
-int __wrap_fcntl(int fd, int command, ...);
-int __wrap_fcntl(int fd, int command, ...) {
-    va_list arguments;
-    va_start(arguments, command);
-    int flags = va_arg(arguments, int);
-    va_end(arguments);
-    if (command == F_SETFL && (flags & O_DIRECT) != 0 && way->refuses_flag) {
-        errno = EINVAL;
-        return -1;
-    }
-    return __real_fcntl(fd, command, flags);
+static bool fcntl_fails(int command, int flags) {
+    bool fails = command == F_SETFL && (flags & O_DIRECT) != 0 && way->refuses_flag;
+    if (fails) errno = EINVAL;
+    return fails;
 }
 
 ssize_t __real_pwrite(int fd, const void *bytes, size_t size, off_t offset);
@@ -68,8 +64,8 @@ ssize_t __wrap_pwrite(int fd, const void *bytes, size_t size, off_t offset);
 ssize_t __wrap_pwrite(int fd, const void *bytes, size_t size, off_t offset) {
     bool direct = (__real_fcntl(fd, F_GETFL, 0) & O_DIRECT) != 0;
     bool whole = (size | (size_t)offset | (uintptr_t)bytes) % BLOCK == 0;
-    if (direct && (way->refuses_write || !whole)) {
-        errno = EINVAL;
+    if (direct && (way->refuses_write != 0 || !whole)) {
+        errno = whole ? way->refuses_write : EINVAL;
         return -1;
     }
     if (!direct) return __real_pwrite(fd, bytes, size, offset);
@@ -89,8 +85,7 @@ struct place {
 };
 
 static uint32_t random_below(struct place *place, uint32_t bound) {
-    place->random = place->random * UINT64_C(6364136223846793005) + 1;
-    return (uint32_t)(place->random >> 33) % bound;
+    return draw_from(&place->random, bound);
 }
 
 static void place_open(struct place *place, const struct way *chosen) {
