@@ -239,7 +239,9 @@ def test_alerts_go_on_and_feeders_are_slowed_where_most_of_the_room_for_what_is_
     try:
         watch.probe()
         loaded.cluster.stop("immediate")
+        before, since = loaded.load.acked(), time.monotonic()
         wait_until(lambda: (loaded.load.rest(0.2), loaded.metric("shards_slowed"))[1] == 2, 120, "that feeders are slowed")
+        unslowed = (loaded.load.acked() - before) / (time.monotonic() - since)
         before, since = loaded.load.acked(), time.monotonic()
         while time.monotonic() < since + max(AWAY_SECONDS, 15):
             loaded.load.rest(0.5)
@@ -247,7 +249,9 @@ def test_alerts_go_on_and_feeders_are_slowed_where_most_of_the_room_for_what_is_
             assert loaded.metric("unstored_bytes") < 8 << 20
         acked = loaded.load.acked() - before
         assert acked > 0, "scoring goes on"
-        assert acked / (time.monotonic() - since) < 30, "feeders are slowed"
+        slowed = acked / (time.monotonic() - since)
+        print(f"{unslowed:.0f} batches a second, {slowed:.0f} when slowed")
+        assert slowed < unslowed / 10, "feeders are slowed"
         loaded.cluster.start()
         wait_until(lambda: (loaded.load.rest(0.2), loaded.metric("shards_slowed"))[1] == 0, 60, "that feeders are slowed no more")
         watch.probe()
