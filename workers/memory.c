@@ -5,33 +5,62 @@
 
 #ifdef AMPEL_JEMALLOC
 #include <jemalloc/jemalloc.h>
+#include <sys/mman.h>
 
 #include "workers/memory_region.h"
 
-/* Read by jemalloc when it starts. Accounts are met at random: with pages of 4 KiB every second one
-   is a walk through the page table too (measured: apply is 1.8 times as fast on huge pages).
-   What is given back stays with the process for a minute, buffers of many megabytes too, which jemalloc else returns at once:
-   the system may take eight milliseconds for each 2 MiB when they are taken again. */
-const char *malloc_conf = "thp:always,dirty_decay_ms:60000,oversize_threshold:0";
+/* Read by jemalloc when it starts. What is given back stays with the process for a minute, buffers of many megabytes too, which
+   jemalloc else returns at once: the system may take eight milliseconds for each 2 MiB when they are taken again.
+   Huge pages are for shards alone: jemalloc's own tables grow by 2 MiB now and then, and a shard would wait for all of it. */
+const char *malloc_conf = "dirty_decay_ms:60000,oversize_threshold:0";
 
-/* Where an arena has its memory from, what jemalloc itself notes of the arena too. */
+/* Where an arena has its memory from, what jemalloc itself notes of the arena too. Accounts are met at random: with pages of
+   4 KiB every second one is a walk through the page table too (measured: apply is 1.8 times as fast on huge pages). */
 struct ampel_memory_source {
     extent_hooks_t hooks; /* first: jemalloc hands it to each hook */
-    struct ampel_region region;
+    struct ampel_region region; /* base is NULL where the system has no such range */
 };
+
+static size_t to_multiple(uintptr_t place, size_t alignment) {
+    return (size_t)(-place) & (alignment - 1);
+}
+
+/* Pages of its own, huge ones where the system has them. */
+static void *extent_map(size_t size, size_t alignment) {
+    if (size > SIZE_MAX - alignment) return NULL;
+    uint8_t *map = mmap(NULL, size + alignment, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED) return NULL;
+    size_t before = to_multiple((uintptr_t)map, alignment);
+    uint8_t *extent = map + before;
+    if (before > 0) (void)munmap(map, before);
+    if (before < alignment) (void)munmap(extent + size, alignment - before);
+    (void)madvise(extent, size, MADV_HUGEPAGE);
+    return extent;
+}
 
 static void *extent_alloc(extent_hooks_t *hooks, void *wanted, size_t size, size_t alignment, bool *zero, bool *commit,
                           unsigned arena) {
     struct ampel_memory_source *source = (struct ampel_memory_source *)(void *)hooks;
     (void)arena;
     if (wanted != NULL) return NULL;
-    void *extent = ampel_region_take(&source->region, size, alignment);
+    void *extent = source->region.base != NULL ? ampel_region_take(&source->region, size, alignment) : extent_map(size, alignment);
     *zero = *zero || extent != NULL;
     *commit = true;
     return extent;
 }
 
-/* Extents lie in one range: any two neighbours are one, any one is two. */
+/* A region's go with it. True: it is kept. */
+static bool extent_give(extent_hooks_t *hooks, void *extent, size_t size, bool committed, unsigned arena) {
+    struct ampel_memory_source *source = (struct ampel_memory_source *)(void *)hooks;
+    (void)committed, (void)arena;
+    return source->region.base != NULL || munmap(extent, size) != 0;
+}
+
+static void extent_destroy(extent_hooks_t *hooks, void *extent, size_t size, bool committed, unsigned arena) {
+    (void)extent_give(hooks, extent, size, committed, arena);
+}
+
+/* Any two neighbours are one, any one is two. */
 static bool extent_split(extent_hooks_t *hooks, void *extent, size_t size, size_t first, size_t second, bool committed,
                          unsigned arena) {
     (void)hooks, (void)extent, (void)size, (void)first, (void)second, (void)committed, (void)arena;
@@ -58,20 +87,25 @@ static void arena_set(unsigned arena, const char *name, void *value, size_t size
     (void)mallctl(path, NULL, NULL, value, size);
 }
 
-/* An arena over a region of its own. False: over what jemalloc finds for itself. */
-static bool arena_over_region(struct ampel_shard_memory *state) {
+static void source_close(struct ampel_memory_source *source) {
+    ampel_region_close(&source->region);
+    free(source);
+}
+
+/* An arena over a source of its own. False: there is no memory for one. */
+static bool arena_over_source(struct ampel_shard_memory *state) {
     struct ampel_memory_source *source = calloc(1, sizeof(*source));
     if (source == NULL) return false;
-    if (!ampel_region_open(&source->region)) {
-        free(source);
-        return false;
-    }
-    source->hooks = (extent_hooks_t){.alloc = extent_alloc, .split = extent_split, .merge = extent_merge};
+    if (!ampel_region_open(&source->region)) source->region.base = NULL; /* each extent is mapped alone */
+    source->hooks = (extent_hooks_t){.alloc = extent_alloc,
+                                     .dalloc = extent_give,
+                                     .destroy = extent_destroy,
+                                     .split = extent_split,
+                                     .merge = extent_merge};
     extent_hooks_t *hooks = &source->hooks;
     size_t size = sizeof(state->arena);
     if (mallctl("arenas.create", &state->arena, &size, &hooks, sizeof(hooks)) != 0) {
-        ampel_region_close(&source->region);
-        free(source);
+        source_close(source);
         return false;
     }
     ssize_t never = -1;
@@ -85,7 +119,7 @@ static bool arena_over_region(struct ampel_shard_memory *state) {
 
 static void arena_open(struct ampel_shard_memory *state) {
     size_t size = sizeof(state->arena);
-    if (!arena_over_region(state) && mallctl("arenas.create", &state->arena, &size, NULL, 0) != 0) return;
+    if (!arena_over_source(state) && mallctl("arenas.create", &state->arena, &size, NULL, 0) != 0) return;
     size = sizeof(state->cache);
     if (mallctl("tcache.create", &state->cache, &size, NULL, 0) != 0) {
         state->flags = (int)MALLOCX_ARENA(state->arena) | MALLOCX_TCACHE_NONE;
@@ -103,8 +137,7 @@ static void arena_close(struct ampel_shard_memory *state) {
     char path[64];
     (void)snprintf(path, sizeof(path), "arena.%u.destroy", state->arena);
     if (mallctl(path, NULL, NULL, NULL, 0) != 0) return; /* its memory stays */
-    ampel_region_close(&state->source->region);
-    free(state->source);
+    source_close(state->source);
     state->source = NULL;
 }
 #else

@@ -10,9 +10,8 @@
 /* A huge page: what the system finds and clears at once. */
 #define STEP_BYTES ((size_t)2 << 20)
 
-/* Pages that take so much processor time are dear, when so many in a row do. */
-#define DEAR_NS  INT64_C(2000000)
-#define DEAR_ROW 3
+/* Pages that take so much processor time are dear. */
+#define DEAR_NS INT64_C(2000000)
 /* So little in front of what is handed out, and its user may come at any moment. */
 #define NEAR_BYTES ((size_t)4 << 20)
 
@@ -56,8 +55,7 @@ static bool page_touch(const struct ampel_region *region, size_t offset, bool sm
 static void *region_run(void *context) {
     struct ampel_region *region = context;
     size_t touched = 0;
-    bool small = false; /* what is not touched yet has small pages */
-    int dear = 0;       /* so many of the last pages were */
+    bool small = false; /* what is not touched yet has small pages, since one page was dear */
     (void)pthread_setname_np(pthread_self(), "memory");
     while (!stopped(region)) {
         size_t next = next_page(region, touched, small);
@@ -70,8 +68,7 @@ static void *region_run(void *context) {
         if (!page_touch(region, next, small)) break;
         touched = next + STEP_BYTES;
         atomic_store_explicit(&region->touched, touched, memory_order_relaxed);
-        dear = ampel_clock_spent_ns() - before_ns > DEAR_NS ? dear + 1 : 0;
-        if (!small && dear >= DEAR_ROW && touched < region->size)
+        if (!small && ampel_clock_spent_ns() - before_ns > DEAR_NS && touched < region->size)
             small = madvise(region->base + touched, region->size - touched, MADV_NOHUGEPAGE) == 0;
     }
     return NULL;

@@ -6,9 +6,12 @@
 
 #include <cmocka.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "workers/checkpoint.h"
 #include "workers/keeper_lane.h"
@@ -39,10 +42,9 @@ static void memory_counts_what_is_taken_and_aligns_it(void **state) {
 }
 
 /* An arena ends with its memory, and the next one is as good. */
-static void memory_is_given_back_and_opened_again(void **state) {
-    (void)state;
+static void memory_is_used_and_given_back(int rounds) {
     enum { COUNT = 40, BYTES = 1 << 20 };
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < rounds; round++) {
         struct ampel_shard_memory shard;
         struct ampel_memory memory;
         ampel_memory_open(&shard, &memory);
@@ -59,6 +61,39 @@ static void memory_is_given_back_and_opened_again(void **state) {
         }
         ampel_memory_close(&shard);
     }
+}
+
+static void memory_is_given_back_and_opened_again(void **state) {
+    (void)state;
+    memory_is_used_and_given_back(3);
+}
+
+static size_t addresses_taken(void) {
+    FILE *file = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu", &pages), 1);
+    (void)fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A process may have few addresses, or a system no more of them than it has memory. */
+static void memory_is_there_without_a_range_of_addresses(void **state) {
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); /* sanitizers have an allocator of their own, which ends the process there */
+#endif
+    struct rlimit before, few;
+    struct ampel_region region;
+    const size_t room = (size_t)128 << 20;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    few = before;
+    few.rlim_cur = addresses_taken() + room;
+    assert_int_equal(setrlimit(RLIMIT_AS, &few), 0);
+    assert_false(ampel_region_open(&region));
+    /* In all more than the room: it is given back. */
+    memory_is_used_and_given_back(8);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
 }
 
 static void a_region_is_zeroes_one_behind_the_other_to_its_end(void **state) {
@@ -230,6 +265,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_counts_what_is_taken_and_aligns_it),
         cmocka_unit_test(memory_is_given_back_and_opened_again),
+        cmocka_unit_test(memory_is_there_without_a_range_of_addresses),
         cmocka_unit_test(a_region_is_zeroes_one_behind_the_other_to_its_end),
         cmocka_unit_test(what_comes_next_in_a_region_is_touched_before),
         cmocka_unit_test(an_arena_keeps_everything_until_it_is_closed),
