@@ -148,7 +148,9 @@ int main(int argc, char **argv) {
           "       load stages FILE [--journal DIR] [--seconds S] [--only decode|journal|apply|transport]\n"
           "                                 an encoded file through each stage of the way alone\n"
           "       load latency --endpoint E --watch E --key FILE [--rate N] [--batch N] [--seconds S] [--warm S] [--disk DIR]\n"
-          "                                 open loop: send to ack, send to the alert's arrival\n"
+          "                 [--pauses S]\n"
+          "                                 open loop: send to ack, send to the alert's arrival; with --pauses how long cores were gone\n"
+          "                                 meanwhile, and in so many seconds without load before\n"
           "       load store [--accounts N] [--events N] [--day N] [--scribes N]   with AMPEL_DATABASE_URL\n"
           "                                 checkpoints of all accounts, recovery, and N more checkpoints in a row; a line is awaited\n"
           "                                 after each step\n",

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "bench/load.h"
+#include "bench/load_pauses.h"
+#include "bench/load_times.h"
 #include "proto/bundle.h"
 #include "proto/message.h"
 #include "proto/text.h"
@@ -18,41 +20,6 @@
 #include "workers/realtime.h"
 
 #define LAST_WAIT_NS INT64_C(20000000000)
-
-struct times {
-    uint64_t count, capacity;
-    int64_t *ns;
-};
-
-static void times_add(struct times *times, int64_t ns) {
-    if (times->count == times->capacity) {
-        times->capacity = times->capacity == 0 ? 4096 : 2 * times->capacity;
-        times->ns = realloc(times->ns, times->capacity * sizeof times->ns[0]);
-        if (times->ns == NULL) load_fail("no memory", "");
-    }
-    times->ns[times->count++] = ns;
-}
-
-static int ns_order(const void *left, const void *right) {
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return (a > b) - (a < b);
-}
-
-static double at_ms(const struct times *times, double share) {
-    if (times->count == 0) return -1;
-    uint64_t index = (uint64_t)(share * (double)(times->count - 1) + 0.5);
-    return (double)times->ns[index] / 1e6;
-}
-
-static void times_tell(const char *name, struct times *times) {
-    if (times->count > 1) qsort(times->ns, times->count, sizeof times->ns[0], ns_order);
-    printf("{\"name\":\"%s\",\"unit\":\"ms\",\"count\":%llu,\"p50\":%.3f,\"p75\":%.3f,\"p90\":%.3f,\"p95\":%.3f,"
-           "\"p99\":%.3f,\"p999\":%.3f,\"most\":%.3f}\n",
-           name, (unsigned long long)times->count, at_ms(times, 0.5), at_ms(times, 0.75), at_ms(times, 0.9),
-           at_ms(times, 0.95), at_ms(times, 0.99), at_ms(times, 0.999), at_ms(times, 1));
-    fflush(stdout);
-    free(times->ns);
-}
 
 struct plan {
     const char *producer;
@@ -68,8 +35,8 @@ static int64_t due_ns(const struct plan *plan, uint64_t index) {
 }
 
 /* An answer to a batch, or to what it caused, has come. */
-static void time_it(struct times *times, const struct plan *plan, uint64_t index, int64_t now_ns) {
-    if (index >= plan->warm_count) times_add(times, now_ns - due_ns(plan, index));
+static void time_it(struct load_times *times, const struct plan *plan, uint64_t index, int64_t now_ns) {
+    if (index >= plan->warm_count) load_times_add(times, now_ns - due_ns(plan, index));
 }
 
 /* ---- the batches ---------------------------------------------------------------------------- */
@@ -121,7 +88,7 @@ struct watching {
     struct ampel_client *client;
     const struct plan *plan;
     atomic_bool ready, stop;
-    struct times times;
+    struct load_times times;
 };
 
 static void watch_take(struct watching *watching, const struct ampel_message *message) {
@@ -164,7 +131,7 @@ struct feeding {
     const struct plan *plan;
     bool welcome;
     uint64_t sent, acked, next, accepted;
-    struct times times;
+    struct load_times times;
 };
 
 static void message_take(struct feeding *feeding, const uint8_t *bytes, uint32_t size, int64_t now_ns) {
@@ -258,16 +225,16 @@ static void sync_tell(const char *path, const char *name, size_t size, int count
     int fd = open(file, O_RDWR | O_CREAT, 0600);
     uint8_t *bytes = calloc(1, size);
     if (fd < 0 || bytes == NULL) load_fail("cannot be written", file);
-    struct times times = {0};
+    struct load_times times = {0};
     const struct timespec pause = {.tv_nsec = pause_ns};
     for (int i = 0; i < 2 * count; i++) {
         if (pause_ns > 0) nanosleep(&pause, NULL);
         int64_t from_ns = load_now_ns();
         if (pwrite(fd, bytes, size, (off_t)size * (i % count)) != (ssize_t)size || fdatasync(fd) != 0)
             load_fail("cannot be written", file);
-        if (i >= count) times_add(&times, load_now_ns() - from_ns);
+        if (i >= count) load_times_add(&times, load_now_ns() - from_ns);
     }
-    times_tell(name, &times);
+    load_times_tell(name, &times);
     close(fd);
     unlink(file);
     free(bytes);
@@ -279,7 +246,7 @@ static void sync_tell(const char *path, const char *name, size_t size, int count
 struct beside {
     const char *folder;
     atomic_bool stop;
-    struct times times;
+    struct load_times times;
 };
 
 static void *sync_beside(void *context) {
@@ -293,13 +260,25 @@ static void *sync_beside(void *context) {
         const struct timespec pause = {.tv_nsec = BESIDE_EVERY_NS};
         int64_t from_ns = load_now_ns();
         if (pwrite(fd, bytes, BESIDE_BYTES, 0) != BESIDE_BYTES || fdatasync(fd) != 0) load_fail("cannot be written", file);
-        if (!first) times_add(&beside->times, load_now_ns() - from_ns);
+        if (!first) load_times_add(&beside->times, load_now_ns() - from_ns);
         nanosleep(&pause, NULL);
     }
     close(fd);
     unlink(file);
     free(bytes);
     return NULL;
+}
+
+/* ---- cores ---------------------------------------------------------------------------------- */
+
+/* What cores do before there is any load. */
+static void rest_tell(double seconds) {
+    int64_t ns = (int64_t)(1e9 * seconds);
+    const struct timespec rest = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    struct load_pauses *pauses = load_pauses_begin(load_now_ns());
+    if (pauses == NULL) return;
+    nanosleep(&rest, NULL);
+    load_pauses_end(pauses, "pauses_rest");
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */
@@ -321,6 +300,7 @@ int load_latency(int argc, char **argv) {
     /* It stands for machines elsewhere: how long its own threads wait for a core is not what is measured. */
     bool realtime = ampel_realtime_enter(AMPEL_CORE_ANY);
     printf("{\"name\":\"realtime\",\"value\":%d}\n", realtime);
+    double pauses_rest = load_number(argc, argv, "pauses", 0);
     struct plan plan = {0};
     plan_make(&plan, argc, argv);
     if (disk != NULL) {
@@ -328,6 +308,7 @@ int load_latency(int argc, char **argv) {
         sync_tell(disk, "sync_4k_rest", 4096, 40, 50000000);
         sync_tell(disk, "sync_256k", 262144, 200, 0);
     }
+    if (pauses_rest > 0) rest_tell(pauses_rest);
     struct watching watching = {.plan = &plan, .client = client_open(watch, key)};
     struct feeding feeding = {.plan = &plan, .client = client_open(endpoint, key), .decoder = ampel_message_decoder_open()};
     pthread_t thread;
@@ -338,19 +319,21 @@ int load_latency(int argc, char **argv) {
     pthread_t beside_thread;
     if (disk != NULL && pthread_create(&beside_thread, NULL, sync_beside, &beside) != 0) load_fail("no thread", "latency");
     plan.start_ns = load_now_ns() + 50000000;
+    struct load_pauses *pauses = pauses_rest > 0 ? load_pauses_begin(due_ns(&plan, plan.warm_count)) : NULL;
     feed(&feeding);
+    load_pauses_end(pauses, "pauses");
     atomic_store(&beside.stop, true);
     if (disk != NULL) {
         pthread_join(beside_thread, NULL);
-        times_tell("sync_beside", &beside.times);
+        load_times_tell("sync_beside", &beside.times);
     }
     if (feeding.accepted != plan.batches_count * plan.batch_events) load_fail("events are missing", "latency");
     const struct timespec patience = {.tv_sec = 2};
     nanosleep(&patience, NULL);
     atomic_store(&watching.stop, true);
     pthread_join(thread, NULL);
-    times_tell("ack", &feeding.times);
-    times_tell("alert", &watching.times);
+    load_times_tell("ack", &feeding.times);
+    load_times_tell("alert", &watching.times);
     ampel_message_decoder_close(feeding.decoder);
     ampel_client_close(feeding.client);
     ampel_client_close(watching.client);
