@@ -1,6 +1,6 @@
 /* For how long cores are gone: on each core that this process may use a thread that runs before all others wakes five hundred times a
    second and tells how late it was. What it waits for is the machine's host, or the kernel where it lets no thread in; no other thread.
-   A wake takes 20 to 35 us of processor time on a virtual machine, all of them 1 to 2 % of each core. Thread: one, beside those that
+   A wake takes 25 to 50 us of processor time on a virtual machine, all of them 1 to 3 % of each core. Thread: one, beside those that
    it begins. */
 #ifndef AMPEL_BENCH_LOAD_PAUSES_H
 #define AMPEL_BENCH_LOAD_PAUSES_H
