@@ -17,7 +17,7 @@
 
 /* As much is touched beyond what is handed out, at most; half of what is handed out where that is less, so that what stays small
    costs little. */
-#define AMPEL_REGION_AHEAD_BYTES ((size_t)64 << 20)
+#define AMPEL_REGION_AHEAD_BYTES ((size_t)16 << 20)
 
 struct ampel_region {
     uint8_t *base; /* NULL: there is none */
