@@ -4,6 +4,7 @@
 #define AMPEL_BENCH_LOADER_H
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bench/machine.h"
@@ -36,6 +37,34 @@ private:
         return path != nullptr ? open(path, O_RDWR | O_CLOEXEC) : -1;
     }
     int in_, out_;
+};
+
+// How often this thread met a page that was not there yet.
+inline long page_faults() {
+    rusage used;
+    if (getrusage(RUSAGE_THREAD, &used) != 0) std::abort();
+    return used.ru_minflt + used.ru_majflt;
+}
+
+// What a frame took.
+struct Took {
+    double seconds = 0;
+    long faults = 0;
+};
+
+// What all frames took. Over: more than a shard may stand still for; one without a page fault waited for nothing but its core.
+struct Frames {
+    static constexpr double over_seconds = 0.005;
+    uint64_t count = 0, over = 0, over_faulted = 0;
+    Took longest;
+
+    void note(const Took &took) {
+        bool is_over = took.seconds > over_seconds;
+        count++;
+        over += is_over;
+        over_faulted += is_over && took.faults > 0;
+        if (took.seconds > longest.seconds) longest = took;
+    }
 };
 
 class Loader {
@@ -71,7 +100,7 @@ public:
         std::vector<const ampel_frame *> frames;
         for (uint32_t i = 0; i < used_; i++) frames.push_back(&stores_[i].frame(++sequence_, now_ms_ + i));
         now_ms_ += used_;
-        for (const ampel_frame *frame : frames) longest_ = std::max(longest_, apply(*frame, false));
+        for (const ampel_frame *frame : frames) frames_.note(apply(*frame, false));
         if (!frames.empty()) apply(*frames.back(), true);
         used_ = 0;
     }
@@ -98,8 +127,8 @@ public:
     uint64_t memory_bytes() const { return ampel_bench_memory_bytes(memory_); }
     uint64_t changes() const { return changes_; }
     double seconds() const { return seconds_; } // of one core, within the engine
-    double longest() const { return longest_; } // of one frame
-    void seconds_forget() { seconds_ = longest_ = 0; }
+    const Frames &frames() const { return frames_; } // duplicates apart
+    void seconds_forget() { seconds_ = 0; }
 
     // Over the numbers of all accounts and what was told.
     uint64_t digest() const {
@@ -127,15 +156,15 @@ private:
     // So many frames are made, then applied: what comes from the decoder is still near.
     static constexpr size_t frames_prepared = 8;
 
-    // Seconds that it took.
-    double apply(const ampel_frame &frame, bool duplicate) {
+    Took apply(const ampel_frame &frame, bool duplicate) {
         ampel_apply_counts counts;
         bool done = false;
+        long faults = page_faults();
         double began = seconds_now();
         if (ampel_engine_advance(engine_, frame.stamp_ms, UINT32_MAX, &done) != AMPEL_ENGINE_OK || !done) std::abort();
         if (ampel_engine_apply(engine_, &frame, &counts) != AMPEL_ENGINE_OK) std::abort();
-        double took = seconds_now() - began;
-        seconds_ += took;
+        Took took = {seconds_now() - began, page_faults() - faults};
+        seconds_ += took.seconds;
         if (counts.duplicate != duplicate || counts.refused > 0) std::abort();
         if (counts.applied != (duplicate ? 0 : frame.events_count)) std::abort();
         changes_take();
@@ -150,7 +179,8 @@ private:
     std::vector<FrameStore> stores_;
     uint32_t used_ = 0, pushed_ = 0;
     uint64_t sequence_ = 0, changes_ = 0, changes_digest_ = 0;
-    double seconds_ = 0, longest_ = 0;
+    double seconds_ = 0;
+    Frames frames_;
     int64_t now_ms_;
 };
 
