@@ -80,7 +80,7 @@ void growth(benchmark::State &state) {
     if (!smoke() && state.range(0) == 10000000) {
         char note[200];
         std::snprintf(note, sizeof note,
-                      "the longest frame of 2 048 events, each a new account, up to 10 M in one engine; it met %ld page faults; of %" PRIu64
+                      "the longest frame of 2 048 events, each a new account, up to 10 M in one engine; page faults in it: %ld; of %" PRIu64
                       " frames %" PRIu64 " took over 5 ms, %" PRIu64 " of them with page faults",
                       frames.longest.faults, frames.count, frames.over, frames.over_faulted);
         figure_tell({"growth_ms", frames.longest.seconds * 1e3, "ms", 5, Better::less, 0, 0, note});

@@ -47,8 +47,8 @@ static void *watch_core(void *context) {
     struct watch *watch = context;
     for (;;) {
         sleep_until(watch->due_ns);
-        if (atomic_load(&watch->pauses->stop)) return NULL;
         wake_take(watch, load_now_ns());
+        if (atomic_load(&watch->pauses->stop)) return NULL;
     }
 }
 

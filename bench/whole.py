@@ -175,7 +175,7 @@ def pauses_of(found):
 
 
 def pauses_text(pauses):
-    if "pauses" not in pauses:
+    if len(pauses) < 2:
         return "how long cores were gone is not known: no thread may run before all others here"
     load, rest = (f"p50 {one['p50']:.2f}, p90 {one['p90']:.2f}, p99 {one['p99']:.2f}, p99.9 {one['p999']:.2f}, most {one['most']:.2f} ms, cores "
                   f"gone for over 1 ms {one['gone_percent']:.1f} % of the time" for one in (pauses["pauses"], pauses["pauses_rest"]))

@@ -11,8 +11,9 @@
 
 /* Read by jemalloc when it starts. What is given back stays with the process for a minute, buffers of many megabytes too, which
    jemalloc else returns at once: the system may take eight milliseconds for each 2 MiB when they are taken again.
-   Huge pages are for shards alone: jemalloc's own tables grow by 2 MiB now and then, and a shard would wait for all of it. */
-const char *malloc_conf = "dirty_decay_ms:60000,oversize_threshold:0";
+   Huge pages are for shards alone, whatever the system prefers: jemalloc's own tables grow by 2 MiB now and then, and a shard
+   would wait for all of it. */
+const char *malloc_conf = "thp:never,dirty_decay_ms:60000,oversize_threshold:0";
 
 /* Where an arena has its memory from, what jemalloc itself notes of the arena too. Accounts are met at random: with pages of
    4 KiB every second one is a walk through the page table too (measured: apply is 1.8 times as fast on huge pages). */
@@ -21,19 +22,18 @@ struct ampel_memory_source {
     struct ampel_region region; /* base is NULL where the system has no such range */
 };
 
-static size_t to_multiple(uintptr_t place, size_t alignment) {
-    return (size_t)(-place) & (alignment - 1);
-}
+#define HUGE_BYTES ((size_t)2 << 20)
 
 /* Pages of its own, huge ones where the system has them. */
 static void *extent_map(size_t size, size_t alignment) {
+    if (size >= HUGE_BYTES && alignment < HUGE_BYTES) alignment = HUGE_BYTES;
     if (size > SIZE_MAX - alignment) return NULL;
     uint8_t *map = mmap(NULL, size + alignment, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED) return NULL;
-    size_t before = to_multiple((uintptr_t)map, alignment);
+    size_t before = (size_t)(-(uintptr_t)map) % alignment;
     uint8_t *extent = map + before;
     if (before > 0) (void)munmap(map, before);
-    if (before < alignment) (void)munmap(extent + size, alignment - before);
+    (void)munmap(extent + size, alignment - before);
     (void)madvise(extent, size, MADV_HUGEPAGE);
     return extent;
 }
@@ -96,7 +96,8 @@ static void source_close(struct ampel_memory_source *source) {
 static bool arena_over_source(struct ampel_shard_memory *state) {
     struct ampel_memory_source *source = calloc(1, sizeof(*source));
     if (source == NULL) return false;
-    if (!ampel_region_open(&source->region)) source->region.base = NULL; /* each extent is mapped alone */
+    bool ranged = ampel_region_open(&source->region);
+    AMPEL_ASSERT(ranged == (source->region.base != NULL));
     source->hooks = (extent_hooks_t){.alloc = extent_alloc,
                                      .dalloc = extent_give,
                                      .destroy = extent_destroy,
@@ -118,9 +119,8 @@ static bool arena_over_source(struct ampel_shard_memory *state) {
 }
 
 static void arena_open(struct ampel_shard_memory *state) {
-    size_t size = sizeof(state->arena);
-    if (!arena_over_source(state) && mallctl("arenas.create", &state->arena, &size, NULL, 0) != 0) return;
-    size = sizeof(state->cache);
+    size_t size = sizeof(state->cache);
+    if (!arena_over_source(state)) return;
     if (mallctl("tcache.create", &state->cache, &size, NULL, 0) != 0) {
         state->flags = (int)MALLOCX_ARENA(state->arena) | MALLOCX_TCACHE_NONE;
         return;

@@ -1,5 +1,6 @@
 /* Memory for engines: jemalloc with an arena of its own for each shard, so that shards never meet in the allocator, over a
-   region that is touched ahead (memory_region.h), and a count of what is taken. Without jemalloc (sanitizers bring their own
+   region that is touched ahead (memory_region.h), or over pages of its own where the system has no such region, and a count
+   of what is taken. Without jemalloc (sanitizers bring their own
    allocator) plain aligned memory. */
 #ifndef AMPEL_WORKERS_MEMORY_H
 #define AMPEL_WORKERS_MEMORY_H
@@ -16,7 +17,7 @@ struct ampel_shard_memory {
     int flags;              /* for jemalloc: arena and thread cache */
     unsigned arena, cache;
     bool own;                           /* the cache is this memory's to destroy */
-    struct ampel_memory_source *source; /* with the arena, NULL: the arena stays with jemalloc */
+    struct ampel_memory_source *source; /* of the arena; NULL: the common one is used */
 };
 
 /* Fills *out. Where jemalloc can make no arena the common one is used. Thread: take and give on one thread at a time. */

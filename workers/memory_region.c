@@ -10,8 +10,9 @@
 /* A huge page: what the system finds and clears at once. */
 #define STEP_BYTES ((size_t)2 << 20)
 
-/* Pages that take so much processor time are dear. */
-#define DEAR_NS INT64_C(2000000)
+/* Pages that take so much processor time are dear, until so many in a row are not. */
+#define DEAR_NS   INT64_C(2000000)
+#define CHEAP_ROW 512
 /* So little in front of what is handed out, and its user may come at any moment. */
 #define NEAR_BYTES ((size_t)4 << 20)
 
@@ -41,6 +42,17 @@ static bool stopped(const struct ampel_region *region) {
     return atomic_load_explicit(&region->stopped, memory_order_relaxed);
 }
 
+bool ampel_region_small(bool small, int64_t spent_ns, uint32_t *cheap) {
+    *cheap = spent_ns > DEAR_NS ? 0 : *cheap + 1;
+    return *cheap == 0 || (small && *cheap < CHEAP_ROW);
+}
+
+/* What is not touched yet. */
+static bool rest_advise(const struct ampel_region *region, size_t touched, bool small) {
+    return touched < region->size &&
+           madvise(region->base + touched, region->size - touched, small ? MADV_NOHUGEPAGE : MADV_HUGEPAGE) == 0;
+}
+
 /* One page. False: the system refuses: it is an older one, or there is no memory, which the page's user will see. */
 static bool page_touch(const struct ampel_region *region, size_t offset, bool small) {
     int done;
@@ -55,7 +67,8 @@ static bool page_touch(const struct ampel_region *region, size_t offset, bool sm
 static void *region_run(void *context) {
     struct ampel_region *region = context;
     size_t touched = 0;
-    bool small = false; /* what is not touched yet has small pages, since one page was dear */
+    bool small = false; /* what is not touched yet has small pages */
+    uint32_t cheap = 0;
     (void)pthread_setname_np(pthread_self(), "memory");
     while (!stopped(region)) {
         size_t next = next_page(region, touched, small);
@@ -68,8 +81,8 @@ static void *region_run(void *context) {
         if (!page_touch(region, next, small)) break;
         touched = next + STEP_BYTES;
         atomic_store_explicit(&region->touched, touched, memory_order_relaxed);
-        if (!small && ampel_clock_spent_ns() - before_ns > DEAR_NS && touched < region->size)
-            small = madvise(region->base + touched, region->size - touched, MADV_NOHUGEPAGE) == 0;
+        bool wanted = ampel_region_small(small, ampel_clock_spent_ns() - before_ns, &cheap);
+        if (wanted != small && rest_advise(region, touched, wanted)) small = wanted;
     }
     return NULL;
 }

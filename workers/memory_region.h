@@ -37,4 +37,7 @@ AMPEL_MUST_CHECK void *ampel_region_take(struct ampel_region *region, size_t siz
 /* Ends the thread and gives the range back to the system. */
 void ampel_region_close(struct ampel_region *region);
 
+/* Whether what comes next has small pages, behind a page of so much processor time. *cheap: how many were not dear in a row. Pure. */
+bool ampel_region_small(bool small, int64_t spent_ns, uint32_t *cheap);
+
 #endif

@@ -77,23 +77,32 @@ static size_t addresses_taken(void) {
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+static struct rlimit addresses_before;
+
+static int addresses_note(void **state) {
+    (void)state;
+    return getrlimit(RLIMIT_AS, &addresses_before);
+}
+
+static int addresses_again(void **state) {
+    (void)state;
+    return setrlimit(RLIMIT_AS, &addresses_before);
+}
+
 /* A process may have few addresses, or a system no more of them than it has memory. */
 static void memory_is_there_without_a_range_of_addresses(void **state) {
     (void)state;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     skip(); /* sanitizers have an allocator of their own, which ends the process there */
 #endif
-    struct rlimit before, few;
     struct ampel_region region;
+    struct rlimit few = addresses_before;
     const size_t room = (size_t)128 << 20;
-    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
-    few = before;
     few.rlim_cur = addresses_taken() + room;
     assert_int_equal(setrlimit(RLIMIT_AS, &few), 0);
     assert_false(ampel_region_open(&region));
     /* In all more than the room: it is given back. */
     memory_is_used_and_given_back(8);
-    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
 }
 
 static void a_region_is_zeroes_one_behind_the_other_to_its_end(void **state) {
@@ -118,6 +127,17 @@ static void a_region_is_zeroes_one_behind_the_other_to_its_end(void **state) {
     ampel_region_close(&region);
 }
 
+/* Linux 5.14 and later do. */
+static bool system_touches(void) {
+    const int populate_write = 23;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    void *map = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(map, MAP_FAILED);
+    bool touches = madvise(map, page, populate_write) == 0;
+    (void)munmap(map, page);
+    return touches;
+}
+
 static void what_comes_next_in_a_region_is_touched_before(void **state) {
     (void)state;
     struct ampel_region region;
@@ -125,17 +145,31 @@ static void what_comes_next_in_a_region_is_touched_before(void **state) {
     const size_t size = (size_t)64 << 20; /* where pages are dear the thread begins some megabytes behind it */
     unsigned char *taken = ampel_region_take(&region, size, 64);
     assert_non_null(taken);
-    /* The system may be one that refuses, where nothing is touched. */
     for (int i = 0; i < 2000 && atomic_load(&region.touched) < size + size / 4; i++)
         (void)poll(NULL, 0, 5);
     unsigned char resident[1] = {0};
     size_t touched = atomic_load(&region.touched);
-    if (touched > 0) {
+    if (system_touches()) {
         assert_in_range(touched, size + 1, region.size);
         assert_int_equal(mincore(region.base + touched - 4096, 4096, resident), 0);
         assert_int_equal(resident[0] & 1, 1);
     }
     ampel_region_close(&region);
+}
+
+static void a_dear_page_makes_what_comes_next_small_until_a_gigabyte_is_not(void **state) {
+    (void)state;
+    const int64_t dear_ns = 8000000, cheap_ns = 200000;
+    uint32_t cheap = 0;
+    assert_false(ampel_region_small(false, cheap_ns, &cheap));
+    assert_true(ampel_region_small(false, dear_ns, &cheap));
+    for (int i = 0; i < 511; i++)
+        assert_true(ampel_region_small(true, cheap_ns, &cheap));
+    assert_true(ampel_region_small(true, dear_ns, &cheap));
+    for (int i = 0; i < 511; i++)
+        assert_true(ampel_region_small(true, cheap_ns, &cheap));
+    assert_false(ampel_region_small(true, cheap_ns, &cheap));
+    assert_false(ampel_region_small(false, cheap_ns, &cheap));
 }
 
 static void an_arena_keeps_everything_until_it_is_closed(void **state) {
@@ -265,7 +299,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_counts_what_is_taken_and_aligns_it),
         cmocka_unit_test(memory_is_given_back_and_opened_again),
-        cmocka_unit_test(memory_is_there_without_a_range_of_addresses),
+        cmocka_unit_test_setup_teardown(memory_is_there_without_a_range_of_addresses, addresses_note, addresses_again),
+        cmocka_unit_test(a_dear_page_makes_what_comes_next_small_until_a_gigabyte_is_not),
         cmocka_unit_test(a_region_is_zeroes_one_behind_the_other_to_its_end),
         cmocka_unit_test(what_comes_next_in_a_region_is_touched_before),
         cmocka_unit_test(an_arena_keeps_everything_until_it_is_closed),
