@@ -1,7 +1,6 @@
 /* Memory for engines: jemalloc with an arena of its own for each shard, so that shards never meet in the allocator, over a
    region that is touched ahead (memory_region.h), or over pages of its own where the system has no such region, and a count
-   of what is taken. Without jemalloc (sanitizers bring their own
-   allocator) plain aligned memory. */
+   of what is taken. Without jemalloc (sanitizers bring their own allocator) plain aligned memory. */
 #ifndef AMPEL_WORKERS_MEMORY_H
 #define AMPEL_WORKERS_MEMORY_H
 
