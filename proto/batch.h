@@ -1,7 +1,7 @@
 /* Batches: what a feeder sends, one msgpack map (proto/WIRE.md is the contract).
 
    Decoding walks the bytes with bounds first, then msgpack-c reads the envelope, columns are used in
-   place; rows become columns in the decoder's memory. Whole batches are refused for their shape; single
+   place; narrow columns and rows become whole ones in the decoder's memory. Whole batches are refused for their shape; single
    events get verdicts. The same bytes always meet the same verdicts. */
 #ifndef AMPEL_PROTO_BATCH_H
 #define AMPEL_PROTO_BATCH_H
@@ -41,7 +41,10 @@ struct ampel_batch_header {
     int64_t sent_at_ms;         /* fixed at the first sending */
     bool backfill;
 };
-/* Encodes with columns, or rows. *bytes is the builder's, until its next call. False: no memory. */
+/* Batches whose columns may be narrow carry this version, others AMPEL_WIRE_VERSION (proto/message.h). */
+#define AMPEL_BATCH_VERSION 2
+
+/* Encodes with columns as narrow as what they hold allows, or rows. *bytes is the builder's, until its next call. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_batch_encode(struct ampel_batch_builder *builder,
                                          const struct ampel_batch_header *header, bool rows,
                                          const uint8_t **bytes, uint32_t *size);

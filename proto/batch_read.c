@@ -8,6 +8,7 @@
 #include "proto/draft.h"
 #include "proto/judge.h"
 #include "proto/message.h"
+#include "proto/narrow.h"
 #include "proto/pack.h"
 #include "proto/text.h"
 #include "proto/walk.h"
@@ -25,7 +26,7 @@ struct ampel_batch_decoder {
     uint32_t accounts_capacity;
     struct ampel_batch_refused *refused;
     uint32_t refused_count, refused_capacity;
-    struct ampel_columns columns; /* of rows */
+    struct ampel_columns columns; /* of rows, and what was narrow */
     char names[NAMES_BYTES];
     uint32_t names_size;
 };
@@ -140,9 +141,9 @@ static bool read_version(const struct envelope *envelope, struct ampel_error *er
     const struct ampel_pack *v = &envelope->v.value;
     if (v->kind != AMPEL_PACK_INTEGER || v->integer < 1)
         return ampel_error_set(error, "v", "the wire version is missing");
-    if (v->integer == AMPEL_WIRE_VERSION) return true;
+    if (v->integer <= AMPEL_BATCH_VERSION) return true;
     return ampel_error_set(error, "v", "wire version %lld is newer than %d, which is spoken here",
-                           (long long)v->integer, AMPEL_WIRE_VERSION);
+                           (long long)v->integer, AMPEL_BATCH_VERSION);
 }
 
 static enum ampel_verdict read_time(const struct ampel_pack *pack, int64_t *out_ms) {
@@ -239,21 +240,44 @@ struct column {
     uint32_t entries_more; /* than there are events */
     bool required;
     const uint8_t **place;
+    uint8_t **wide; /* room for its entries where they may be narrow, else NULL */
     struct ampel_pack pack; /* kind OTHER while it was not met */
 };
 
-static bool column_sized(const struct column *column, uint32_t events_count,
-                         struct ampel_error *error) {
-    uint64_t expected = (uint64_t)column->entry_bytes * (events_count + column->entries_more);
-    if (column->pack.text.size == expected) return true;
+static bool column_blame(const struct column *column, uint32_t entries, bool narrow, struct ampel_error *error) {
+    const uint32_t size = column->pack.text.size;
     char name[32] = "columns.";
     strncat(name, column->name, sizeof name - 9);
-    return ampel_error_set(error, name, "the column has %u bytes where %u events need %llu",
-                           column->pack.text.size, events_count, (unsigned long long)expected);
+    if (narrow)
+        return ampel_error_set(error, name, "the column has %u bytes where %u entries need 1, 2 or 4 each", size, entries);
+    return ampel_error_set(error, name, "the column has %u bytes where %u entries need %llu", size, entries,
+                           (unsigned long long)column->entry_bytes * entries);
 }
 
+/* The column's entries as the engine reads them: in place, or made wide. at_from: NULL where times are whole. */
+static bool column_place(const struct column *column, uint32_t events_count, const int64_t *at_from,
+                         struct ampel_error *error) {
+    const uint32_t entries = events_count + column->entries_more, size = column->pack.text.size;
+    const uint8_t *bytes = (const uint8_t *)column->pack.text.bytes;
+    const bool times = column->entry_bytes == 8, narrow = column->wide != NULL && (!times || at_from != NULL);
+    const uint32_t entry_bytes = entries > 0 && size % entries == 0 ? size / entries : 0;
+    *column->place = bytes;
+    if (entries == 0 && size == 0) return true;
+    if (entry_bytes == column->entry_bytes && !(times && narrow)) return true;
+    if (!narrow || (entry_bytes != 1 && entry_bytes != 2 && entry_bytes != 4))
+        return column_blame(column, entries, narrow, error);
+    if (times)
+        ampel_widen_times(*column->wide, bytes, entry_bytes, entries, *at_from);
+    else
+        ampel_widen_u32(*column->wide, bytes, entry_bytes, entries);
+    *column->place = *column->wide;
+    return true;
+}
+
+#define AT_FROM "at_from"
+
 /* Finds each entry's column; false for a strange key, a second one, or a value that is no bin. */
-static bool match_columns(const struct ampel_pack *map, struct column *columns, uint32_t count,
+static bool match_columns(const struct ampel_pack *map, struct column *columns, uint32_t count, struct ampel_pack *at_from,
                           struct ampel_error *error) {
     struct ampel_pack_cursor cursor;
     uint32_t guess = 0;
@@ -270,35 +294,41 @@ static bool match_columns(const struct ampel_pack *map, struct column *columns, 
             match = &columns[candidate];
             guess = candidate + 1;
         }
-        if (match == NULL || match->pack.kind != AMPEL_PACK_OTHER)
+        const bool from = match == NULL && at_from != NULL && key.kind == AMPEL_PACK_TEXT && ampel_text_is(key.text, AT_FROM);
+        struct ampel_pack *place = from ? at_from : match != NULL ? &match->pack : NULL;
+        if (place == NULL || place->kind != AMPEL_PACK_OTHER)
             return ampel_error_set(error, "columns",
                                    "entry %u is no column that is known, or stands twice", i);
-        if (value.kind != AMPEL_PACK_BYTES)
+        if (from && (value.kind != AMPEL_PACK_INTEGER || value.integer < 0 || value.integer > AMPEL_TIME_MAX_MS))
+            return ampel_error_set(error, "columns." AT_FROM, "the value is no time in milliseconds");
+        if (!from && value.kind != AMPEL_PACK_BYTES)
             return ampel_error_set(error, "columns", "the column %s is no bin", match->name);
-        match->pack = value;
+        *place = value;
     }
     return true;
 }
 
-static bool read_columns(const struct ampel_pack *map, struct ampel_frame *frame,
-                         struct ampel_error *error) {
+static bool read_columns(struct ampel_batch_decoder *decoder, const struct ampel_pack *map, bool narrow,
+                         struct ampel_frame *frame, struct ampel_error *error) {
+    struct ampel_columns *wide = &decoder->columns;
+    struct ampel_pack at_from = {0};
     struct column columns[] = {
-        {"account", 4, 0, true, &frame->account, {0}},
-        {"type", 1, 0, true, &frame->type, {0}},
-        {"at", 8, 0, true, &frame->at, {0}},
-        {"count", 4, 0, false, &frame->count, {0}},
-        {"policy", 1, 0, false, &frame->policy, {0}},
-        {"severity", 1, 0, false, &frame->severity, {0}},
-        {"code", 1, 0, false, &frame->code, {0}},
-        {"points", 2, 0, false, &frame->points, {0}},
-        {"rev", 2, 0, false, &frame->rev, {0}},
-        {"extras_offset", 4, 1, false, &frame->extras_offset, {0}},
-        {"extras", 0, 0, false, &frame->extras, {0}}, /* of any size */
+        {"account", 4, 0, true, &frame->account, &wide->account, {0}},
+        {"type", 1, 0, true, &frame->type, NULL, {0}},
+        {"at", 8, 0, true, &frame->at, &wide->at, {0}},
+        {"count", 4, 0, false, &frame->count, &wide->count, {0}},
+        {"policy", 1, 0, false, &frame->policy, NULL, {0}},
+        {"severity", 1, 0, false, &frame->severity, NULL, {0}},
+        {"code", 1, 0, false, &frame->code, NULL, {0}},
+        {"points", 2, 0, false, &frame->points, NULL, {0}},
+        {"rev", 2, 0, false, &frame->rev, NULL, {0}},
+        {"extras_offset", 4, 1, false, &frame->extras_offset, &wide->extras_offset, {0}},
+        {"extras", 0, 0, false, &frame->extras, NULL, {0}}, /* of any size */
     };
     const uint32_t count = AMPEL_ARRAY_COUNT(columns), extras = count - 1;
     if (map->kind != AMPEL_PACK_MAP)
         return ampel_error_set(error, "columns", "the value is no map");
-    if (!match_columns(map, columns, count, error)) return false;
+    if (!match_columns(map, columns, count, narrow ? &at_from : NULL, error)) return false;
     for (uint32_t i = 0; i < count; i++)
         if (columns[i].required && columns[i].pack.kind == AMPEL_PACK_OTHER)
             return ampel_error_set(error, "columns", "the column %s is missing", columns[i].name);
@@ -306,10 +336,15 @@ static bool read_columns(const struct ampel_pack *map, struct ampel_frame *frame
     if (events_count > AMPEL_BATCH_EVENTS_MAX)
         return ampel_error_set(error, "columns", "there are more than %u events",
                                AMPEL_BATCH_EVENTS_MAX);
+    if (narrow && !ampel_columns_reserve(wide, events_count)) return no_memory(error);
     for (uint32_t i = 0; i < count; i++) {
         if (columns[i].pack.kind == AMPEL_PACK_OTHER) continue;
-        if (i != extras && !column_sized(&columns[i], events_count, error)) return false;
-        *columns[i].place = (const uint8_t *)columns[i].pack.text.bytes;
+        if (!narrow) columns[i].wide = NULL;
+        const int64_t *from_ms = at_from.kind == AMPEL_PACK_INTEGER ? &at_from.integer : NULL;
+        if (i == extras)
+            frame->extras = (const uint8_t *)columns[i].pack.text.bytes;
+        else if (!column_place(&columns[i], events_count, from_ms, error))
+            return false;
     }
     frame->events_count = events_count;
     frame->extras_size = columns[extras].pack.text.size;
@@ -483,7 +518,8 @@ static bool read_events(struct ampel_batch_decoder *decoder, struct envelope *en
     if (!read_accounts(decoder, &envelope->accounts.value, frame, &any_bad, error)) return false;
     if (rows)
         return read_rows(decoder, &envelope->rows.value, frame, out->header.sent_at_ms, error);
-    return read_columns(&envelope->columns.value, frame, error) &&
+    const bool narrow = envelope->v.value.integer >= AMPEL_BATCH_VERSION;
+    return read_columns(decoder, &envelope->columns.value, narrow, frame, error) &&
            judge_columns(decoder, frame, any_bad, out->header.sent_at_ms, error);
 }
 

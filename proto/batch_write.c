@@ -2,12 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/load.h"
 #include "engine/registry.h"
 #include "proto/batch.h"
 #include "proto/columns.h"
 #include "proto/draft.h"
 #include "proto/hash.h"
 #include "proto/message.h"
+#include "proto/narrow.h"
 #include "proto/pack.h"
 #include "proto/text.h"
 
@@ -42,6 +44,8 @@ struct ampel_batch_builder {
     uint64_t rows_bytes; /* a bound for all events as rows, which take more than columns */
     uint8_t *bytes;
     uint32_t bytes_capacity;
+    uint8_t *narrow; /* one column on its way into bytes */
+    uint32_t narrow_capacity;
     struct ampel_frame_account *frame_accounts;
     uint32_t frame_accounts_capacity;
 };
@@ -58,6 +62,7 @@ void ampel_batch_builder_close(struct ampel_batch_builder *builder) {
     free(builder->accounts);
     free(builder->places);
     free(builder->bytes);
+    free(builder->narrow);
     free(builder->frame_accounts);
     free(builder);
 }
@@ -206,10 +211,10 @@ bool ampel_batch_builder_frame(struct ampel_batch_builder *builder, struct ampel
 
 /* ---- encoding ------------------------------------------------------------------------------- */
 
-static void put_header(struct ampel_pack_writer *writer, const struct ampel_batch_header *header) {
+static void put_header(struct ampel_pack_writer *writer, const struct ampel_batch_header *header, int version) {
     ampel_pack_put_map(writer, 7);
     ampel_pack_put_word(writer, "v");
-    ampel_pack_put_integer(writer, AMPEL_WIRE_VERSION);
+    ampel_pack_put_integer(writer, version);
     ampel_pack_put_word(writer, "producer");
     ampel_pack_put_text(writer, header->producer);
     ampel_pack_put_word(writer, "seq");
@@ -231,38 +236,90 @@ static void put_accounts(struct ampel_pack_writer *writer,
     }
 }
 
-static void put_columns(struct ampel_pack_writer *writer, const struct ampel_columns *columns) {
-    struct ampel_frame frame = {0};
-    uint32_t present = 3, n = columns->events_count;
-    ampel_columns_frame(columns, &frame);
+/* How the columns of numbers that need not be wide are written, and in which version of batches that is. */
+struct widths {
+    uint32_t account, at, count, extras_offset; /* bytes an entry */
+    int64_t from_ms;                            /* where times have fewer than 8 */
+    int version;
+};
+
+/* A key and an integer, for times that are narrow. */
+#define AT_FROM_BYTES 17
+
+static void widths_init(const struct ampel_frame *frame, struct widths *widths) {
+    const uint32_t n = frame->events_count;
+    uint32_t most = 0;
+    uint64_t span_ms = 0;
+    *widths = (struct widths){.account = 4, .at = 8, .count = 4, .extras_offset = 4, .version = AMPEL_WIRE_VERSION};
+    if (n == 0) return;
+    for (size_t i = 0; i < n && frame->count != NULL; i++) {
+        uint32_t count = ampel_load_u32(frame->count + 4 * i);
+        if (count > most) most = count;
+    }
+    ampel_narrow_span(frame->at, n, &widths->from_ms, &span_ms);
+    uint32_t at = ampel_narrow_bytes(span_ms);
+    bool possible = widths->from_ms >= 0 && widths->from_ms <= AMPEL_TIME_MAX_MS;
+    if (possible && (8 - at) * n > AT_FROM_BYTES) widths->at = at;
+    widths->account = ampel_narrow_bytes(frame->accounts_count - 1);
+    widths->count = ampel_narrow_bytes(most);
+    widths->extras_offset = ampel_narrow_bytes(frame->extras_size);
+    widths->version = AMPEL_BATCH_VERSION;
+}
+
+static void put_u32_column(struct ampel_batch_builder *builder, struct ampel_pack_writer *writer, const uint8_t *column,
+                           uint32_t entry_bytes, uint32_t count) {
+    ampel_narrow_u32(builder->narrow, entry_bytes, column, count);
+    ampel_pack_put_bytes(writer, builder->narrow, entry_bytes * count);
+}
+
+static void put_times(struct ampel_batch_builder *builder, struct ampel_pack_writer *writer, const uint8_t *column,
+                      const struct widths *widths, uint32_t count) {
+    ampel_pack_put_word(writer, "at");
+    if (widths->at == 8) {
+        ampel_pack_put_bytes(writer, column, 8 * count);
+        return;
+    }
+    ampel_narrow_times(builder->narrow, widths->at, column, count, widths->from_ms);
+    ampel_pack_put_bytes(writer, builder->narrow, widths->at * count);
+    ampel_pack_put_word(writer, "at_from");
+    ampel_pack_put_integer(writer, widths->from_ms);
+}
+
+static void put_columns(struct ampel_batch_builder *builder, struct ampel_pack_writer *writer,
+                        const struct ampel_frame *frame, const struct widths *widths) {
+    const uint32_t n = frame->events_count;
+    uint32_t present = widths->at == 8 ? 3 : 4;
     const struct {
         const char *name;
         const uint8_t *bytes;
-        uint32_t size;
+        uint32_t entry_bytes, count;
+        bool narrow; /* of u32 in builder */
     } all[] = {
-        {"count", frame.count, 4 * n},
-        {"policy", frame.policy, n},
-        {"severity", frame.severity, n},
-        {"code", frame.code, n},
-        {"points", frame.points, 2 * n},
-        {"rev", frame.rev, 2 * n},
-        {"extras_offset", frame.extras_offset, 4 * (n + 1)},
-        {"extras", frame.extras, frame.extras_size},
+        {"count", frame->count, widths->count, n, true},
+        {"policy", frame->policy, 1, n, false},
+        {"severity", frame->severity, 1, n, false},
+        {"code", frame->code, 1, n, false},
+        {"points", frame->points, 2, n, false},
+        {"rev", frame->rev, 2, n, false},
+        {"extras_offset", frame->extras_offset, widths->extras_offset, n + 1, true},
+        {"extras", frame->extras, 1, frame->extras_size, false},
     };
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(all); i++)
         present += all[i].bytes != NULL;
     ampel_pack_put_word(writer, "columns");
     ampel_pack_put_map(writer, present);
     ampel_pack_put_word(writer, "account");
-    ampel_pack_put_bytes(writer, frame.account, 4 * n);
+    put_u32_column(builder, writer, frame->account, widths->account, n);
     ampel_pack_put_word(writer, "type");
-    ampel_pack_put_bytes(writer, frame.type, n);
-    ampel_pack_put_word(writer, "at");
-    ampel_pack_put_bytes(writer, frame.at, 8 * n);
+    ampel_pack_put_bytes(writer, frame->type, n);
+    put_times(builder, writer, frame->at, widths, n);
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(all); i++) {
         if (all[i].bytes == NULL) continue;
         ampel_pack_put_word(writer, all[i].name);
-        ampel_pack_put_bytes(writer, all[i].bytes, all[i].size);
+        if (all[i].narrow)
+            put_u32_column(builder, writer, all[i].bytes, all[i].entry_bytes, all[i].count);
+        else
+            ampel_pack_put_bytes(writer, all[i].bytes, all[i].entry_bytes * all[i].count);
     }
 }
 
@@ -314,25 +371,23 @@ static void put_row(struct ampel_pack_writer *writer, uint32_t account,
     }
 }
 
-static void put_rows(struct ampel_pack_writer *writer, const struct ampel_columns *columns) {
-    struct ampel_frame frame = {0};
-    ampel_columns_frame(columns, &frame);
+static void put_rows(struct ampel_pack_writer *writer, const struct ampel_frame *frame) {
     ampel_pack_put_word(writer, "rows");
-    ampel_pack_put_list(writer, frame.events_count);
-    for (uint32_t i = 0; i < frame.events_count; i++) {
+    ampel_pack_put_list(writer, frame->events_count);
+    for (uint32_t i = 0; i < frame->events_count; i++) {
         struct ampel_event event;
         uint32_t account;
-        ampel_frame_event(&frame, i, &account, &event);
+        ampel_frame_event(frame, i, &account, &event);
         put_row(writer, account, &event);
     }
 }
 
-static bool reserve_bytes(struct ampel_batch_builder *builder, uint32_t size) {
-    if (size <= builder->bytes_capacity) return true;
-    uint8_t *bytes = realloc(builder->bytes, size);
+static bool reserve_bytes(uint8_t **block, uint32_t *capacity, uint32_t size) {
+    if (size <= *capacity) return true;
+    uint8_t *bytes = realloc(*block, size);
     if (bytes == NULL) return false;
-    builder->bytes = bytes;
-    builder->bytes_capacity = size;
+    *block = bytes;
+    *capacity = size;
     return true;
 }
 
@@ -340,16 +395,21 @@ bool ampel_batch_encode(struct ampel_batch_builder *builder,
                         const struct ampel_batch_header *header, bool rows, const uint8_t **bytes,
                         uint32_t *size) {
     uint32_t estimate = ampel_batch_builder_bytes(builder);
-    if (!reserve_bytes(builder, estimate)) return false;
+    struct ampel_frame frame = {.accounts_count = builder->accounts_count};
+    struct widths widths = {.version = AMPEL_WIRE_VERSION};
+    ampel_columns_frame(&builder->columns, &frame);
+    if (!reserve_bytes(&builder->bytes, &builder->bytes_capacity, estimate)) return false;
+    if (!rows) widths_init(&frame, &widths);
+    if (!rows && !reserve_bytes(&builder->narrow, &builder->narrow_capacity, 4 * (frame.events_count + 1))) return false;
     for (;;) {
         struct ampel_pack_writer writer = {.bytes = builder->bytes,
                                            .capacity = builder->bytes_capacity};
-        put_header(&writer, header);
+        put_header(&writer, header, widths.version);
         put_accounts(&writer, builder);
         if (rows)
-            put_rows(&writer, &builder->columns);
+            put_rows(&writer, &frame);
         else
-            put_columns(&writer, &builder->columns);
+            put_columns(builder, &writer, &frame, &widths);
         if (!writer.full) {
             *bytes = builder->bytes;
             *size = writer.size;
@@ -357,6 +417,6 @@ bool ampel_batch_encode(struct ampel_batch_builder *builder,
         }
         /* push has kept every encoding within the bound of a batch. */
         AMPEL_ASSERT(builder->bytes_capacity < 2 * AMPEL_BATCH_BYTES_MAX);
-        if (!reserve_bytes(builder, 2 * builder->bytes_capacity)) return false;
+        if (!reserve_bytes(&builder->bytes, &builder->bytes_capacity, 2 * builder->bytes_capacity)) return false;
     }
 }

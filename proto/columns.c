@@ -30,9 +30,10 @@ static bool grow(uint8_t **block, size_t size) {
     return true;
 }
 
-static bool reserve_event(struct ampel_columns *columns) {
-    if (columns->events_count < columns->events_capacity) return true;
+bool ampel_columns_reserve(struct ampel_columns *columns, uint32_t count) {
+    if (count <= columns->events_capacity) return true;
     uint32_t capacity = columns->events_capacity == 0 ? EVENTS_FIRST : 2 * columns->events_capacity;
+    if (capacity < count) capacity = count;
     /* One entry more: the offsets of n events are n + 1. */
 #define X(name, bytes) \
     if (!grow(&columns->name, ((size_t)capacity + 1) * (bytes))) return false;
@@ -54,7 +55,7 @@ static bool reserve_extras(struct ampel_columns *columns, uint32_t size) {
 
 bool ampel_columns_push(struct ampel_columns *columns, uint32_t account,
                         const struct ampel_event *event) {
-    if (!reserve_event(columns) || !reserve_extras(columns, event->extras_size)) return false;
+    if (!ampel_columns_reserve(columns, columns->events_count + 1) || !reserve_extras(columns, event->extras_size)) return false;
     size_t i = columns->events_count;
     ampel_store_u32(columns->account + 4 * i, account);
     columns->type[i] = event->type;

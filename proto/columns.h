@@ -37,6 +37,8 @@ struct ampel_columns {
 /* Zeroed memory is an empty set of columns. */
 void ampel_columns_reset(struct ampel_columns *columns); /* forgets the events, keeps the memory */
 void ampel_columns_close(struct ampel_columns *columns);
+/* Room for so many events in all; what stands in it is open, of the offsets of extras one more. False: no memory. */
+AMPEL_MUST_CHECK bool ampel_columns_reserve(struct ampel_columns *columns, uint32_t count);
 /* False: no memory, nothing was added. */
 AMPEL_MUST_CHECK bool ampel_columns_push(struct ampel_columns *columns, uint32_t account,
                                          const struct ampel_event *event);
