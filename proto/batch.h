@@ -1,8 +1,8 @@
 /* Batches: what a feeder sends, one msgpack map (proto/WIRE.md is the contract).
 
    Decoding walks the bytes with bounds first, then msgpack-c reads the envelope, columns are used in
-   place; narrow columns and rows become whole ones in the decoder's memory. Whole batches are refused for their shape; single
-   events get verdicts. The same bytes always meet the same verdicts. */
+   place; narrow columns and rows become whole ones in the decoder's memory. Whole batches are
+   refused for their shape; single events get verdicts. The same bytes always meet the same verdicts. */
 #ifndef AMPEL_PROTO_BATCH_H
 #define AMPEL_PROTO_BATCH_H
 
@@ -41,10 +41,12 @@ struct ampel_batch_header {
     int64_t sent_at_ms;         /* fixed at the first sending */
     bool backfill;
 };
-/* Batches whose columns may be narrow carry this version, others AMPEL_WIRE_VERSION (proto/message.h). */
-#define AMPEL_BATCH_VERSION 2
+/* The newest version of batches that is read, and the one whose columns may be narrow. */
+#define AMPEL_BATCH_VERSION        2
+#define AMPEL_BATCH_VERSION_NARROW 2
 
-/* Encodes with columns as narrow as what they hold allows, or rows. *bytes is the builder's, until its next call. False: no memory. */
+/* Encodes with columns, as narrow as what they hold allows where that takes fewer bytes, or rows.
+   *bytes is the builder's, until its next call. False: no memory. */
 AMPEL_MUST_CHECK bool ampel_batch_encode(struct ampel_batch_builder *builder,
                                          const struct ampel_batch_header *header, bool rows,
                                          const uint8_t **bytes, uint32_t *size);
@@ -69,7 +71,7 @@ struct ampel_batch {
 };
 
 /* Everything in out is borrowed from bytes and decoder until either is used again.
-   False: the batch as a whole cannot be read, error says where. Where at least producer and sequence could
+   False: the batch as a whole cannot be read, error says where, or that there was no memory. Where at least producer and sequence could
    be read they stand in out->header, else producer is empty (so that the refusal can name its batch). */
 AMPEL_MUST_CHECK bool ampel_batch_decode(struct ampel_batch_decoder *decoder, const uint8_t *bytes,
                                          uint32_t size, struct ampel_batch *out,

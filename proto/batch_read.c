@@ -4,11 +4,11 @@
 
 #include "engine/registry.h"
 #include "proto/batch.h"
+#include "proto/batch_columns.h"
 #include "proto/columns.h"
 #include "proto/draft.h"
 #include "proto/judge.h"
 #include "proto/message.h"
-#include "proto/narrow.h"
 #include "proto/pack.h"
 #include "proto/text.h"
 #include "proto/walk.h"
@@ -48,10 +48,6 @@ void ampel_batch_decoder_close(struct ampel_batch_decoder *decoder) {
     free(decoder->account_bad);
     free(decoder->refused);
     free(decoder);
-}
-
-static bool no_memory(struct ampel_error *error) {
-    return ampel_error_set(error, "", "out of memory");
 }
 
 /* Room for one more refusal; they come in ascending order, because rows or columns are gone through
@@ -213,7 +209,7 @@ static bool read_accounts(struct ampel_batch_decoder *decoder, const struct ampe
     if (list->count > AMPEL_BATCH_ACCOUNTS_MAX)
         return ampel_error_set(error, "accounts", "there are more than %u accounts",
                                AMPEL_BATCH_ACCOUNTS_MAX);
-    if (!reserve_accounts(decoder, list->count)) return no_memory(error);
+    if (!reserve_accounts(decoder, list->count)) return ampel_error_no_memory(error);
     *any_bad = false;
     struct ampel_pack_cursor cursor;
     ampel_pack_cursor_reset(&cursor, list);
@@ -232,126 +228,7 @@ static bool read_accounts(struct ampel_batch_decoder *decoder, const struct ampe
     return true;
 }
 
-/* ---- columns -------------------------------------------------------------------------------- */
-
-struct column {
-    const char *name;
-    uint32_t entry_bytes;
-    uint32_t entries_more; /* than there are events */
-    bool required;
-    const uint8_t **place;
-    uint8_t **wide; /* room for its entries where they may be narrow, else NULL */
-    struct ampel_pack pack; /* kind OTHER while it was not met */
-};
-
-static bool column_blame(const struct column *column, uint32_t entries, bool narrow, struct ampel_error *error) {
-    const uint32_t size = column->pack.text.size;
-    char name[32] = "columns.";
-    strncat(name, column->name, sizeof name - 9);
-    if (narrow)
-        return ampel_error_set(error, name, "the column has %u bytes where %u entries need 1, 2 or 4 each", size, entries);
-    return ampel_error_set(error, name, "the column has %u bytes where %u entries need %llu", size, entries,
-                           (unsigned long long)column->entry_bytes * entries);
-}
-
-/* The column's entries as the engine reads them: in place, or made wide. at_from: NULL where times are whole. */
-static bool column_place(const struct column *column, uint32_t events_count, const int64_t *at_from,
-                         struct ampel_error *error) {
-    const uint32_t entries = events_count + column->entries_more, size = column->pack.text.size;
-    const uint8_t *bytes = (const uint8_t *)column->pack.text.bytes;
-    const bool times = column->entry_bytes == 8, narrow = column->wide != NULL && (!times || at_from != NULL);
-    const uint32_t entry_bytes = entries > 0 && size % entries == 0 ? size / entries : 0;
-    *column->place = bytes;
-    if (entries == 0 && size == 0) return true;
-    if (entry_bytes == column->entry_bytes && !(times && narrow)) return true;
-    if (!narrow || (entry_bytes != 1 && entry_bytes != 2 && entry_bytes != 4))
-        return column_blame(column, entries, narrow, error);
-    if (times)
-        ampel_widen_times(*column->wide, bytes, entry_bytes, entries, *at_from);
-    else
-        ampel_widen_u32(*column->wide, bytes, entry_bytes, entries);
-    *column->place = *column->wide;
-    return true;
-}
-
-#define AT_FROM "at_from"
-
-/* Finds each entry's column; false for a strange key, a second one, or a value that is no bin. */
-static bool match_columns(const struct ampel_pack *map, struct column *columns, uint32_t count, struct ampel_pack *at_from,
-                          struct ampel_error *error) {
-    struct ampel_pack_cursor cursor;
-    uint32_t guess = 0;
-    ampel_pack_cursor_reset(&cursor, map);
-    for (uint32_t i = 0; i < map->count; i++) {
-        struct ampel_pack key, value;
-        struct column *match = NULL;
-        ampel_pack_cursor_next(&cursor, &key);
-        ampel_pack_cursor_next(&cursor, &value);
-        /* Feeders write them in the order of the table, as far as they have them. */
-        for (uint32_t c = 0; c < count && key.kind == AMPEL_PACK_TEXT && match == NULL; c++) {
-            uint32_t candidate = (guess + c) % count;
-            if (!ampel_text_is(key.text, columns[candidate].name)) continue;
-            match = &columns[candidate];
-            guess = candidate + 1;
-        }
-        const bool from = match == NULL && at_from != NULL && key.kind == AMPEL_PACK_TEXT && ampel_text_is(key.text, AT_FROM);
-        struct ampel_pack *place = from ? at_from : match != NULL ? &match->pack : NULL;
-        if (place == NULL || place->kind != AMPEL_PACK_OTHER)
-            return ampel_error_set(error, "columns",
-                                   "entry %u is no column that is known, or stands twice", i);
-        if (from && (value.kind != AMPEL_PACK_INTEGER || value.integer < 0 || value.integer > AMPEL_TIME_MAX_MS))
-            return ampel_error_set(error, "columns." AT_FROM, "the value is no time in milliseconds");
-        if (!from && value.kind != AMPEL_PACK_BYTES)
-            return ampel_error_set(error, "columns", "the column %s is no bin", match->name);
-        *place = value;
-    }
-    return true;
-}
-
-static bool read_columns(struct ampel_batch_decoder *decoder, const struct ampel_pack *map, bool narrow,
-                         struct ampel_frame *frame, struct ampel_error *error) {
-    struct ampel_columns *wide = &decoder->columns;
-    struct ampel_pack at_from = {0};
-    struct column columns[] = {
-        {"account", 4, 0, true, &frame->account, &wide->account, {0}},
-        {"type", 1, 0, true, &frame->type, NULL, {0}},
-        {"at", 8, 0, true, &frame->at, &wide->at, {0}},
-        {"count", 4, 0, false, &frame->count, &wide->count, {0}},
-        {"policy", 1, 0, false, &frame->policy, NULL, {0}},
-        {"severity", 1, 0, false, &frame->severity, NULL, {0}},
-        {"code", 1, 0, false, &frame->code, NULL, {0}},
-        {"points", 2, 0, false, &frame->points, NULL, {0}},
-        {"rev", 2, 0, false, &frame->rev, NULL, {0}},
-        {"extras_offset", 4, 1, false, &frame->extras_offset, &wide->extras_offset, {0}},
-        {"extras", 0, 0, false, &frame->extras, NULL, {0}}, /* of any size */
-    };
-    const uint32_t count = AMPEL_ARRAY_COUNT(columns), extras = count - 1;
-    if (map->kind != AMPEL_PACK_MAP)
-        return ampel_error_set(error, "columns", "the value is no map");
-    if (!match_columns(map, columns, count, narrow ? &at_from : NULL, error)) return false;
-    for (uint32_t i = 0; i < count; i++)
-        if (columns[i].required && columns[i].pack.kind == AMPEL_PACK_OTHER)
-            return ampel_error_set(error, "columns", "the column %s is missing", columns[i].name);
-    uint32_t events_count = columns[1].pack.text.size;
-    if (events_count > AMPEL_BATCH_EVENTS_MAX)
-        return ampel_error_set(error, "columns", "there are more than %u events",
-                               AMPEL_BATCH_EVENTS_MAX);
-    if (narrow && !ampel_columns_reserve(wide, events_count)) return no_memory(error);
-    for (uint32_t i = 0; i < count; i++) {
-        if (columns[i].pack.kind == AMPEL_PACK_OTHER) continue;
-        if (!narrow) columns[i].wide = NULL;
-        const int64_t *from_ms = at_from.kind == AMPEL_PACK_INTEGER ? &at_from.integer : NULL;
-        if (i == extras)
-            frame->extras = (const uint8_t *)columns[i].pack.text.bytes;
-        else if (!column_place(&columns[i], events_count, from_ms, error))
-            return false;
-    }
-    frame->events_count = events_count;
-    frame->extras_size = columns[extras].pack.text.size;
-    if (ampel_judge_extras(frame)) return true;
-    return ampel_error_set(error, "columns.extras_offset",
-                           "the offsets do not rise from 0 to the size of extras");
-}
+/* ---- columns ------------------------------------------------------------------------------- */
 
 static bool judge_columns(struct ampel_batch_decoder *decoder, const struct ampel_frame *frame,
                           bool any_bad, int64_t sent_at_ms, struct ampel_error *error) {
@@ -360,7 +237,7 @@ static bool judge_columns(struct ampel_batch_decoder *decoder, const struct ampe
     const char *field = "";
     uint32_t index = ampel_judge_next(frame, bad, sent_at_ms, 0, &verdict, &field);
     while (index < frame->events_count) {
-        if (!push_refused(decoder, index, (uint8_t)verdict, field)) return no_memory(error);
+        if (!push_refused(decoder, index, (uint8_t)verdict, field)) return ampel_error_no_memory(error);
         index = ampel_judge_next(frame, bad, sent_at_ms, index + 1, &verdict, &field);
     }
     return true;
@@ -488,7 +365,7 @@ static bool read_rows(struct ampel_batch_decoder *decoder, struct ampel_pack *li
     if (list->count > AMPEL_BATCH_EVENTS_MAX)
         return ampel_error_set(error, "rows", "there are more than %u events",
                                AMPEL_BATCH_EVENTS_MAX);
-    if (!ampel_pack_list_open(decoder->reader, list, error)) return false;
+    if (!ampel_pack_list_open(decoder->reader, list, error)) return ampel_error_no_memory(error);
     ampel_columns_reset(&decoder->columns);
     for (uint32_t i = 0; i < list->count; i++) {
         struct ampel_pack pack;
@@ -499,9 +376,9 @@ static bool read_rows(struct ampel_batch_decoder *decoder, struct ampel_pack *li
         ampel_pack_item(list, i, &pack);
         enum ampel_verdict verdict = read_row(decoder, &pack, frame, sent_at_ms, &row);
         if (verdict != AMPEL_VERDICT_OK && !push_refused(decoder, i, (uint8_t)verdict, row.field))
-            return no_memory(error);
+            return ampel_error_no_memory(error);
         if (!ampel_columns_push(&decoder->columns, row.account, &row.event))
-            return no_memory(error);
+            return ampel_error_no_memory(error);
     }
     ampel_columns_frame(&decoder->columns, frame);
     return true;
@@ -518,8 +395,8 @@ static bool read_events(struct ampel_batch_decoder *decoder, struct envelope *en
     if (!read_accounts(decoder, &envelope->accounts.value, frame, &any_bad, error)) return false;
     if (rows)
         return read_rows(decoder, &envelope->rows.value, frame, out->header.sent_at_ms, error);
-    const bool narrow = envelope->v.value.integer >= AMPEL_BATCH_VERSION;
-    return read_columns(decoder, &envelope->columns.value, narrow, frame, error) &&
+    const bool narrow = envelope->v.value.integer >= AMPEL_BATCH_VERSION_NARROW;
+    return ampel_batch_columns_read(&envelope->columns.value, narrow, &decoder->columns, frame, error) &&
            judge_columns(decoder, frame, any_bad, out->header.sent_at_ms, error);
 }
 

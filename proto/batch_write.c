@@ -236,64 +236,83 @@ static void put_accounts(struct ampel_pack_writer *writer,
     }
 }
 
-/* How the columns of numbers that need not be wide are written, and in which version of batches that is. */
+/* How the columns of numbers that need not be wide are written. */
 struct widths {
     uint32_t account, at, count, extras_offset; /* bytes an entry */
     int64_t from_ms;                            /* where times have fewer than 8 */
-    int version;
+    bool narrow;                                /* any of them has fewer than it may, and numbers beside say so */
 };
 
-/* A key and an integer, for times that are narrow. */
+#define WHOLE ((struct widths){.account = 4, .at = 8, .count = 4, .extras_offset = 4})
+
+/* What the keys beside narrow columns take at most. */
+#define EVENTS_BYTES  12
 #define AT_FROM_BYTES 17
 
-static void widths_init(const struct ampel_frame *frame, struct widths *widths) {
-    const uint32_t n = frame->events_count;
-    uint32_t most = 0;
-    uint64_t span_ms = 0;
-    *widths = (struct widths){.account = 4, .at = 8, .count = 4, .extras_offset = 4, .version = AMPEL_WIRE_VERSION};
-    if (n == 0) return;
-    for (size_t i = 0; i < n && frame->count != NULL; i++) {
+static uint32_t count_most(const struct ampel_frame *frame) {
+    uint32_t most = 1;
+    for (size_t i = 0; i < frame->events_count && frame->count != NULL; i++) {
         uint32_t count = ampel_load_u32(frame->count + 4 * i);
         if (count > most) most = count;
     }
-    ampel_narrow_span(frame->at, n, &widths->from_ms, &span_ms);
+    return most;
+}
+
+/* Whole where narrow columns would not be shorter. */
+static struct widths widths_of(const struct ampel_frame *frame) {
+    const uint64_t n = frame->events_count;
+    struct widths widths = WHOLE;
+    uint64_t span_ms;
+    if (n == 0) return WHOLE;
+    widths.account = ampel_narrow_bytes(frame->accounts_count - 1);
+    uint64_t spared = (4 - widths.account) * n;
+    ampel_narrow_span(frame->at, frame->events_count, &widths.from_ms, &span_ms);
     uint32_t at = ampel_narrow_bytes(span_ms);
-    bool possible = widths->from_ms >= 0 && widths->from_ms <= AMPEL_TIME_MAX_MS;
-    if (possible && (8 - at) * n > AT_FROM_BYTES) widths->at = at;
-    widths->account = ampel_narrow_bytes(frame->accounts_count - 1);
-    widths->count = ampel_narrow_bytes(most);
-    widths->extras_offset = ampel_narrow_bytes(frame->extras_size);
-    widths->version = AMPEL_BATCH_VERSION;
+    bool a_time = widths.from_ms >= 0 && widths.from_ms <= AMPEL_TIME_MAX_MS;
+    if (a_time && (8 - at) * n > AT_FROM_BYTES) {
+        widths.at = at;
+        spared += (8 - at) * n - AT_FROM_BYTES;
+    }
+    if (frame->count != NULL) {
+        widths.count = ampel_narrow_bytes(count_most(frame));
+        spared += (4 - widths.count) * n;
+    }
+    if (frame->extras_offset != NULL) {
+        widths.extras_offset = ampel_narrow_bytes(frame->extras_size);
+        spared += (4 - widths.extras_offset) * (n + 1);
+    }
+    widths.narrow = spared > EVENTS_BYTES;
+    return widths.narrow ? widths : WHOLE;
 }
 
 static void put_u32_column(struct ampel_batch_builder *builder, struct ampel_pack_writer *writer, const uint8_t *column,
                            uint32_t entry_bytes, uint32_t count) {
-    ampel_narrow_u32(builder->narrow, entry_bytes, column, count);
-    ampel_pack_put_bytes(writer, builder->narrow, entry_bytes * count);
+    if (entry_bytes < 4) {
+        ampel_narrow_u32(builder->narrow, entry_bytes, column, count);
+        column = builder->narrow;
+    }
+    ampel_pack_put_bytes(writer, column, entry_bytes * count);
 }
 
 static void put_times(struct ampel_batch_builder *builder, struct ampel_pack_writer *writer, const uint8_t *column,
                       const struct widths *widths, uint32_t count) {
     ampel_pack_put_word(writer, "at");
-    if (widths->at == 8) {
-        ampel_pack_put_bytes(writer, column, 8 * count);
-        return;
+    if (widths->at < 8) {
+        ampel_narrow_times(builder->narrow, widths->at, column, count, widths->from_ms);
+        column = builder->narrow;
     }
-    ampel_narrow_times(builder->narrow, widths->at, column, count, widths->from_ms);
-    ampel_pack_put_bytes(writer, builder->narrow, widths->at * count);
-    ampel_pack_put_word(writer, "at_from");
-    ampel_pack_put_integer(writer, widths->from_ms);
+    ampel_pack_put_bytes(writer, column, widths->at * count);
 }
 
 static void put_columns(struct ampel_batch_builder *builder, struct ampel_pack_writer *writer,
                         const struct ampel_frame *frame, const struct widths *widths) {
     const uint32_t n = frame->events_count;
-    uint32_t present = widths->at == 8 ? 3 : 4;
+    uint32_t present = 3;
     const struct {
         const char *name;
         const uint8_t *bytes;
         uint32_t entry_bytes, count;
-        bool narrow; /* of u32 in builder */
+        bool numbers; /* u32, of which entry_bytes are written */
     } all[] = {
         {"count", frame->count, widths->count, n, true},
         {"policy", frame->policy, 1, n, false},
@@ -306,8 +325,18 @@ static void put_columns(struct ampel_batch_builder *builder, struct ampel_pack_w
     };
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(all); i++)
         present += all[i].bytes != NULL;
+    present += widths->narrow;
+    present += widths->at < 8;
     ampel_pack_put_word(writer, "columns");
     ampel_pack_put_map(writer, present);
+    if (widths->narrow) {
+        ampel_pack_put_word(writer, "events");
+        ampel_pack_put_integer(writer, n);
+    }
+    if (widths->at < 8) {
+        ampel_pack_put_word(writer, "at_from");
+        ampel_pack_put_integer(writer, widths->from_ms);
+    }
     ampel_pack_put_word(writer, "account");
     put_u32_column(builder, writer, frame->account, widths->account, n);
     ampel_pack_put_word(writer, "type");
@@ -316,7 +345,7 @@ static void put_columns(struct ampel_batch_builder *builder, struct ampel_pack_w
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(all); i++) {
         if (all[i].bytes == NULL) continue;
         ampel_pack_put_word(writer, all[i].name);
-        if (all[i].narrow)
+        if (all[i].numbers)
             put_u32_column(builder, writer, all[i].bytes, all[i].entry_bytes, all[i].count);
         else
             ampel_pack_put_bytes(writer, all[i].bytes, all[i].entry_bytes * all[i].count);
@@ -396,15 +425,16 @@ bool ampel_batch_encode(struct ampel_batch_builder *builder,
                         uint32_t *size) {
     uint32_t estimate = ampel_batch_builder_bytes(builder);
     struct ampel_frame frame = {.accounts_count = builder->accounts_count};
-    struct widths widths = {.version = AMPEL_WIRE_VERSION};
+    struct widths widths = WHOLE;
     ampel_columns_frame(&builder->columns, &frame);
     if (!reserve_bytes(&builder->bytes, &builder->bytes_capacity, estimate)) return false;
-    if (!rows) widths_init(&frame, &widths);
-    if (!rows && !reserve_bytes(&builder->narrow, &builder->narrow_capacity, 4 * (frame.events_count + 1))) return false;
+    if (!rows) widths = widths_of(&frame);
+    if (widths.narrow && !reserve_bytes(&builder->narrow, &builder->narrow_capacity, 4 * (frame.events_count + 1)))
+        return false;
     for (;;) {
         struct ampel_pack_writer writer = {.bytes = builder->bytes,
                                            .capacity = builder->bytes_capacity};
-        put_header(&writer, header, widths.version);
+        put_header(&writer, header, widths.narrow ? AMPEL_BATCH_VERSION_NARROW : AMPEL_WIRE_VERSION);
         put_accounts(&writer, builder);
         if (rows)
             put_rows(&writer, &frame);

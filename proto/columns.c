@@ -31,7 +31,8 @@ static bool grow(uint8_t **block, size_t size) {
 }
 
 bool ampel_columns_reserve(struct ampel_columns *columns, uint32_t count) {
-    if (count <= columns->events_capacity) return true;
+    /* Of no events there is one offset all the same. */
+    if (columns->events_capacity > 0 && count <= columns->events_capacity) return true;
     uint32_t capacity = columns->events_capacity == 0 ? EVENTS_FIRST : 2 * columns->events_capacity;
     if (capacity < count) capacity = count;
     /* One entry more: the offsets of n events are n + 1. */

@@ -13,3 +13,8 @@ bool ampel_error_set(struct ampel_error *error, const char *field, const char *f
     va_end(arguments);
     return false;
 }
+
+bool ampel_error_no_memory(struct ampel_error *error) {
+    if (error != NULL) error->no_memory = true;
+    return ampel_error_set(error, "", "out of memory");
+}

@@ -30,7 +30,7 @@
 extern "C" {
 #endif
 
-/* Of all but batches with narrow columns (proto/batch.h). */
+/* Of all messages; batches have a newer one besides (proto/batch.h). */
 #define AMPEL_WIRE_VERSION 1
 
 enum ampel_message_kind {

@@ -1,7 +1,5 @@
 #include "proto/narrow.h"
 
-#include <string.h>
-
 #include "engine/load.h"
 
 uint32_t ampel_narrow_bytes(uint64_t greatest) {
@@ -11,8 +9,7 @@ uint32_t ampel_narrow_bytes(uint64_t greatest) {
 }
 
 void ampel_narrow_u32(uint8_t *to, uint32_t entry_bytes, const uint8_t *from, uint32_t count) {
-    AMPEL_ASSERT(entry_bytes == 1 || entry_bytes == 2 || entry_bytes == 4);
-    if (entry_bytes == 4 && count > 0) memcpy(to, from, 4 * (size_t)count);
+    AMPEL_ASSERT(entry_bytes == 1 || entry_bytes == 2);
     if (entry_bytes == 2)
         for (size_t i = 0; i < count; i++)
             ampel_store_u16(to + 2 * i, (uint16_t)ampel_load_u32(from + 4 * i));
@@ -35,8 +32,7 @@ void ampel_narrow_times(uint8_t *to, uint32_t entry_bytes, const uint8_t *from, 
 }
 
 void ampel_widen_u32(uint8_t *to, const uint8_t *from, uint32_t entry_bytes, uint32_t count) {
-    AMPEL_ASSERT(entry_bytes == 1 || entry_bytes == 2 || entry_bytes == 4);
-    if (entry_bytes == 4 && count > 0) memcpy(to, from, 4 * (size_t)count);
+    AMPEL_ASSERT(entry_bytes == 1 || entry_bytes == 2);
     if (entry_bytes == 2)
         for (size_t i = 0; i < count; i++)
             ampel_store_u32(to + 4 * i, ampel_load_u16(from + 2 * i));

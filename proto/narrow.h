@@ -11,9 +11,9 @@ extern "C" {
 
 /* 1, 2, 4, or 8 where a number needs more. */
 uint32_t ampel_narrow_bytes(uint64_t greatest);
-/* count numbers of u32 as entries of 1, 2 or 4 bytes, which hold them. */
+/* count numbers of u32 as entries of 1 or 2 bytes, which hold them. */
 void ampel_narrow_u32(uint8_t *to, uint32_t entry_bytes, const uint8_t *from, uint32_t count);
-/* The same of times, as milliseconds after from_ms. */
+/* Times, as milliseconds after from_ms, in entries of 1, 2 or 4 bytes. */
 void ampel_narrow_times(uint8_t *to, uint32_t entry_bytes, const uint8_t *from, uint32_t count, int64_t from_ms);
 
 /* And back. */

@@ -318,6 +318,8 @@ static void batch_take(struct ampel_gateway *gateway, const struct ampel_receive
         (void)snprintf(text, sizeof(text), "%u bytes, at most %u are taken", received->size,
                        gateway->options.message_bytes_max);
         back_send(gateway, &received->peer, &batch.header, AMPEL_BACK_TOO_LARGE, 0, text);
+    } else if (!whole && error.no_memory) {
+        back_send(gateway, &received->peer, &batch.header, AMPEL_BACK_BUSY, 1000, "no memory for it");
     } else if (!whole) {
         unreadable_send(gateway, received, &batch.header, &error);
     } else if (may_come_in(gateway, received, &batch.header)) {

@@ -141,6 +141,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct ampel_batch batch, same;
     struct ampel_error error = {0}, same_error;
     tools_open();
+    /* One that has read much and one that has read nothing. */
+    ampel_batch_decoder_close(tools.other);
+    tools.other = ampel_batch_decoder_open();
     bool good = ampel_batch_decode(tools.decoder, bytes, (uint32_t)size, &batch, &error);
     AMPEL_ASSERT(ampel_batch_decode(tools.other, bytes, (uint32_t)size, &same, &same_error) ==
                  good);

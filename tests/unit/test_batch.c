@@ -16,29 +16,10 @@
 #include "proto/pack.h"
 #include "proto/text.h"
 #include "tests/oracle/maker.h"
-
-#define SENT_AT_MS INT64_C(1790858096789)
-
-static struct ampel_batch_header header_of(uint64_t sequence) {
-    return (struct ampel_batch_header){
-        .producer = ampel_text_of("erp-1"), .sequence = sequence, .sent_at_ms = SENT_AT_MS};
-}
+#include "tests/unit/batch_fixture.h"
 
 static void assert_texts_equal(struct ampel_text left, struct ampel_text right) {
     assert_true(ampel_text_equal(left, right));
-}
-
-static void assert_events_equal(const struct ampel_event *left, const struct ampel_event *right) {
-    assert_int_equal(left->type, right->type);
-    assert_int_equal(left->at_ms, right->at_ms);
-    assert_int_equal(left->count, right->count);
-    assert_int_equal(left->rev, right->rev);
-    assert_int_equal(left->points, right->points);
-    assert_int_equal(left->policy, right->policy);
-    assert_int_equal(left->severity, right->severity);
-    assert_int_equal(left->code, right->code);
-    assert_int_equal(left->extras_size, right->extras_size);
-    if (left->extras_size > 0) assert_memory_equal(left->extras, right->extras, left->extras_size);
 }
 
 /* ---- there and back ------------------------------------------------------------------------- */
@@ -112,49 +93,6 @@ static void random_batches_come_back_as_they_were_sent_in_both_forms(void **stat
 }
 
 /* ---- batches by hand ------------------------------------------------------------------------ */
-
-/* The parts of a batch map, each of which a test may leave out or spoil. */
-struct hand {
-    struct ampel_pack_writer writer;
-    uint8_t bytes[64 * 1024];
-};
-
-static struct ampel_pack_writer *hand_open(struct hand *hand, uint32_t keys,
-                                           const char *second_seller) {
-    hand->writer = (struct ampel_pack_writer){.bytes = hand->bytes, .capacity = sizeof hand->bytes};
-    struct ampel_pack_writer *writer = &hand->writer;
-    ampel_pack_put_map(writer, keys + 5);
-    ampel_pack_put_word(writer, "v");
-    ampel_pack_put_integer(writer, 1);
-    ampel_pack_put_word(writer, "producer");
-    ampel_pack_put_word(writer, "hand");
-    ampel_pack_put_word(writer, "seq");
-    ampel_pack_put_integer(writer, 9);
-    ampel_pack_put_word(writer, "sent_at");
-    ampel_pack_put_integer(writer, SENT_AT_MS);
-    ampel_pack_put_word(writer, "accounts");
-    ampel_pack_put_list(writer, 2);
-    ampel_pack_put_list(writer, 2);
-    ampel_pack_put_word(writer, "S1");
-    ampel_pack_put_word(writer, "M1");
-    ampel_pack_put_list(writer, 2);
-    ampel_pack_put_word(writer, second_seller);
-    ampel_pack_put_word(writer, "M1");
-    return writer;
-}
-
-static struct ampel_batch_decoder *shared_decoder;
-
-static bool hand_decode(struct hand *hand, struct ampel_batch *batch, struct ampel_error *error) {
-    *error = (struct ampel_error){0};
-    assert_false(hand->writer.full);
-    /* In a block of its own size, so that a read beyond it is seen. */
-    uint8_t *bytes = malloc(hand->writer.size);
-    memcpy(bytes, hand->bytes, hand->writer.size);
-    bool good = ampel_batch_decode(shared_decoder, bytes, hand->writer.size, batch, error);
-    free(bytes);
-    return good;
-}
 
 /* The row's parts as a hand-written feeder gives them; field "" gives no fields at all. */
 static void put_row(struct ampel_pack_writer *writer, int64_t account, const char *type,
@@ -364,8 +302,8 @@ static void columns_that_do_not_fit_each_other_refuse_the_whole_batch(void **sta
         {"rev", 9, "columns.rev"},
         {"extras_offset", 16, "columns.extras_offset"},
         {"extras", 1, "columns.extras_offset"},
-        {"colour", 4, "columns"},
-        {"type", 4, "columns"},
+        {"colour", 4, "columns.colour"},
+        {"type", 4, "columns.type"},
     };
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(wrongs); i++) {
         struct hand_columns columns;
@@ -451,199 +389,6 @@ static void offsets_of_extras_must_rise_within_the_extras(void **state) {
         if (cases[i].good) assert_int_equal(batch.refused[0].verdict, AMPEL_VERDICT_UNKNOWN_FIELD);
         if (cases[i].good) assert_int_equal(batch.refused[0].event_index, 1);
     }
-}
-
-/* ---- narrow columns ------------------------------------------------------------------------- */
-
-/* Two orders, one of them of three, with a violation between; every column as wide as is asked for. */
-struct narrow {
-    int version;
-    uint32_t account, at, count, offset; /* bytes an entry */
-    int64_t from_ms;
-    int at_from; /* times the key stands there */
-};
-
-#define FIRST_MS (SENT_AT_MS - 200)
-
-static void put_numbers(struct ampel_pack_writer *writer, const char *name, uint32_t bytes, const int64_t *numbers,
-                        uint32_t count) {
-    uint8_t column[8 * 4];
-    assert_true(count <= 4);
-    for (uint32_t i = 0; i < count; i++)
-        memcpy(column + (size_t)bytes * i, &numbers[i], bytes);
-    ampel_pack_put_word(writer, name);
-    ampel_pack_put_bytes(writer, column, bytes * count);
-}
-
-static void put_narrow(struct hand *hand, const struct narrow *narrow) {
-    static const int64_t accounts[] = {1, 0, 1}, after_ms[] = {0, 130, 200}, counts[] = {1, 1, 3}, offsets[] = {0, 0, 5, 5};
-    static const uint8_t types[] = {AMPEL_EVENT_ORDER, AMPEL_EVENT_VIOLATION, AMPEL_EVENT_ORDER};
-    static const uint8_t extras[] = {AMPEL_EXTRA_ID, 2, 0, 'v', '1'};
-    int64_t at[3];
-    for (uint32_t i = 0; i < 3; i++)
-        at[i] = after_ms[i] + FIRST_MS - (narrow->at_from > 0 ? narrow->from_ms : 0);
-    struct ampel_pack_writer *writer = hand_open(hand, 1, "S2");
-    ampel_pack_put_word(writer, "columns");
-    ampel_pack_put_map(writer, 6 + (uint32_t)narrow->at_from);
-    put_numbers(writer, "account", narrow->account, accounts, 3);
-    ampel_pack_put_word(writer, "type");
-    ampel_pack_put_bytes(writer, types, 3);
-    for (int i = 0; i < narrow->at_from; i++) {
-        ampel_pack_put_word(writer, "at_from");
-        ampel_pack_put_integer(writer, narrow->from_ms);
-    }
-    put_numbers(writer, "at", narrow->at, at, 3);
-    put_numbers(writer, "count", narrow->count, counts, 3);
-    put_numbers(writer, "extras_offset", narrow->offset, offsets, 4);
-    ampel_pack_put_word(writer, "extras");
-    ampel_pack_put_bytes(writer, extras, sizeof extras);
-    hand->bytes[3] = (uint8_t)narrow->version;
-}
-
-static void columns_of_every_width_say_the_same(void **state) {
-    (void)state;
-    static const uint32_t widths[] = {1, 2, 4};
-    for (uint32_t way = 0; way < 3 * 3 * 3 * 4; way++) {
-        struct narrow narrow = {2, widths[way % 3], 8, widths[way / 3 % 3], widths[way / 9 % 3], FIRST_MS, 0};
-        if (way / 27 < 3) narrow.at = widths[way / 27], narrow.at_from = 1;
-        struct hand hand;
-        struct ampel_batch batch;
-        struct ampel_error error;
-        put_narrow(&hand, &narrow);
-        if (!hand_decode(&hand, &batch, &error)) fail_msg("%s: %s", error.field, error.reason);
-        assert_int_equal(batch.refused_count, 0);
-        static const uint32_t accounts[] = {1, 0, 1}, counts[] = {1, 1, 3};
-        static const int64_t at_ms[] = {FIRST_MS, FIRST_MS + 130, FIRST_MS + 200};
-        for (uint32_t i = 0; i < 3; i++) {
-            /* What is narrow is the decoder's; extras and the rest stand in the bytes, which are gone. */
-            struct ampel_frame frame = batch.frame;
-            if (narrow.account != 4) assert_int_equal(ampel_load_u32(frame.account + 4 * (size_t)i), accounts[i]);
-            if (narrow.at != 8) assert_int_equal(ampel_load_i64(frame.at + 8 * (size_t)i), at_ms[i]);
-            if (narrow.count != 4) assert_int_equal(ampel_load_u32(frame.count + 4 * (size_t)i), counts[i]);
-        }
-    }
-}
-
-static void narrow_columns_that_cannot_be_are_refused_by_name(void **state) {
-    (void)state;
-    static const struct {
-        struct narrow narrow;
-        const char *field;
-    } wrongs[] = {
-        {{1, 1, 8, 4, 4, 0, 0}, "columns.account"},
-        {{1, 4, 8, 2, 4, 0, 0}, "columns.count"},
-        {{1, 4, 8, 4, 1, 0, 0}, "columns.extras_offset"},
-        {{1, 4, 4, 4, 4, 0, 0}, "columns.at"},
-        {{1, 4, 4, 4, 4, FIRST_MS, 1}, "columns"}, /* version 1 has no at_from */
-        {{2, 3, 8, 4, 4, 0, 0}, "columns.account"},
-        {{2, 8, 8, 4, 4, 0, 0}, "columns.account"},
-        {{2, 4, 8, 0, 4, 0, 0}, "columns.count"},
-        {{2, 4, 8, 4, 3, 0, 0}, "columns.extras_offset"},
-        {{2, 4, 4, 4, 4, 0, 0}, "columns.at"}, /* milliseconds after what? */
-        {{2, 4, 8, 4, 4, FIRST_MS, 1}, "columns.at"},
-        {{2, 4, 3, 4, 4, FIRST_MS, 1}, "columns.at"},
-        {{2, 4, 4, 4, 4, FIRST_MS, 2}, "columns"},
-        {{2, 4, 4, 4, 4, -1, 1}, "columns.at_from"},
-        {{2, 4, 4, 4, 4, AMPEL_TIME_MAX_MS + 1, 1}, "columns.at_from"},
-    };
-    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(wrongs); i++) {
-        struct hand hand;
-        struct ampel_batch batch;
-        struct ampel_error error;
-        put_narrow(&hand, &wrongs[i].narrow);
-        assert_false(hand_decode(&hand, &batch, &error));
-        assert_string_equal(error.field, wrongs[i].field);
-        assert_int_equal(batch.header.sequence, 9);
-    }
-}
-
-static void times_after_the_last_one_that_can_be_are_each_events_own_fault(void **state) {
-    (void)state;
-    struct hand hand;
-    struct ampel_batch batch;
-    struct ampel_error error;
-    uint8_t after_ms[8], accounts[2] = {0, 0}, types[2] = {AMPEL_EVENT_ORDER, AMPEL_EVENT_ORDER};
-    struct ampel_pack_writer *writer = hand_open(&hand, 1, "S2");
-    ampel_store_u32(after_ms, (uint32_t)(SENT_AT_MS % 1000000));
-    ampel_store_u32(after_ms + 4, UINT32_MAX);
-    ampel_pack_put_word(writer, "columns");
-    ampel_pack_put_map(writer, 4);
-    ampel_pack_put_word(writer, "account");
-    ampel_pack_put_bytes(writer, accounts, 2);
-    ampel_pack_put_word(writer, "type");
-    ampel_pack_put_bytes(writer, types, 2);
-    ampel_pack_put_word(writer, "at");
-    ampel_pack_put_bytes(writer, after_ms, 8);
-    ampel_pack_put_word(writer, "at_from");
-    ampel_pack_put_integer(writer, SENT_AT_MS - SENT_AT_MS % 1000000);
-    hand.bytes[3] = 2;
-    assert_true(hand_decode(&hand, &batch, &error));
-    assert_int_equal(batch.refused_count, 1);
-    assert_int_equal(batch.refused[0].event_index, 1);
-    assert_int_equal(batch.refused[0].verdict, AMPEL_VERDICT_FUTURE);
-}
-
-/* One event more than fits, in each number that may be narrow. */
-static void encodings_are_as_narrow_as_what_they_hold(void **state) {
-    (void)state;
-    static const struct {
-        uint32_t events, accounts, count;
-        int64_t from_ms, to_ms;
-        uint32_t account, at; /* bytes an entry */
-        uint32_t counts;
-    } cases[] = {
-        {10, 1, 1, SENT_AT_MS - 255, SENT_AT_MS, 1, 1, 0},
-        {10, 1, 255, SENT_AT_MS - 256, SENT_AT_MS, 1, 2, 1},
-        {257, 256, 256, SENT_AT_MS - 65535, SENT_AT_MS, 1, 2, 2},
-        {257, 257, 65535, SENT_AT_MS - 65536, SENT_AT_MS, 2, 4, 2},
-        {257, 257, 65536, SENT_AT_MS - UINT32_MAX, SENT_AT_MS, 2, 4, 4},
-        {257, 257, AMPEL_ORDERS_MAX, SENT_AT_MS - UINT32_MAX - 1, SENT_AT_MS, 2, 8, 4},
-        {10, 1, 1, -1, 0, 1, 8, 0}, /* before 1970: refused alone, as ever */
-        {60000, 60000, 1, SENT_AT_MS, SENT_AT_MS, 2, 1, 0}, /* as many as a batch takes, about */
-        {1, 1, 1, SENT_AT_MS, SENT_AT_MS, 1, 8, 0}, /* saves less than at_from takes */
-    };
-    struct ampel_batch_builder *builder = ampel_batch_builder_open();
-    struct ampel_pack_reader *reader = ampel_pack_reader_open();
-    for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(cases); i++) {
-        const uint32_t events = cases[i].events;
-        struct ampel_batch_header header = header_of(i);
-        struct ampel_batch batch;
-        struct ampel_error error;
-        struct ampel_pack map, columns, found;
-        const uint8_t *bytes;
-        uint32_t size;
-        ampel_batch_builder_reset(builder);
-        for (uint32_t event_index = 0; event_index < events; event_index++) {
-            char seller[16];
-            snprintf(seller, sizeof seller, "s%u", event_index % cases[i].accounts);
-            struct ampel_event event = {.at_ms = event_index % 2 == 0 ? cases[i].to_ms : cases[i].from_ms,
-                                        .count = event_index == 0 ? cases[i].count : 1,
-                                        .severity = -1,
-                                        .points = -1,
-                                        .code = AMPEL_CODE_NONE};
-            assert_true(ampel_batch_builder_push(builder, ampel_text_of(seller), ampel_text_of("m"), &event));
-        }
-        assert_true(ampel_batch_encode(builder, &header, false, &bytes, &size));
-        assert_true(ampel_pack_decode(reader, bytes, size, UINT32_C(1) << 22, &map, &error));
-        assert_true(ampel_pack_find(&map, "columns", &columns));
-        assert_true(ampel_pack_find(&columns, "account", &found));
-        assert_int_equal(found.text.size, cases[i].account * events);
-        assert_true(ampel_pack_find(&columns, "at", &found));
-        assert_int_equal(found.text.size, cases[i].at * events);
-        assert_int_equal(ampel_pack_find(&columns, "count", &found), cases[i].counts > 0);
-        if (cases[i].counts > 0) assert_int_equal(found.text.size, cases[i].counts * events);
-        assert_true(ampel_batch_decode(shared_decoder, bytes, size, &batch, &error));
-        for (uint32_t event_index = 0; event_index < events; event_index++) {
-            struct ampel_event event;
-            uint32_t account;
-            ampel_frame_event(&batch.frame, event_index, &account, &event);
-            assert_int_equal(account, event_index % cases[i].accounts);
-            assert_int_equal(event.at_ms, event_index % 2 == 0 ? cases[i].to_ms : cases[i].from_ms);
-            assert_int_equal(event.count, event_index == 0 ? cases[i].count : 1);
-        }
-    }
-    ampel_pack_reader_close(reader);
-    ampel_batch_builder_close(builder);
 }
 
 /* ---- broken envelopes ----------------------------------------------------------------------- */
@@ -804,10 +549,6 @@ int main(void) {
         cmocka_unit_test(a_column_that_every_event_needs_is_missed_by_name),
         cmocka_unit_test(a_header_is_read_from_no_part_of_a_batch_that_ends_before_it),
         cmocka_unit_test(offsets_of_extras_must_rise_within_the_extras),
-        cmocka_unit_test(columns_of_every_width_say_the_same),
-        cmocka_unit_test(narrow_columns_that_cannot_be_are_refused_by_name),
-        cmocka_unit_test(times_after_the_last_one_that_can_be_are_each_events_own_fault),
-        cmocka_unit_test(encodings_are_as_narrow_as_what_they_hold),
         cmocka_unit_test(a_broken_key_of_the_envelope_is_named),
         cmocka_unit_test(unknown_keys_and_newer_versions_are_refused_by_name),
         cmocka_unit_test(lengths_that_claim_gigabytes_take_no_memory),

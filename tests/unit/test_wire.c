@@ -463,26 +463,28 @@ static const struct {
     reading read;
     uint32_t version_offset; /* of the byte that holds the version */
     const char *version_field;
+    uint8_t version, newest; /* its own, and the newest of its kind */
 } samples[] = {
-    {"batch_narrow", make_columns, read_batch, 3, "v"},
-    {"batch_rows", make_rows, read_batch, 3, "v"},
-    {"hello", make_hello, read_message, 3, "v"},
-    {"welcome", make_welcome, read_message, 3, "v"},
-    {"ack", make_ack, read_message, 3, "v"},
-    {"back", make_back, read_message, 3, "v"},
-    {"watch", make_watch, read_message, 3, "v"},
-    {"watching", make_watching, read_message, 3, "v"},
-    {"beat", make_beat, read_message, 3, "v"},
-    {"change", make_change, read_message, 5, "v"},
-    {"change_will_turn", make_will_turn, read_message, 5, "v"},
-    {"change_deadline_near", make_deadline_near, read_message, 5, "v"},
-    {"change_takeover", make_change_takeover, read_message, 5, "v"},
-    {"change_incident", make_change_incident, read_message, 5, "v"},
-    {"change_incident_clock", make_change_incident_clock, read_message, 5, "v"},
-    {"record_batch", make_record, read_frames, 4, "version"},
-    {"record_tick", make_tick, read_frames, 4, "version"},
-    {"record_rules", make_rules, read_rules, 4, "version"},
-    {"page", make_page, read_page, 4, "version"},
+    {"batch_narrow", make_columns, read_batch, 3, "v", 2, 2},
+    {"batch_columns", NULL, read_batch, 3, "v", 1, 2}, /* written where narrow ones are no shorter */
+    {"batch_rows", make_rows, read_batch, 3, "v", 1, 2},
+    {"hello", make_hello, read_message, 3, "v", 1, 1},
+    {"welcome", make_welcome, read_message, 3, "v", 1, 1},
+    {"ack", make_ack, read_message, 3, "v", 1, 1},
+    {"back", make_back, read_message, 3, "v", 1, 1},
+    {"watch", make_watch, read_message, 3, "v", 1, 1},
+    {"watching", make_watching, read_message, 3, "v", 1, 1},
+    {"beat", make_beat, read_message, 3, "v", 1, 1},
+    {"change", make_change, read_message, 5, "v", 1, 1},
+    {"change_will_turn", make_will_turn, read_message, 5, "v", 1, 1},
+    {"change_deadline_near", make_deadline_near, read_message, 5, "v", 1, 1},
+    {"change_takeover", make_change_takeover, read_message, 5, "v", 1, 1},
+    {"change_incident", make_change_incident, read_message, 5, "v", 1, 1},
+    {"change_incident_clock", make_change_incident_clock, read_message, 5, "v", 1, 1},
+    {"record_batch", make_record, read_frames, 4, "version", 1, 1},
+    {"record_tick", make_tick, read_frames, 4, "version", 1, 1},
+    {"record_rules", make_rules, read_rules, 4, "version", 2, 2},
+    {"page", make_page, read_page, 4, "version", 1, 1},
 };
 
 /* ---- golden files --------------------------------------------------------------------------- */
@@ -528,6 +530,7 @@ static void assert_bytes(struct bytes left, struct bytes right, const char *name
 static void every_sample_has_its_golden_bytes(void **state) {
     (void)state;
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(samples); i++) {
+        if (samples[i].make == NULL) continue;
         struct bytes made = samples[i].make();
         if (writing()) write_golden(i, made);
         struct bytes golden = read_golden(i);
@@ -540,6 +543,7 @@ static void every_sample_has_its_golden_bytes(void **state) {
 static void golden_bytes_are_read_and_written_again_without_a_change(void **state) {
     (void)state;
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(samples); i++) {
+        if (samples[i].make == NULL) continue;
         struct bytes golden = read_golden(i), again = {0};
         struct ampel_error error = {0};
         if (!samples[i].read(golden.bytes, golden.size, &again, &error))
@@ -555,17 +559,12 @@ static void whole_columns_say_what_narrow_ones_say(void **state) {
     (void)state;
     struct bytes whole = read_golden_of("batch_columns"), narrow = read_golden_of("batch_narrow"), again = {0};
     struct ampel_error error = {0};
-    assert_int_equal(whole.bytes[3], 1);
     assert_true(whole.size > narrow.size);
     if (!read_batch(whole.bytes, whole.size, &again, &error)) fail_msg("%s: %s", error.field, error.reason);
     assert_bytes(again, narrow, "batch_columns");
-    /* A batch of the first version has no narrow columns, nor has a later one to have any. */
-    whole.bytes[3] = 2;
-    free(again.bytes);
-    assert_true(read_batch(whole.bytes, whole.size, &again, &error));
-    assert_bytes(again, narrow, "batch_columns");
     narrow.bytes[3] = 1;
     assert_false(read_batch(narrow.bytes, narrow.size, NULL, &error));
+    assert_string_equal(error.field, "columns.events");
     free(whole.bytes);
     free(narrow.bytes);
     free(again.bytes);
@@ -585,11 +584,9 @@ static void a_newer_version_of_each_is_refused_by_name(void **state) {
     for (uint32_t i = 0; i < AMPEL_ARRAY_COUNT(samples); i++) {
         struct bytes golden = read_golden(i);
         struct ampel_error error = {0};
-        /* Records of rules came with the second version, and so did narrow columns, which other batches do without. */
-        bool batch = samples[i].read == read_batch;
-        uint8_t version = samples[i].read == read_rules || batch ? 2 : 1, *found = &golden.bytes[samples[i].version_offset];
-        assert_in_range(*found, batch ? 1 : version, version);
-        *found = (uint8_t)(version + 1);
+        uint8_t *version = &golden.bytes[samples[i].version_offset];
+        assert_int_equal(*version, samples[i].version);
+        *version = (uint8_t)(samples[i].newest + 1);
         seal_again(i, golden);
         assert_false(samples[i].read(golden.bytes, golden.size, NULL, &error));
         if (strcmp(error.field, samples[i].version_field) != 0)
