@@ -200,44 +200,69 @@ AMPEL_INLINE bool orders_quiet(const struct frame_work *work, uint32_t orders, u
     return orders >= work->exact && ampel_rating_orders_quiet(&work->engine->rules, orders, more);
 }
 
-/* Where the days of orders in a row lie; looked up again when one of them took more than its cell. */
-struct days {
-    uint8_t *ring;
-    uint32_t near_cell;
-    uint8_t bits;
-    uint32_t oldest; /* cell of the oldest day in the ring that became more; AMPEL_WINDOW_CELLS: of none */
-    int64_t oldest_ms;
+/* Orders in a row of one account. */
+struct row {
+    uint32_t room;   /* how many orders more earn nothing more, for sure */
+    uint32_t oldest; /* of the days in the ring that became more, so many days ago; 0: none did */
 };
 
-AMPEL_INLINE void days_look(const struct ampel_window *window, struct days *days) {
-    days->ring = window->ring;
-    days->near_cell = window->near_cell;
-    days->bits = window->bits;
+/* Merges the first orders of a row that are of days before today, in the ring, as most are, and of today where it is near.
+   Returns how many. */
+AMPEL_INLINE uint32_t ring_pass(const struct frame_work *work, struct ampel_window *window, uint32_t first, uint32_t many,
+                                uint32_t bits, struct row *row) {
+    uint8_t *ring = window->ring;
+    const uint32_t now_cell = work->now_cell, near_cell = window->near_cell;
+    const uint64_t end_ms = (uint64_t)work->day_ms + AMPEL_DAY_MS - 1;
+    const uint64_t days_ms = (uint64_t)(work->window_days - 1) * AMPEL_DAY_MS;
+    const uint8_t *count_at = ampel_column_at(work->columns.count, first, sizeof(uint32_t));
+    const uint8_t *at = ampel_column_at(work->columns.at, first, sizeof(int64_t)), *begin = at;
+    const uint8_t *end = at + sizeof(int64_t) * many;
+    const size_t count_step = work->columns.count.mask & sizeof(uint32_t);
+    uint32_t room = row->room, oldest = row->oldest;
+    for (; at < end; at += sizeof(int64_t), count_at += count_step) {
+        const uint32_t count = ampel_load_u32(count_at);
+        if (count > room) break;
+        /* What is later than today is far before it here. */
+        const uint64_t age_ms = end_ms - ampel_load_u64(at);
+        if (age_ms - AMPEL_DAY_MS >= days_ms) {
+            if (age_ms >= AMPEL_DAY_MS || now_cell != near_cell) break;
+            if (window->near - 1 >= AMPEL_ORDERS_MAX - count) break;
+            window->near += count;
+        } else {
+            const uint32_t age_days = (uint32_t)(age_ms / AMPEL_DAY_MS);
+            uint32_t cell = now_cell - age_days;
+            if (now_cell < age_days) cell += AMPEL_WINDOW_CELLS;
+            if (cell == near_cell || !ampel_cells_add(ring, bits, cell, count)) break;
+            if (oldest < age_days) oldest = age_days;
+        }
+        room -= count;
+    }
+    row->room = room;
+    row->oldest = oldest;
+    return (uint32_t)((size_t)(at - begin) / sizeof(int64_t));
 }
 
-/* Merges the order into its day. False: nothing was done, the event wants the whole care. */
+AMPEL_APART static uint32_t narrow_pass(const struct frame_work *work, struct ampel_window *window, uint32_t first, uint32_t many,
+                                  struct row *row) {
+    if (work->columns.at.mask == 0) return 0;
+    switch (window->bits) {
+    case 4: return ring_pass(work, window, first, many, 4, row);
+    case 8: return ring_pass(work, window, first, many, 8, row);
+    case 16: return ring_pass(work, window, first, many, 16, row);
+    default: return 0;
+    }
+}
+
+/* Merges any other order into its day. False: nothing was done, the event wants the whole care. */
 AMPEL_INLINE bool order_merge(const struct frame_work *work, uint32_t slot, struct ampel_account *account, uint32_t index,
-                              uint32_t count, struct days *days) {
-    struct ampel_window *window = &account->window;
-    int64_t at_ms = ampel_columns_at(&work->columns, index);
-    uint32_t day = window_cell(work, at_ms, work->window_days);
-    if (day == days->near_cell) {
-        /* What was told as a total is more than any count; 0 less 1, too. */
-        if (window->near - 1 < AMPEL_ORDERS_MAX - count) {
-            window->near += count;
-            return true;
-        }
-    } else if (day != work->now_cell && day < AMPEL_WINDOW_CELLS && days->ring != NULL &&
-               ampel_cells_add(days->ring, days->bits, day, count)) {
-        if (at_ms < days->oldest_ms) {
-            days->oldest = day;
-            days->oldest_ms = at_ms;
-        }
+                              uint32_t count) {
+    uint32_t day = window_cell(work, ampel_columns_at(&work->columns, index), work->window_days);
+    /* What was told as a total is more than any count; 0 less 1, too. */
+    if (day == account->window.near_cell && account->window.near - 1 < AMPEL_ORDERS_MAX - count) {
+        account->window.near += count;
         return true;
     }
-    if (!order_far(work, slot, account, day, count)) return false;
-    days_look(window, days);
-    return true;
+    return order_far(work, slot, account, day, count);
 }
 
 /* Orders of one account in a row, which find their days' cells wide enough, earn no point and make no suspicion surer:
@@ -253,20 +278,27 @@ AMPEL_INLINE uint32_t orders_pass(const struct frame_work *work, uint32_t first,
     /* Assurance begins at the end of a step that looks at all of the account, as one does that made it. */
     if ((account->assured & AMPEL_ASSURED_BEGUN) == 0 && (!touched || work->touches[place].whole == 0)) return 0;
     const uint32_t before = account->orders;
-    uint32_t orders = before, room = orders_room(work, orders), passed = 0;
-    struct days days = {.oldest = AMPEL_WINDOW_CELLS, .oldest_ms = INT64_MAX};
-    days_look(&account->window, &days);
-    for (; passed < many; passed++) {
+    uint32_t orders = before, passed = 0;
+    struct row row = {orders_room(work, orders), 0};
+    for (;;) {
+        const uint32_t room = row.room;
+        passed += narrow_pass(work, &account->window, first + passed, many - passed, &row);
+        orders += room - row.room;
+        if (passed == many) break;
         uint32_t count = ampel_columns_count(&work->columns, first + passed);
-        bool within = count <= room;
+        bool within = count <= row.room;
         if (!within && !orders_quiet(work, orders, count)) break;
-        if (!order_merge(work, slot, account, first + passed, count, &days)) break;
+        if (!order_merge(work, slot, account, first + passed, count)) break;
         orders += count;
-        room -= within ? count : 0;
+        row.room -= within ? count : 0;
+        passed++;
     }
     if (passed == 0) return 0;
     /* Older days leave before: said once, and again where the day had orders already, which is cheaper than to ask. */
-    if (days.oldest < AMPEL_WINDOW_CELLS) ampel_midnight_orders(engine, slot, account, days.oldest);
+    if (row.oldest > 0) {
+        uint32_t now_cell = work->now_cell, wrap = now_cell < row.oldest ? AMPEL_WINDOW_CELLS : 0;
+        ampel_midnight_orders(engine, slot, account, now_cell + wrap - row.oldest);
+    }
     if (!touched) {
         place = engine->touches_count++;
         account->touch = engine->touch_first + place;

@@ -86,16 +86,18 @@ static inline void ampel_cells_set(uint8_t *cells, uint8_t bits, uint32_t cell, 
     }
 }
 
-/* Adds to a day that was not told as a total, where cells are of 4 or 8 bits and hold the sum: most of what comes late.
+/* Adds to a day where cells are of 4, 8 or 16 bits, its own holds the sum, and no total was told: most of what comes late.
    False: nothing was done. */
-static inline bool ampel_cells_add(uint8_t *cells, uint8_t bits, uint32_t cell, uint32_t count) {
-    if (bits > 8) return false;
-    uint32_t at = cell * bits, shift = at % 8, half = 1u << (bits - 1);
-    uint8_t *byte = cells + at / 8;
-    uint32_t before = (uint32_t)*byte >> shift & (2 * half - 1);
+AMPEL_INLINE bool ampel_cells_add(uint8_t *cells, uint32_t bits, uint32_t cell, uint32_t count) {
     /* What was told as a total has the cell's highest bit, and is never below its half. */
-    if (before >= half || count >= half - before) return false;
-    *byte = (uint8_t)(*byte + (count << shift));
+    const uint32_t half = 1u << (bits - 1), shift = bits == 4 ? 4 * (cell % 2) : 0;
+    uint8_t *at = cells + (size_t)cell * bits / 8;
+    const uint32_t word = bits == 16 ? ampel_load_u16(at) : *at;
+    if ((word >> shift & (2 * half - 1)) + count >= half) return false;
+    if (bits == 16)
+        ampel_store_u16(at, (uint16_t)(word + count));
+    else
+        *at = (uint8_t)(word + (count << shift));
     return true;
 }
 
