@@ -51,23 +51,30 @@ static void run_each(const struct ampel_columns *columns, uint32_t first, uint32
     }
 }
 
-/* A bit for each byte that is not 0. */
+/* A bit for each byte, which is 0 or 1. */
 static uint64_t bytes_bits(const uint8_t bytes[AMPEL_RUN_EVENTS]) {
     uint64_t bits = 0;
-    for (uint32_t i = 0; i < AMPEL_RUN_EVENTS; i += 8) {
-        uint64_t word = ampel_load_u64(bytes + i);
-        word |= word >> 4;
-        word |= word >> 2;
-        word |= word >> 1;
-        word &= UINT64_C(0x0101010101010101);
-        bits |= (word * UINT64_C(0x0102040810204080) >> 56) << i; /* the eight lowest bits side by side */
-    }
+    for (uint32_t i = 0; i < AMPEL_RUN_EVENTS; i += 8) /* the eight lowest bits side by side */
+        bits |= (ampel_load_u64(bytes + i) * UINT64_C(0x0102040810204080) >> 56) << i;
     return bits;
 }
 
-/* As many as a run has: one loop a column, so that each is done many at a time. Defaults of columns that are missing are
-   those of a plain order of the frame's first account. */
-static void run_whole(const struct ampel_columns *columns, uint32_t first, struct ampel_run *out) {
+/* What loops look at is done so many events at a time. */
+#define GROUP 16
+static_assert(AMPEL_RUN_EVENTS % GROUP == 0, "a whole run is whole groups");
+
+/* A byte an event of a run, and before them room for a group that ends in its first events. */
+struct looked {
+    uint8_t odd[GROUP + AMPEL_RUN_EVENTS], same[GROUP + AMPEL_RUN_EVENTS];
+    uint64_t beyond; /* its sign: whether any time lies below zero or after now */
+    uint32_t account; /* its sign: whether any is none of the frame */
+    uint32_t count;   /* AMPEL_ORDERS_MAX and less: none is out of range */
+};
+
+/* Whole groups of events: one loop a column. Defaults of columns that are missing are those of a plain order of the frame's
+   first account. */
+AMPEL_INLINE void groups_look(const struct ampel_columns *columns, uint32_t first, uint32_t events, struct looked *looked,
+                              uint8_t *odd) {
     const uint8_t *type = ampel_column_at(columns->type, first, sizeof(uint8_t));
     const uint8_t *extras = ampel_column_at(columns->extras_offset, first, sizeof(uint32_t));
     const uint8_t *account = ampel_column_at(columns->account, first, sizeof(uint32_t));
@@ -75,29 +82,65 @@ static void run_whole(const struct ampel_columns *columns, uint32_t first, struc
     const uint8_t *at = ampel_column_at(columns->at, first, sizeof(int64_t));
     const uint32_t accounts_count = columns->accounts_count;
     const uint64_t now_ms = (uint64_t)columns->now_ms;
-    uint8_t odd[AMPEL_RUN_EVENTS] = {0}, same[AMPEL_RUN_EVENTS] = {0};
-    uint32_t outside = accounts_count == 0;
-    uint64_t beyond = now_ms; /* its sign: whether any time lies below zero or after now */
-    for (size_t i = 0; i < AMPEL_RUN_EVENTS && columns->type.mask != 0; i++)
-        odd[i] = type[i] ^ AMPEL_EVENT_ORDER;
-    for (size_t i = 0; i < AMPEL_RUN_EVENTS && columns->extras_offset.mask != 0; i++)
+    const size_t many = events & ~(uint32_t)(GROUP - 1);
+    uint32_t none = 0, counts = 0;
+    uint64_t beyond = 0;
+    for (size_t i = 0; i < many && columns->type.mask != 0; i++)
+        odd[i] = type[i] != AMPEL_EVENT_ORDER;
+    for (size_t i = 0; i < many && columns->extras_offset.mask != 0; i++)
         odd[i] |= ampel_load_u32(extras + 4 * i) != ampel_load_u32(extras + 4 * i + 4);
-    for (size_t i = 0; i < AMPEL_RUN_EVENTS && columns->account.mask != 0; i++)
-        outside |= ampel_load_u32(account + 4 * i) >= accounts_count;
-    for (size_t i = 1; i < AMPEL_RUN_EVENTS && columns->account.mask != 0; i++)
-        same[i] = ampel_load_u32(account + 4 * i) == ampel_load_u32(account + 4 * i - 4);
-    for (size_t i = 0; i < AMPEL_RUN_EVENTS && columns->count.mask != 0; i++)
-        outside |= ampel_load_u32(count + 4 * i) - 1 >= AMPEL_ORDERS_MAX;
-    for (size_t i = 0; i < AMPEL_RUN_EVENTS && columns->at.mask != 0; i++)
+    for (size_t i = 0; i < many && columns->account.mask != 0; i++)
+        none |= ampel_load_u32(account + 4 * i) | ~(ampel_load_u32(account + 4 * i) - accounts_count);
+    for (size_t i = 0; i < many && columns->count.mask != 0; i++)
+        counts |= ampel_load_u32(count + 4 * i) | (ampel_load_u32(count + 4 * i) - 1);
+    for (size_t i = 0; i < many && columns->at.mask != 0; i++)
         beyond |= ampel_load_u64(at + 8 * i) | (now_ms - ampel_load_u64(at + 8 * i));
-    *out = (struct ampel_run){bytes_bits(odd), 0, columns->account.mask != 0 ? bytes_bits(same) : ~UINT64_C(1)};
-    if (outside != 0 || beyond >> 63 != 0) run_each(columns, first, AMPEL_RUN_EVENTS, out);
+    looked->account |= none;
+    looked->count |= counts;
+    looked->beyond |= beyond;
+}
+static_assert((AMPEL_ORDERS_MAX & (AMPEL_ORDERS_MAX + 1)) == 0, "counts in range are those without higher bits");
+
+/* Whole groups of events, not with the frame's first one. */
+AMPEL_INLINE void groups_same(const struct ampel_columns *columns, uint32_t first, uint32_t events, uint8_t *same) {
+    const uint8_t *account = ampel_column_at(columns->account, first - 1, sizeof(uint32_t));
+    const size_t many = events & ~(uint32_t)(GROUP - 1);
+    for (size_t i = 0; i < many; i++)
+        same[i] = ampel_load_u32(account + 4 * i) == ampel_load_u32(account + 4 * i + 4);
+}
+
+/* Of a frame that has a group behind its first event. What is left of whole groups is looked at as the group that ends with
+   the last event. */
+static void run_groups(const struct ampel_columns *columns, uint32_t first, uint32_t count, struct ampel_run *out) {
+    struct looked looked = {.beyond = (uint64_t)columns->now_ms, .account = columns->accounts_count - 1};
+    uint8_t *odd = looked.odd + GROUP, *same = looked.same + GROUP;
+    const uint32_t end = first + count, second = first > 0 ? first : 1;
+    if (count == AMPEL_RUN_EVENTS)
+        groups_look(columns, first, AMPEL_RUN_EVENTS, &looked, odd);
+    else
+        groups_look(columns, first, count, &looked, odd);
+    if (count % GROUP != 0) groups_look(columns, end - GROUP, GROUP, &looked, odd + count - GROUP);
+    *out = (struct ampel_run){bytes_bits(odd), 0, ~UINT64_C(1)};
+    if (columns->account.mask != 0) {
+        groups_same(columns, second, end - second, same + (second - first));
+        if ((end - second) % GROUP != 0) groups_same(columns, end - GROUP, GROUP, same + count - GROUP);
+        out->same = bytes_bits(same) & ~UINT64_C(1);
+    }
+    if (count < AMPEL_RUN_EVENTS) {
+        const uint64_t behind = ~UINT64_C(0) << count;
+        out->odd |= behind;
+        out->outside = behind;
+        out->same &= ~behind;
+    }
+    if ((looked.account >> 31 | looked.beyond >> 63) != 0 || looked.count > AMPEL_ORDERS_MAX)
+        run_each(columns, first, count, out);
 }
 
 void ampel_columns_run(const struct ampel_columns *columns, uint32_t first, struct ampel_run *out) {
     uint32_t left = first < columns->events_count ? columns->events_count - first : 0;
-    if (left >= AMPEL_RUN_EVENTS)
-        run_whole(columns, first, out);
+    if (left > AMPEL_RUN_EVENTS) left = AMPEL_RUN_EVENTS;
+    if (left > 0 && columns->events_count > GROUP)
+        run_groups(columns, first, left, out);
     else
-        run_each(columns, first, left < AMPEL_RUN_EVENTS ? left : AMPEL_RUN_EVENTS, out);
+        run_each(columns, first, left, out);
 }
