@@ -12,16 +12,33 @@ static size_t ring_bytes(uint8_t bits) {
     return (size_t)bits * AMPEL_WINDOW_CELLS / 8;
 }
 
+/* Cells of 4 bits become bytes, bytes become twice as wide: each loop is simple enough to be done many at a time. */
+static void cells_double(uint8_t *wide, const uint8_t *cells, uint8_t bits) {
+    if (bits == 4) {
+        for (size_t i = 0; i < AMPEL_WINDOW_CELLS / 2; i++) {
+            wide[2 * i] = (uint8_t)((cells[i] & 7u) | (cells[i] & 8u) << 4);
+            wide[2 * i + 1] = (uint8_t)((cells[i] >> 4 & 7u) | (cells[i] & 0x80u));
+        }
+    } else {
+        for (size_t i = 0; i < AMPEL_WINDOW_CELLS; i++)
+            ampel_store_u16(wide + 2 * i, (uint16_t)((cells[i] & 0x7fu) | (cells[i] & 0x80u) << 8));
+    }
+}
+
 static bool ring_widen(struct ampel_pool *pool, struct ampel_window *window, uint8_t bits) {
     uint8_t *wide = ampel_pool_take(pool, ring_bytes(bits));
     if (wide == NULL) return false;
-    memset(wide, 0, ring_bytes(bits));
-    if (window->ring != NULL) {
+    if (window->ring == NULL) {
+        memset(wide, 0, ring_bytes(bits));
+    } else if (bits == 2 * window->bits && bits <= 16) {
+        cells_double(wide, window->ring, window->bits);
+    } else {
+        memset(wide, 0, ring_bytes(bits));
         for (uint32_t cell = 0; cell < AMPEL_WINDOW_CELLS; cell++) {
             ampel_cells_set(wide, bits, cell, ampel_cells_get(window->ring, window->bits, cell));
         }
-        ampel_pool_give(pool, window->ring, ring_bytes(window->bits));
     }
+    if (window->ring != NULL) ampel_pool_give(pool, window->ring, ring_bytes(window->bits));
     window->ring = wide;
     window->bits = bits;
     return true;
