@@ -12,6 +12,7 @@
 #include "bench/load.h"
 #include "proto/bundle.h"
 #include "proto/rules_file.h"
+#include "workers/ahead.h"
 #include "workers/client_zmq.h"
 #include "workers/clock.h"
 #include "workers/journal.h"
@@ -156,6 +157,12 @@ static void frame_apply(struct ampel_engine *engine, const struct ampel_frame *f
     ampel_engine_changes_clear(engine);
 }
 
+static const struct ampel_engine *engine_of(const void *context, uint32_t partition) {
+    struct ampel_engine *const *engines = context;
+    return partition < PARTITIONS ? engines[partition] : NULL;
+}
+
+/* The shard's work. */
 static void apply(const struct records *records, int64_t stamp_ms, uint64_t events) {
     struct ampel_shard_memory memory;
     struct ampel_rules rules;
@@ -167,14 +174,18 @@ static void apply(const struct records *records, int64_t stamp_ms, uint64_t even
         if (ampel_engine_open(&options, &engines[i]) != AMPEL_ENGINE_OK) load_fail("no memory", "");
     struct ampel_record_reader *reader = ampel_record_reader_open();
     uint64_t applied = 0;
+    struct ampel_ahead ahead;
     struct watch watch = watch_start();
     for (uint64_t i = 0; i < records->count; i++) {
         uint32_t cursor = 0;
         struct ampel_frame frame;
         struct ampel_error error = {0};
         ampel_record_seal(records->bytes[i], i * 8, stamp_ms);
-        while (ampel_record_frame_next(reader, records->bytes[i], &cursor, &frame, &error))
+        ampel_ahead_begin(&ahead, records->bytes[i], engine_of, engines);
+        while (ampel_record_frame_next(reader, records->bytes[i], &cursor, &frame, &error)) {
+            ampel_ahead_next(&ahead);
             frame_apply(engines[frame.partition], &frame, &applied);
+        }
         if (error.reason[0] != 0) load_fail(error.reason, "apply");
     }
     if (applied != events) load_fail("events are missing", "apply");

@@ -124,6 +124,12 @@ uint32_t ampel_engine_account_tenant(const struct ampel_engine *engine, uint32_t
 enum ampel_fetch { AMPEL_FETCH_ACCOUNT, AMPEL_FETCH_VIOLATIONS, AMPEL_FETCH_TEXTS };
 void ampel_engine_account_fetch(const struct ampel_engine *engine, uint32_t slot,
                                 enum ampel_fetch step);
+/* The same of the accounts that a coming frame names, for who knows them some frames before it: ask for each step a frame
+   before the next one, the last one a frame before the frame itself. hashes: u64 each. Of the first accounts alone: apply
+   itself looks ahead among those of a frame that has many. */
+enum ampel_frame_fetch { AMPEL_FETCH_BUCKETS, AMPEL_FETCH_NAMED, AMPEL_FETCH_DAYS, AMPEL_FETCH_STEPS };
+void ampel_engine_frame_fetch(const struct ampel_engine *engine, const uint8_t *hashes, uint32_t count,
+                              enum ampel_frame_fetch step);
 /* Whether its summary of backfilled events is still to come: history does not tell its numbers yet. */
 AMPEL_MUST_CHECK bool ampel_engine_account_backfilling(const struct ampel_engine *engine,
                                                        uint32_t slot);

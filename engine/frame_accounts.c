@@ -56,3 +56,32 @@ enum ampel_claim ampel_frame_account_claim(struct ampel_engine *engine, const st
     engine->frame_accounts[index] = ampel_account_at(&engine->accounts, *slot);
     return AMPEL_CLAIM_MADE;
 }
+
+/* ---- frames to come ------------------------------------------------------------------------- */
+
+/* So many accounts of a frame, and so many lines of a ring: all but those of wide cells. */
+#define NAMED_MAX  32
+#define DAYS_LINES 6
+
+static void days_fetch(const struct ampel_window *window) {
+    const size_t size = (size_t)window->bits * AMPEL_WINDOW_CELLS / 8;
+    for (size_t at = 0; at < size && at < 64 * DAYS_LINES; at += 64)
+        __builtin_prefetch(window->ring + at, 1);
+}
+
+void ampel_engine_frame_fetch(const struct ampel_engine *engine, const uint8_t *hashes, uint32_t count,
+                              enum ampel_frame_fetch step) {
+    const struct ampel_accounts *accounts = &engine->accounts;
+    for (size_t i = 0; i < count && i < NAMED_MAX; i++) {
+        const uint32_t tag = ampel_table_tag(ampel_load_u64(hashes + 8 * i));
+        const struct ampel_table_entry *home = ampel_table_prefetch(&accounts->table, tag);
+        if (step == AMPEL_FETCH_BUCKETS) continue;
+        const uint32_t slot = ampel_table_first(&accounts->table, home, tag);
+        if (slot == AMPEL_SLOT_NONE) continue;
+        const struct ampel_account *account = ampel_account_at(accounts, slot);
+        if (step == AMPEL_FETCH_NAMED)
+            __builtin_prefetch(account, 1);
+        else
+            days_fetch(&account->window);
+    }
+}

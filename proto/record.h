@@ -103,6 +103,15 @@ AMPEL_MUST_CHECK bool ampel_record_rules(const uint8_t *bytes, uint64_t *number,
 AMPEL_MUST_CHECK bool ampel_record_partition_next(const uint8_t *bytes, uint32_t *cursor,
                                                   uint32_t *partition, struct ampel_error *error);
 
+/* The same walk for who looks ahead: what stands in the head of the next frame of a BATCH record, believed no further than that
+   it may be read. False at the end, where the frames do not fill the record, and for other records. */
+struct ampel_record_names {
+    uint32_t partition, accounts_count;
+    const uint8_t *hashes; /* u64 of each account; the record's */
+};
+AMPEL_MUST_CHECK bool ampel_record_names_next(const uint8_t *bytes, uint32_t *cursor,
+                                              struct ampel_record_names *out);
+
 /* One refused event as it was remembered with the frame just read. Index below the count. */
 struct ampel_record_refused {
     uint32_t event_index;

@@ -338,33 +338,54 @@ bool ampel_record_frame_next(struct ampel_record_reader *reader, const uint8_t *
     return true;
 }
 
-bool ampel_record_partition_next(const uint8_t *bytes, uint32_t *cursor, uint32_t *partition,
-                                 struct ampel_error *error) {
-    uint64_t size = ampel_load_u32(bytes + 8), frames_count = ampel_load_u32(bytes + 12);
-    uint64_t at = *cursor == 0 ? AMPEL_RECORD_HEADER_BYTES : *cursor;
-    error_reset(error);
-    if (ampel_load_u16(bytes + 6) != AMPEL_RECORD_BATCH) {
-        uint64_t first = partitions_at(bytes, (uint32_t)size);
-        if (first == 0) return fail(error, "rules", "the text does not fit the record");
-        if (*cursor == 0) at = first;
-        if (at >= first + 4 * frames_count) return false;
-        if (at + 4 > size) return fail(error, "tick", "the size does not fit");
-        *partition = ampel_load_u32(bytes + at);
-        *cursor = (uint32_t)at + 4;
-        return true;
-    }
-    if (*cursor == 0) {
+/* Where the next frame of a BATCH record stands, and how many bytes it has. False at the end, or with error filled. */
+static bool frame_place(const uint8_t *bytes, uint32_t cursor, uint32_t *place, uint32_t *frame_size, struct ampel_error *error) {
+    uint64_t size = ampel_load_u32(bytes + 8), at = cursor;
+    if (cursor == 0) {
+        at = AMPEL_RECORD_HEADER_BYTES;
         if (size - at < BATCH_HEAD_BYTES) return fail(error, "batch", "the record is too short");
         at += record_padded(BATCH_HEAD_BYTES + (uint64_t)bytes[at + 21] + bytes[at + 22]);
     }
     if (at == size) return false;
     if (at > size || size - at < FRAME_HEAD_BYTES)
         return fail(error, "frame", "the record is too short");
-    uint32_t frame_size = ampel_load_u32(bytes + at + 4);
-    if (frame_size < FRAME_HEAD_BYTES || frame_size > size - at)
+    *place = (uint32_t)at;
+    *frame_size = ampel_load_u32(bytes + at + 4);
+    if (*frame_size < FRAME_HEAD_BYTES || *frame_size > size - at)
         return fail(error, "frame", "the frame's numbers do not fit its size");
-    *partition = ampel_load_u32(bytes + at);
-    *cursor = (uint32_t)at + frame_size;
+    return true;
+}
+
+bool ampel_record_partition_next(const uint8_t *bytes, uint32_t *cursor, uint32_t *partition,
+                                 struct ampel_error *error) {
+    uint64_t size = ampel_load_u32(bytes + 8), frames_count = ampel_load_u32(bytes + 12);
+    error_reset(error);
+    if (ampel_load_u16(bytes + 6) != AMPEL_RECORD_BATCH) {
+        uint64_t first = partitions_at(bytes, (uint32_t)size), at = *cursor == 0 ? first : *cursor;
+        if (first == 0) return fail(error, "rules", "the text does not fit the record");
+        if (at >= first + 4 * frames_count) return false;
+        if (at + 4 > size) return fail(error, "tick", "the size does not fit");
+        *partition = ampel_load_u32(bytes + at);
+        *cursor = (uint32_t)at + 4;
+        return true;
+    }
+    uint32_t place = 0, frame_size = 0;
+    if (!frame_place(bytes, *cursor, &place, &frame_size, error)) return false;
+    *partition = ampel_load_u32(bytes + place);
+    *cursor = place + frame_size;
+    return true;
+}
+
+bool ampel_record_names_next(const uint8_t *bytes, uint32_t *cursor, struct ampel_record_names *out) {
+    uint32_t place = 0, frame_size = 0;
+    if (ampel_load_u16(bytes + 6) != AMPEL_RECORD_BATCH) return false;
+    if (!frame_place(bytes, *cursor, &place, &frame_size, NULL)) return false;
+    uint32_t accounts_count = ampel_load_u32(bytes + place + 8);
+    bool fits = accounts_count <= (frame_size - FRAME_HEAD_BYTES) / sizeof(uint64_t);
+    out->partition = ampel_load_u32(bytes + place);
+    out->accounts_count = fits ? accounts_count : 0;
+    out->hashes = bytes + place + FRAME_HEAD_BYTES;
+    *cursor = place + frame_size;
     return true;
 }
 

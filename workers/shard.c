@@ -7,6 +7,7 @@
 
 #include "engine/outlook.h"
 #include "proto/record.h"
+#include "workers/ahead.h"
 #include "workers/logline.h"
 #include "workers/metrics.h"
 #include "workers/parcel.h"
@@ -34,6 +35,7 @@ struct ampel_shard {
     struct ampel_parcel_windows *windows; /* waits for room at the gateway */
     struct ampel_parcel_record *record;   /* being read */
     uint32_t cursor;
+    struct ampel_ahead ahead;
     bool rules_due;  /* it may bring rules: looked at when its first frame is due */
     bool frame_open; /* `frame` is read and not applied */
     bool rules_open; /* the record brings the rules at hand */
@@ -190,10 +192,15 @@ static bool tell(struct ampel_shard *shard, struct ampel_shard_partition *partit
 
 /* ---- engines -------------------------------------------------------------------------------- */
 
-static struct ampel_shard_partition *partition_of(struct ampel_shard *shard, uint32_t number) {
+static struct ampel_shard_partition *partition_of(const struct ampel_shard *shard, uint32_t number) {
     if (number % shard->options.shards_count != shard->options.shard_index) return NULL;
     uint32_t index = number / shard->options.shards_count;
     return index < shard->partitions_count ? &shard->partitions[index] : NULL;
+}
+
+static const struct ampel_engine *engine_of(const void *context, uint32_t partition_number) {
+    const struct ampel_shard_partition *partition = partition_of(context, partition_number);
+    return partition != NULL ? partition->engine : NULL;
 }
 
 /* Imports a partition. What changed by it (other rules than before) is told as soon as there is
@@ -378,8 +385,10 @@ static bool record_rules(struct ampel_shard *shard) {
 static bool next_frame(struct ampel_shard *shard) {
     struct ampel_error error = {0};
     if (!record_rules(shard)) return false;
+    if (shard->cursor == 0) ampel_ahead_begin(&shard->ahead, shard->record->bytes, engine_of, shard);
     while (ampel_record_frame_next(shard->reader, shard->record->bytes, &shard->cursor,
                                    &shard->frame, &error)) {
+        ampel_ahead_next(&shard->ahead);
         const struct ampel_shard_partition *partition = partition_of(shard, shard->frame.partition);
         if (partition == NULL || shard->frame.position < partition->position) continue;
         shard->frame_open = true;

@@ -101,9 +101,10 @@ static void every_accepted_event_arrives_once_in_its_partition_and_in_order(void
     struct ampel_maker maker = ampel_maker_open(__func__);
     static const uint32_t partitions[] = {1, 3, 64, 4096};
     for (uint32_t round = 0; round < 60; round++) {
-        uint32_t parts = partitions[round % 4], size, cursor = 0, seen = 0;
+        uint32_t parts = partitions[round % 4], size, cursor = 0, ahead = 0, seen = 0;
         struct ampel_record_builder *builder = ampel_record_builder_open(parts);
         struct ampel_record_header record;
+        struct ampel_record_names names;
         struct ampel_batch batch;
         struct ampel_frame frame;
         struct ampel_error error;
@@ -117,6 +118,13 @@ static void every_accepted_event_arrives_once_in_its_partition_and_in_order(void
         int64_t last_partition = -1;
         while (ampel_record_frame_next(tools.reader, bytes, &cursor, &frame, &error)) {
             uint32_t place = 0;
+            /* Who looks ahead sees the same names. */
+            assert_true(ampel_record_names_next(bytes, &ahead, &names));
+            assert_int_equal(ahead, cursor);
+            assert_int_equal(names.partition, frame.partition);
+            assert_int_equal(names.accounts_count, frame.accounts_count);
+            for (uint32_t i = 0; i < frame.accounts_count; i++)
+                assert_int_equal(ampel_load_u64(names.hashes + 8 * (size_t)i), frame.accounts[i].hash);
             assert_true(frame.partition > last_partition);
             last_partition = frame.partition;
             assert_true(ampel_text_is(frame.tenant, "agency"));
@@ -138,6 +146,7 @@ static void every_accepted_event_arrives_once_in_its_partition_and_in_order(void
             seen += frame.events_count;
         }
         assert_string_equal(error.reason, "");
+        assert_false(ampel_record_names_next(bytes, &ahead, &names));
         assert_int_equal(seen, batch.frame.events_count);
         free(bytes);
         ampel_record_builder_close(builder);
@@ -524,9 +533,11 @@ static void a_header_that_nobody_writes_is_damage_behind_a_sound_checksum(void *
 static void a_batch_that_ends_in_its_head_is_refused_by_either_walk(void **state) {
     (void)state;
     struct ampel_error error;
+    struct ampel_record_names names;
     uint32_t cursor = 0, partition;
     uint8_t *bytes = bare_record(AMPEL_RECORD_BATCH, 16, 1);
     assert_refused(bytes, "batch", "too short");
+    assert_false(ampel_record_names_next(bytes, &cursor, &names));
     assert_false(ampel_record_partition_next(bytes, &cursor, &partition, &error));
     assert_string_equal(error.field, "batch");
     free(bytes);
@@ -534,8 +545,26 @@ static void a_batch_that_ends_in_its_head_is_refused_by_either_walk(void **state
     bytes[AMPEL_RECORD_HEADER_BYTES + 21] = 200;
     assert_refused(bytes, "batch", "too short");
     cursor = 0;
+    assert_false(ampel_record_names_next(bytes, &cursor, &names));
     assert_false(ampel_record_partition_next(bytes, &cursor, &partition, &error));
     assert_string_equal(error.field, "frame");
+    free(bytes);
+}
+
+static void more_names_than_a_frame_has_room_for_are_none(void **state) {
+    (void)state;
+    struct ampel_record_names names;
+    uint32_t cursor = 0;
+    const uint32_t head_size = 24, frame_at = AMPEL_RECORD_HEADER_BYTES + head_size, frame_size = 32 + 16;
+    uint8_t *bytes = bare_record(AMPEL_RECORD_BATCH, head_size + frame_size, 1);
+    ampel_store_u32(bytes + frame_at + 4, frame_size);
+    for (uint32_t count = 1; count < 4; count++) {
+        ampel_store_u32(bytes + frame_at + 8, count);
+        cursor = 0;
+        assert_true(ampel_record_names_next(bytes, &cursor, &names));
+        assert_int_equal(names.accounts_count, count < 3 ? count : 0);
+    }
+    assert_false(ampel_record_names_next(bytes, &cursor, &names));
     free(bytes);
 }
 
@@ -674,6 +703,7 @@ int main(void) {
         cmocka_unit_test(orders_of_the_first_and_the_last_second_of_time_are_taken),
         cmocka_unit_test(a_header_that_nobody_writes_is_damage_behind_a_sound_checksum),
         cmocka_unit_test(a_batch_that_ends_in_its_head_is_refused_by_either_walk),
+        cmocka_unit_test(more_names_than_a_frame_has_room_for_are_none),
         cmocka_unit_test(ticks_and_rules_whose_sizes_do_not_fit_are_refused_by_either_walk),
         cmocka_unit_test(a_record_of_other_frames_than_its_header_says_is_refused),
         cmocka_unit_test(a_list_of_refused_events_that_nobody_writes_is_refused),
