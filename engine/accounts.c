@@ -198,7 +198,13 @@ AMPEL_INLINE uint32_t group_end(uint32_t first, uint32_t count) {
 void ampel_accounts_find_all(const struct ampel_accounts *accounts, uint32_t tenant,
                              const struct ampel_frame_account *keys, uint32_t count,
                              uint32_t *slots, struct ampel_account **found) {
-    struct search search = {.accounts = accounts, .keys = keys, .slots = slots, .found = found, .tenant = tenant};
+    /* Member by member: homes are written before they are read. */
+    struct search search;
+    search.accounts = accounts;
+    search.keys = keys;
+    search.slots = slots;
+    search.found = found;
+    search.tenant = tenant;
     for (uint32_t first = 0; first < count + 2 * GROUP; first += GROUP) {
         uint32_t judged = first - 2 * GROUP, fetched = first - GROUP;
         for (uint32_t i = fetched; fetched < count && i < group_end(fetched, count); i++)

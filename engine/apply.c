@@ -80,6 +80,8 @@ static void work_init(struct frame_work *work) {
     work->now_cell = engine->now_cell;
     work->window_days = (uint32_t)engine->rules.window_days;
     work->block = linear ? 0 : (uint32_t)engine->rules.orders_block;
+    work->exact = 0;
+    work->inverse = 0;
     if (work->block > 0) {
         /* Too great by less than 2^-32, which a product with so few orders does not show. */
         work->inverse = (UINT64_C(1) << 32) / work->block + 1;
@@ -640,12 +642,12 @@ enum ampel_engine_status ampel_engine_apply(struct ampel_engine *engine,
         counts->duplicate = duplicate;
         if (duplicate) return AMPEL_ENGINE_OK;
     }
-    struct frame_work work = {
-        .engine = engine,
-        .frame = frame,
-        .source = {frame->producer, frame->sequence, frame->position, frame->backfill},
-        .counts = counts,
-    };
+    /* Member by member: the rest is work_init's. */
+    struct frame_work work;
+    work.engine = engine;
+    work.frame = frame;
+    work.source = (struct ampel_source){frame->producer, frame->sequence, frame->position, frame->backfill};
+    work.counts = counts;
     if (!frame_apply(&work)) {
         engine->poisoned = true;
         return AMPEL_ENGINE_NO_MEMORY;

@@ -238,8 +238,7 @@ static bool words_shown(struct ampel_text text, bool account) {
     return bad == 0;
 }
 
-bool ampel_id_valid(struct ampel_text text, bool account) {
-    if (text.size < 1 || text.size > AMPEL_ID_BYTES_MAX) return false;
+AMPEL_INLINE bool bytes_shown(struct ampel_text text, bool account) {
     if (text.size >= 8) return words_shown(text, account);
     for (uint32_t i = 0; i < text.size; i++) {
         char byte = text.bytes[i];
@@ -247,6 +246,14 @@ bool ampel_id_valid(struct ampel_text text, bool account) {
         if (account && byte == '/') return false;
     }
     return true;
+}
+
+bool ampel_id_valid(struct ampel_text text, bool account) {
+    return text.size >= 1 && text.size <= AMPEL_ID_BYTES_MAX && bytes_shown(text, account);
+}
+
+bool ampel_ids_shown(struct ampel_text texts) {
+    return bytes_shown(texts, true);
 }
 
 /* The bytes of one UTF-8 sequence that starts at bytes, 0 where it is none (overlong forms,

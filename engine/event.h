@@ -207,6 +207,8 @@ AMPEL_MUST_CHECK bool ampel_violation_plain(const struct ampel_event *event);
 
 /* 1..64 bytes of printable ASCII without spaces; without '/' too where account is set. */
 AMPEL_MUST_CHECK bool ampel_id_valid(struct ampel_text text, bool account);
+/* Whether those are all the bytes of an account's ids that stand one behind the other, however many. */
+AMPEL_MUST_CHECK bool ampel_ids_shown(struct ampel_text texts);
 
 #ifdef __cplusplus
 }

@@ -155,6 +155,7 @@ static bool read_accounts(struct ampel_record_reader *reader, const uint8_t *byt
                           const struct head *head, const struct frame_layout *layout,
                           struct ampel_error *error) {
     const char *texts = (const char *)bytes + layout->texts;
+    uint32_t wrong = 0;
     if (!reserve_accounts(reader, head->accounts_count)) return fail(error, "", "out of memory");
     for (size_t i = 0; i < head->accounts_count; i++) {
         struct ampel_frame_account *account = &reader->accounts[i];
@@ -163,9 +164,11 @@ static bool read_accounts(struct ampel_record_reader *reader, const uint8_t *byt
         account->seller = (struct ampel_text){texts, sizes[0]};
         account->marketplace = (struct ampel_text){texts + sizes[0], sizes[1]};
         texts += sizes[0] + sizes[1];
-        if (!ampel_id_valid(account->seller, true) || !ampel_id_valid(account->marketplace, true))
-            return fail(error, "accounts", "the account is no valid seller and marketplace");
+        wrong |= sizes[0] - 1u >= AMPEL_ID_BYTES_MAX || sizes[1] - 1u >= AMPEL_ID_BYTES_MAX;
     }
+    const struct ampel_text all = {(const char *)bytes + layout->texts, (uint32_t)(layout->extras - layout->texts)};
+    if (wrong != 0 || !ampel_ids_shown(all))
+        return fail(error, "accounts", "the account is no valid seller and marketplace");
     return true;
 }
 
