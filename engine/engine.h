@@ -125,9 +125,9 @@ enum ampel_fetch { AMPEL_FETCH_ACCOUNT, AMPEL_FETCH_VIOLATIONS, AMPEL_FETCH_TEXT
 void ampel_engine_account_fetch(const struct ampel_engine *engine, uint32_t slot,
                                 enum ampel_fetch step);
 /* The same of the accounts that a coming frame names, for who knows them some frames before it: ask for each step a frame
-   before the next one, the last one a frame before the frame itself. hashes: u64 each. Of the first accounts alone: apply
-   itself looks ahead among those of a frame that has many. */
-enum ampel_frame_fetch { AMPEL_FETCH_BUCKETS, AMPEL_FETCH_NAMED, AMPEL_FETCH_DAYS, AMPEL_FETCH_STEPS };
+   before the next one, the last one a frame before the frame itself. The engine's own memory is the first step. hashes: u64
+   each. Of the first accounts alone: apply itself looks ahead among those of a frame that has many. */
+enum ampel_frame_fetch { AMPEL_FETCH_ENGINE, AMPEL_FETCH_BUCKETS, AMPEL_FETCH_NAMED, AMPEL_FETCH_DAYS, AMPEL_FETCH_STEPS };
 void ampel_engine_frame_fetch(const struct ampel_engine *engine, const uint8_t *hashes, uint32_t count,
                               enum ampel_frame_fetch step);
 /* Whether its summary of backfilled events is still to come: history does not tell its numbers yet. */

@@ -63,6 +63,25 @@ enum ampel_claim ampel_frame_account_claim(struct ampel_engine *engine, const st
 #define NAMED_MAX  32
 #define DAYS_LINES 6
 
+/* What a step reads of the engine itself, which is far away where a shard has many of them. */
+static void engine_fetch(const struct ampel_engine *engine) {
+    const uint8_t *bytes = (const uint8_t *)engine;
+    __builtin_prefetch(&engine->rules.window_days);
+    for (size_t at = offsetof(struct ampel_engine, now_ms); at < offsetof(struct ampel_engine, wheel) + 64; at += 64)
+        __builtin_prefetch(bytes + at, 1);
+    for (size_t at = offsetof(struct ampel_engine, pending); at < sizeof(*engine); at += 64)
+        __builtin_prefetch(bytes + at, 1);
+}
+
+/* What a step writes down beside accounts. */
+static void touches_fetch(const struct ampel_engine *engine) {
+    __builtin_prefetch(engine->touches, 1);
+    __builtin_prefetch(engine->touches_whole, 1);
+    __builtin_prefetch(engine->frame_slots, 1);
+    __builtin_prefetch(engine->frame_accounts, 1);
+    __builtin_prefetch(engine->producers.sorted);
+}
+
 static void days_fetch(const struct ampel_window *window) {
     const size_t size = (size_t)window->bits * AMPEL_WINDOW_CELLS / 8;
     for (size_t at = 0; at < size && at < 64 * DAYS_LINES; at += 64)
@@ -72,6 +91,11 @@ static void days_fetch(const struct ampel_window *window) {
 void ampel_engine_frame_fetch(const struct ampel_engine *engine, const uint8_t *hashes, uint32_t count,
                               enum ampel_frame_fetch step) {
     const struct ampel_accounts *accounts = &engine->accounts;
+    if (step == AMPEL_FETCH_ENGINE) {
+        engine_fetch(engine);
+        return;
+    }
+    if (step == AMPEL_FETCH_BUCKETS) touches_fetch(engine);
     for (size_t i = 0; i < count && i < NAMED_MAX; i++) {
         const uint32_t tag = ampel_table_tag(ampel_load_u64(hashes + 8 * i));
         const struct ampel_table_entry *home = ampel_table_prefetch(&accounts->table, tag);

@@ -389,6 +389,7 @@ bool ampel_record_names_next(const uint8_t *bytes, uint32_t *cursor, struct ampe
     out->accounts_count = fits ? accounts_count : 0;
     out->hashes = bytes + place + FRAME_HEAD_BYTES;
     *cursor = place + frame_size;
+    __builtin_prefetch(bytes + *cursor);
     return true;
 }
 

@@ -1,7 +1,7 @@
 /* Memory of the frames that come behind the present one of a record, fetched while that one is applied: a frame of a few accounts
    is over before what it asks for has arrived.
 
-       record   | applied | present | next: days | account lines | buckets | ...      a step of fetching for each of three frames
+       record   | applied | present | next: days | account lines | buckets | engine | ...     a step of fetching for each
 
    Changes nothing but time. Thread: the shard's. */
 #ifndef AMPEL_WORKERS_AHEAD_H
@@ -10,7 +10,7 @@
 #include "engine/engine.h"
 #include "proto/record.h"
 
-#define AMPEL_AHEAD_FRAMES 4 /* those that are fetched, and one beside: a power of two */
+#define AMPEL_AHEAD_FRAMES 8 /* more than there are steps: a power of two */
 
 /* The engine of a partition; NULL where there is none. */
 typedef const struct ampel_engine *ampel_ahead_engine(const void *context, uint32_t partition);
