@@ -125,6 +125,9 @@ static inline bool account_is(const struct ampel_account *account, uint32_t tena
 uint32_t ampel_accounts_find(const struct ampel_accounts *accounts,
                              const struct ampel_account_key *key) {
     uint32_t tag = ampel_table_tag(key->hash), step = 0;
+    const struct ampel_table_segment *segment = ampel_table_segment_of(&accounts->table, tag);
+    const struct ampel_table_entry *home = &segment->entries[ampel_table_home(tag)];
+    if (ampel_table_first(&accounts->table, home, tag) == UINT32_MAX) return AMPEL_SLOT_NONE;
     for (;;) {
         uint32_t slot = ampel_table_next(&accounts->table, tag, &step);
         if (slot == UINT32_MAX) return AMPEL_SLOT_NONE;

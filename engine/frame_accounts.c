@@ -12,6 +12,7 @@ bool ampel_frame_accounts_begin(struct ampel_engine *engine, const struct ampel_
     if (found == NULL && frame->accounts_count > 0) return false;
     engine->frame_accounts = found;
     engine->frame_found = 0;
+    engine->frame_tenant = ampel_tenant_find(&engine->accounts, frame->tenant);
     return true;
 }
 
@@ -19,9 +20,8 @@ bool ampel_frame_accounts_find(struct ampel_engine *engine, const struct ampel_f
     const uint32_t first = engine->frame_found;
     AMPEL_ASSERT(until <= frame->accounts_count);
     if (until <= first) return true;
-    ampel_accounts_find_all(&engine->accounts, ampel_tenant_find(&engine->accounts, frame->tenant),
-                            frame->accounts + first, until - first, engine->frame_slots + first,
-                            engine->frame_accounts + first);
+    ampel_accounts_find_all(&engine->accounts, engine->frame_tenant, frame->accounts + first, until - first,
+                            engine->frame_slots + first, engine->frame_accounts + first);
     engine->frame_found = until;
     for (uint32_t i = first; i < until && engine->before != NULL; i++) {
         if (engine->frame_slots[i] != AMPEL_SLOT_NONE && !ampel_account_before(engine, engine->frame_slots[i]))
@@ -36,7 +36,9 @@ enum ampel_claim ampel_frame_account_claim(struct ampel_engine *engine, const st
     if (!ampel_id_valid(account->seller, true) || !ampel_id_valid(account->marketplace, true)) {
         return AMPEL_CLAIM_BAD;
     }
-    uint32_t tenant = ampel_tenant_claim(&engine->accounts, &engine->pool, frame->tenant);
+    if (engine->frame_tenant == UINT32_MAX)
+        engine->frame_tenant = ampel_tenant_claim(&engine->accounts, &engine->pool, frame->tenant);
+    const uint32_t tenant = engine->frame_tenant;
     if (tenant == UINT32_MAX) return AMPEL_CLAIM_NO_MEMORY;
     struct ampel_account_key key = {account->hash, tenant, account->seller, account->marketplace};
     /* The frame may name one account twice. */

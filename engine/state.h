@@ -111,6 +111,7 @@ struct ampel_engine {
     struct ampel_account **frame_accounts; /* the same; NULL where the account is none yet */
     uint32_t frame_slots_capacity, frame_accounts_capacity;
     uint32_t frame_found; /* so many of them were looked for, the first ones */
+    uint32_t frame_tenant; /* whose they are; UINT32_MAX where it is unknown yet */
     struct ampel_change *changes;
     uint32_t changes_count, changes_capacity;
     struct ampel_signal *told_signals; /* of the changes, takeover.h */

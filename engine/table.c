@@ -74,10 +74,10 @@ static bool entry_put(struct ampel_table_segment *segment, struct ampel_pool *po
         segment = segment->overflow;
         if (segment == NULL) return false;
     }
-    uint32_t step = 0;
-    while (segment->entries[entry_place(tag, step)].slot_and_one != 0)
-        step++;
-    segment->entries[entry_place(tag, step)] = (struct ampel_table_entry){tag, slot_and_one};
+    uint32_t step = 0, place = ampel_table_home(tag);
+    while (segment->entries[place].slot_and_one != 0)
+        place = entry_place(tag, ++step);
+    segment->entries[place] = (struct ampel_table_entry){tag, slot_and_one};
     segment->count++;
     return true;
 }

@@ -79,17 +79,17 @@ AMPEL_INLINE const struct ampel_table_entry *ampel_table_prefetch(const struct a
 
 /* The next slot whose tag is this one, UINT32_MAX at the end; *step starts 0. */
 uint32_t ampel_table_next(const struct ampel_table *table, uint32_t tag, uint32_t *step);
-/* The first one, mostly where the tag says (home), else of the same bucket. */
+/* The first one, mostly where the tag says (home), else of the same bucket; whoever is new mostly finds it free. */
 static inline uint32_t ampel_table_first(const struct ampel_table *table,
                                          const struct ampel_table_entry *home, uint32_t tag) {
     if (home->tag == tag && home->slot_and_one != 0) return home->slot_and_one - 1;
     uint32_t place = ampel_table_home(tag) % AMPEL_TABLE_BUCKET_ENTRIES, step = 0;
-    const struct ampel_table_entry *bucket = home - place;
-    for (uint32_t i = 1; i < AMPEL_TABLE_BUCKET_ENTRIES; i++) {
-        const struct ampel_table_entry *entry = &bucket[(place + i) % AMPEL_TABLE_BUCKET_ENTRIES];
+    const struct ampel_table_entry *bucket = home - place, *entry = home;
+    for (uint32_t i = 1; i < AMPEL_TABLE_BUCKET_ENTRIES && entry->slot_and_one != 0; i++) {
+        entry = &bucket[(place + i) % AMPEL_TABLE_BUCKET_ENTRIES];
         if (entry->tag == tag && entry->slot_and_one != 0) return entry->slot_and_one - 1;
-        if (entry->slot_and_one == 0) break;
     }
+    if (entry->slot_and_one == 0 && ampel_table_segment_of(table, tag)->overflow == NULL) return UINT32_MAX;
     return ampel_table_next(table, tag, &step);
 }
 /* False: no memory. */
