@@ -52,7 +52,7 @@ static void event_gather(const struct frame_work *work, uint32_t index, uint32_t
     AMPEL_ASSERT(index < frame->events_count);
     *account_index = ampel_load_u32(frame->account + 4 * i);
     out->at_ms = ampel_load_i64(frame->at + 8 * i);
-    out->count = ampel_load_u32(frame->count + 4 * i);
+    out->count = ampel_columns_count(&work->columns, index);
     out->type = frame->type[i];
     out->rev = out->type == AMPEL_EVENT_ORDERS_DAY;
     out->points = -1;
@@ -71,9 +71,9 @@ static void work_init(struct frame_work *work) {
     const struct ampel_frame *frame = work->frame;
     bool linear = engine->rules.orders_rounding == AMPEL_ROUNDING_LINEAR;
     ampel_columns_init(&work->columns, frame, engine->now_ms);
-    work->plain = frame->account != NULL && frame->type != NULL && frame->at != NULL && frame->count != NULL &&
-                  frame->policy != NULL && frame->extras_offset != NULL && frame->severity == NULL &&
-                  frame->code == NULL && frame->points == NULL && frame->rev == NULL;
+    work->plain = frame->account != NULL && frame->type != NULL && frame->at != NULL && frame->policy != NULL &&
+                  frame->extras_offset != NULL && frame->severity == NULL && frame->code == NULL &&
+                  frame->points == NULL && frame->rev == NULL;
     work->slots = engine->frame_slots;
     work->accounts = engine->frame_accounts;
     work->touches = engine->touches;
@@ -282,7 +282,7 @@ AMPEL_INLINE uint32_t orders_pass(const struct frame_work *work, uint32_t first,
     const uint32_t before = account->orders;
     uint32_t orders = before, passed = 0;
     struct row row = {orders_room(work, orders), 0};
-    for (;;) {
+    while (passed < many) {
         const uint32_t room = row.room;
         passed += narrow_pass(work, &account->window, first + passed, many - passed, &row);
         orders += room - row.room;
