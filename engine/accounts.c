@@ -80,6 +80,12 @@ struct ampel_text ampel_account_marketplace(const struct ampel_account *account)
                                account->marketplace_size};
 }
 
+void ampel_account_names(const struct ampel_account *account, struct ampel_text *seller, struct ampel_text *marketplace) {
+    const char *texts = account_texts(account);
+    *seller = (struct ampel_text){texts, account->seller_size};
+    *marketplace = (struct ampel_text){texts + account->seller_size, account->marketplace_size};
+}
+
 /* Short texts of one size; a call of memcmp would cost more than the comparison. */
 static inline bool texts_same(const char *a, const char *b, uint32_t size) {
     uint32_t offset = 0;

@@ -155,8 +155,7 @@ void ampel_engine_account_identity(const struct ampel_engine *engine, uint32_t s
     const struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
     const struct ampel_tenant *of = &engine->accounts.tenants[account->tenant];
     *tenant = (struct ampel_text){of->bytes, of->size};
-    *seller = ampel_account_seller(account);
-    *marketplace = ampel_account_marketplace(account);
+    ampel_account_names(account, seller, marketplace);
 }
 
 uint32_t ampel_engine_account_tenant(const struct ampel_engine *engine, uint32_t slot) {
@@ -210,13 +209,16 @@ bool ampel_engine_violation_next(const struct ampel_engine *engine, uint32_t slo
     const struct ampel_violation_hot *hot = &block->hot[record];
     int8_t severity = ampel_scale_severity(&engine->scale, hot->policy, hot->severity_given);
     bool in_window = (hot->flags & AMPEL_VIOLATION_IN_WINDOW) != 0;
+    struct ampel_text texts[AMPEL_TEXTS_COUNT];
+    int64_t sales_cents;
+    ampel_violations_texts(block, record, texts, &sales_cents);
     *out = (struct ampel_violation){
         .at_ms = hot->at_ms,
         .expires_at_ms = hot->at_ms + engine->scale.window_ms,
         .state_at_ms = hot->cold->state_at_ms,
         .cleared_since_ms = hot->cleared_since_ms,
         .points = ampel_scale_points(&engine->scale, severity, rank, hot->points_given),
-        .at_risk_sales_cents = ampel_violations_sales(block, record),
+        .at_risk_sales_cents = sales_cents,
         .rank = rank,
         .rev = hot->rev,
         .points_given = hot->points_given,
@@ -228,10 +230,10 @@ bool ampel_engine_violation_next(const struct ampel_engine *engine, uint32_t slo
         .deducting = in_window && ampel_state_deducting(hot->state),
         .critical = severity == AMPEL_SEVERITY_CRITICAL && hot->points_given < 0,
         .changed = ampel_violations_changed(block, place),
-        .id = ampel_violations_text(block, record, AMPEL_TEXT_ID),
-        .incident = ampel_violations_text(block, record, AMPEL_TEXT_INCIDENT),
-        .asin = ampel_violations_text(block, record, AMPEL_TEXT_ASIN),
-        .sku = ampel_violations_text(block, record, AMPEL_TEXT_SKU),
+        .id = texts[AMPEL_TEXT_ID],
+        .incident = texts[AMPEL_TEXT_INCIDENT],
+        .asin = texts[AMPEL_TEXT_ASIN],
+        .sku = texts[AMPEL_TEXT_SKU],
     };
     return true;
 }

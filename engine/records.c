@@ -27,6 +27,17 @@ int64_t ampel_violations_sales(const struct ampel_violations *block, uint16_t re
     return ampel_load_i64(last.bytes + last.size);
 }
 
+void ampel_violations_texts(const struct ampel_violations *block, uint16_t record,
+                            struct ampel_text texts[AMPEL_TEXTS_COUNT], int64_t *sales_cents) {
+    const struct ampel_violation_cold *cold = block->hot[record].cold;
+    const char *bytes = (const char *)cold + AMPEL_VIOLATION_COLD_BYTES;
+    for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++) {
+        texts[i] = (struct ampel_text){bytes, cold->sizes[i]};
+        bytes += cold->sizes[i];
+    }
+    *sales_cents = cold->has_sales ? ampel_load_i64(bytes) : -1;
+}
+
 static size_t cold_bytes(const struct ampel_violation_cold *cold) {
     size_t size = AMPEL_VIOLATION_COLD_BYTES + (cold->has_sales ? sizeof(int64_t) : 0);
     for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++)

@@ -61,11 +61,14 @@ static void violation_put(struct ampel_image_writer *writer, const struct ampel_
                           uint16_t record) {
     const struct ampel_violation_hot *hot = &block->hot[record];
     const struct ampel_violation_cold *cold = hot->cold;
+    struct ampel_text texts[AMPEL_TEXTS_COUNT];
+    int64_t sales_cents;
+    ampel_violations_texts(block, record, texts, &sales_cents);
     ampel_image_put_i64(writer, hot->at_ms);
     ampel_image_put_i64(writer, hot->cold->state_at_ms);
     ampel_image_put_i64(writer, hot->cleared_since_ms);
     ampel_image_put_i64(writer, cold->last_seen_ms);
-    ampel_image_put_i64(writer, ampel_violations_sales(block, record));
+    ampel_image_put_i64(writer, sales_cents);
     ampel_image_put_u16(writer, hot->rev);
     ampel_image_put_u16(writer, (uint16_t)hot->points_given);
     ampel_image_put_u8(writer, hot->policy);
@@ -73,10 +76,8 @@ static void violation_put(struct ampel_image_writer *writer, const struct ampel_
     ampel_image_put_u8(writer, hot->state);
     ampel_image_put_u8(writer, 0);
     ampel_image_put(writer, cold->sizes, sizeof(cold->sizes));
-    for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++) {
-        struct ampel_text text = ampel_violations_text(block, record, (enum ampel_violation_text)i);
-        ampel_image_put(writer, text.bytes, text.size);
-    }
+    for (uint32_t i = 0; i < AMPEL_TEXTS_COUNT; i++)
+        ampel_image_put(writer, texts[i].bytes, texts[i].size);
 }
 
 static void facts_put(struct ampel_image_writer *writer, const struct ampel_facts *facts) {

@@ -250,6 +250,9 @@ struct ampel_text ampel_violations_text(const struct ampel_violations *block, ui
                                         enum ampel_violation_text which);
 /* In cents, -1 where not given. */
 int64_t ampel_violations_sales(const struct ampel_violations *block, uint16_t record);
+/* Both, of all texts, in one go. */
+void ampel_violations_texts(const struct ampel_violations *block, uint16_t record,
+                            struct ampel_text texts[AMPEL_TEXTS_COUNT], int64_t *sales_cents);
 
 /* Sums, ranks and dues anew from the facts: after other rules, or an import. With changed
    set, every record is marked. Cost: O(n log n). */
