@@ -170,8 +170,9 @@ void ampel_engine_account_fetch(const struct ampel_engine *engine, uint32_t slot
                                 enum ampel_fetch step) {
     AMPEL_ASSERT(slot < engine->accounts.count);
     const struct ampel_account *account = ampel_account_at(&engine->accounts, slot);
+    if (step == AMPEL_FETCH_NAME || step == AMPEL_FETCH_ACCOUNT) __builtin_prefetch(account);
+    if (step == AMPEL_FETCH_NAME) return;
     if (step == AMPEL_FETCH_ACCOUNT) {
-        __builtin_prefetch(account);
         __builtin_prefetch(&account->violations);
         return;
     }

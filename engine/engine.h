@@ -121,7 +121,7 @@ void ampel_engine_account_identity(const struct ampel_engine *engine, uint32_t s
 uint32_t ampel_engine_account_tenant(const struct ampel_engine *engine, uint32_t slot);
 /* Brings memory of an account near, for who walks accounts in an order of its own: ask for a step some accounts ahead of
    the next one. Changes nothing. */
-enum ampel_fetch { AMPEL_FETCH_ACCOUNT, AMPEL_FETCH_VIOLATIONS, AMPEL_FETCH_TEXTS };
+enum ampel_fetch { AMPEL_FETCH_ACCOUNT, AMPEL_FETCH_VIOLATIONS, AMPEL_FETCH_TEXTS, AMPEL_FETCH_NAME };
 void ampel_engine_account_fetch(const struct ampel_engine *engine, uint32_t slot,
                                 enum ampel_fetch step);
 /* The same of the accounts that a coming frame names, for who knows them some frames before it: ask for each step a frame

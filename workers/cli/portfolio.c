@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/load.h"
 #include "proto/hash.h"
 #include "proto/rules_file.h"
 #include "workers/memory.h"
@@ -179,12 +180,12 @@ static bool line_take(void *context, const struct ampel_jsonl_event *event) {
 
 static bool frame_is_whole(const struct loading *loading, const struct ampel_batch *batch) {
     if (batch->refused_count > 0) return false;
-    for (uint32_t i = 0; i < batch->frame.events_count; i++) {
-        int64_t at_ms;
-        memcpy(&at_ms, batch->frame.at + (size_t)i * sizeof at_ms, sizeof at_ms);
-        if (at_ms > loading->as_of_ms) return false;
-    }
-    return true;
+    /* By the sign of what is left: accepted times are not below zero. */
+    const uint64_t as_of_ms = (uint64_t)loading->as_of_ms;
+    uint64_t left_ms = as_of_ms;
+    for (size_t i = 0; i < batch->frame.events_count; i++)
+        left_ms |= as_of_ms - ampel_load_u64(batch->frame.at + 8 * i);
+    return left_ms >> 63 == 0;
 }
 
 static bool batch_take(void *context, struct ampel_text tenant, const struct ampel_batch *batch,
