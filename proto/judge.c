@@ -59,12 +59,12 @@ static bool all_u32_within(const uint8_t *column, uint32_t from, uint32_t count,
 static bool all_at_within(const uint8_t *column, uint32_t from, uint32_t count, int64_t least,
                           int64_t greatest) {
     AMPEL_ASSERT(least >= 0 && least <= greatest);
-    /* By signs: what is not below zero has differences to both that do not overflow. */
+    /* By signs: what lies between has differences to both without one; what is below zero has one to either at least. */
     uint64_t outside = 0, low = (uint64_t)least, high = (uint64_t)greatest;
     column += 8 * (size_t)from;
     for (size_t i = 0; i < count; i++) {
         uint64_t at = ampel_load_u64(column + 8 * i);
-        outside |= at | (at - low) | (high - at);
+        outside |= (at - low) | (high - at);
     }
     return outside >> 63 == 0;
 }
@@ -103,13 +103,15 @@ static void run_odd(const struct ampel_frame *frame, const uint8_t *account_bad,
     odd_extras(frame, from, count, odd);
 }
 
-/* The next marked event of a run at or after index; count if there is none. */
-static uint32_t odd_next(const uint8_t odd[RUN_EVENTS], uint32_t index, uint32_t count) {
-    while (index + 8 <= count && ampel_load_u64(odd + index) == 0)
-        index += 8;
-    while (index < count && odd[index] == 0)
-        index++;
-    return index;
+/* The next marked event of a run at or after index; count if there is none. Bytes behind the run are there to be read. */
+static uint32_t odd_next(const uint8_t odd[RUN_EVENTS + 8], uint32_t index, uint32_t count) {
+    for (; index < count; index += 8) {
+        const uint64_t word = ampel_load_u64(odd + index);
+        if (word == 0) continue;
+        index += (uint32_t)__builtin_ctzll(word) / 8;
+        return index < count ? index : count;
+    }
+    return count;
 }
 
 static enum ampel_verdict judge_one(const struct ampel_frame *frame, const uint8_t *account_bad,
@@ -135,7 +137,7 @@ uint32_t ampel_judge_next(const struct ampel_frame *frame, const uint8_t *accoun
     for (uint32_t first = from; first < frame->events_count; first += RUN_EVENTS) {
         uint32_t left = frame->events_count - first;
         uint32_t count = left < RUN_EVENTS ? left : RUN_EVENTS;
-        uint8_t odd[RUN_EVENTS];
+        uint8_t odd[RUN_EVENTS + 8] = {0};
         run_odd(frame, account_bad, span, first, count, odd);
         for (uint32_t i = odd_next(odd, 0, count); i < count; i = odd_next(odd, i + 1, count)) {
             const char *blamed = "";
