@@ -283,10 +283,13 @@ AMPEL_INLINE uint32_t orders_pass(const struct frame_work *work, uint32_t first,
     uint32_t orders = before, passed = 0;
     struct row row = {orders_room(work, orders), 0};
     while (passed < many) {
-        const uint32_t room = row.room;
-        passed += narrow_pass(work, &account->window, first + passed, many - passed, &row);
-        orders += room - row.room;
-        if (passed == many) break;
+        /* One alone is not worth a call. */
+        if (many - passed > 1) {
+            const uint32_t room = row.room;
+            passed += narrow_pass(work, &account->window, first + passed, many - passed, &row);
+            orders += room - row.room;
+            if (passed == many) break;
+        }
         uint32_t count = ampel_columns_count(&work->columns, first + passed);
         bool within = count <= row.room;
         if (!within && !orders_quiet(work, orders, count)) break;
