@@ -168,17 +168,17 @@ def test_a_worker_that_is_killed_in_the_middle_loses_and_doubles_nothing_of_many
     dice = random.Random(seed)
     tenants = add_tenants(system, 80)
     system.start(*FLAGS)
-    path = write_events(system, "events.jsonl", tenants, 150)
+    path = write_events(system, "events.jsonl", tenants, 900)
     feed = feeder(system, path, "--batch-events", 3)
     lives = 0
     while feed.poll() is None and lives < 6:
-        time.sleep(dice.uniform(0.02, 0.3))
+        time.sleep(dice.uniform(0.02, 0.2))
         system.kill()
         system.start(*FLAGS, ready=lives % 2 == 1)
         lives += 1
     said, complaint = feed.communicate(timeout=120)
-    assert (feed.returncode, complaint) == (0, "") and "12000 events accepted, 0 refused, in 4000 batches" in said
+    assert (feed.returncode, complaint) == (0, "") and "72000 events accepted, 0 refused, in 24000 batches" in said
     assert lives > 1
     wait_until(system.ready, 60, "readiness")
     system.stop()
-    assert orders_stored(system) == orders_of(tenants, 150)
+    assert orders_stored(system) == orders_of(tenants, 900)
