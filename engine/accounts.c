@@ -71,15 +71,6 @@ static const char *account_texts(const struct ampel_account *account) {
     return elsewhere;
 }
 
-struct ampel_text ampel_account_seller(const struct ampel_account *account) {
-    return (struct ampel_text){account_texts(account), account->seller_size};
-}
-
-struct ampel_text ampel_account_marketplace(const struct ampel_account *account) {
-    return (struct ampel_text){account_texts(account) + account->seller_size,
-                               account->marketplace_size};
-}
-
 void ampel_account_names(const struct ampel_account *account, struct ampel_text *seller, struct ampel_text *marketplace) {
     const char *texts = account_texts(account);
     *seller = (struct ampel_text){texts, account->seller_size};

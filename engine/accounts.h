@@ -142,8 +142,6 @@ AMPEL_MUST_CHECK uint32_t ampel_accounts_claim(struct ampel_accounts *accounts,
                                                const struct ampel_account_key *key);
 
 /* Borrowed from the account, which never moves. */
-struct ampel_text ampel_account_seller(const struct ampel_account *account);
-struct ampel_text ampel_account_marketplace(const struct ampel_account *account);
 void ampel_account_names(const struct ampel_account *account, struct ampel_text *seller, struct ampel_text *marketplace);
 
 /* The account differs from what was last exported; row are bits of what its row shows. */

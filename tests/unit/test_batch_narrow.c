@@ -35,14 +35,23 @@ static int64_t widened(int64_t number, uint32_t bytes) {
     return bytes == 1 ? number : bytes == 2 ? number + 0x5500 : number + 0x110000;
 }
 
+static void put_column(struct ampel_pack_writer *writer, const char *name, const void *bytes, uint32_t size) {
+    ampel_pack_put_word(writer, name);
+    ampel_pack_put_bytes(writer, bytes, size);
+}
+
+static void put_number(struct ampel_pack_writer *writer, const char *name, int64_t number) {
+    ampel_pack_put_word(writer, name);
+    ampel_pack_put_integer(writer, number);
+}
+
 static void put_numbers(struct ampel_pack_writer *writer, const char *name, uint32_t bytes, const int64_t *numbers,
                         uint32_t count) {
     uint8_t column[8 * 4];
     assert_true(count <= 4);
     for (uint32_t i = 0; i < count; i++)
         memcpy(column + (size_t)bytes * i, &numbers[i], bytes);
-    ampel_pack_put_word(writer, name);
-    ampel_pack_put_bytes(writer, column, bytes * count);
+    put_column(writer, name, column, bytes * count);
 }
 
 static void put_narrow(struct hand *hand, const struct narrow *narrow) {
@@ -55,21 +64,17 @@ static void put_narrow(struct hand *hand, const struct narrow *narrow) {
     ampel_pack_put_word(writer, "columns");
     ampel_pack_put_map(writer, 6 + (uint32_t)narrow->at_from + (narrow->events != 0));
     put_numbers(writer, "account", narrow->account, narrow_accounts, 3);
-    ampel_pack_put_word(writer, "type");
-    ampel_pack_put_bytes(writer, narrow_types, 3);
+    put_column(writer, "type", narrow_types, 3);
     for (int i = 0; i < narrow->at_from; i++) {
-        ampel_pack_put_word(writer, "at_from");
-        ampel_pack_put_integer(writer, narrow->from_ms);
+        put_number(writer, "at_from", narrow->from_ms);
     }
     if (narrow->events != 0) {
-        ampel_pack_put_word(writer, "events");
-        ampel_pack_put_integer(writer, narrow->events);
+        put_number(writer, "events", narrow->events);
     }
     put_numbers(writer, "at", narrow->at, at, 3);
     put_numbers(writer, "count", narrow->count, counts, 3);
     put_numbers(writer, "extras_offset", narrow->offset, narrow_offsets, 4);
-    ampel_pack_put_word(writer, "extras");
-    ampel_pack_put_bytes(writer, narrow_extras, sizeof narrow_extras);
+    put_column(writer, "extras", narrow_extras, sizeof narrow_extras);
     hand->bytes[3] = (uint8_t)narrow->version;
 }
 
@@ -152,16 +157,11 @@ static void no_events_at_all_are_read_by_a_decoder_that_is_new(void **state) {
         struct ampel_pack_writer *writer = hand_open(&hand, 1, "S2");
         ampel_pack_put_word(writer, "columns");
         ampel_pack_put_map(writer, 5);
-        ampel_pack_put_word(writer, "events");
-        ampel_pack_put_integer(writer, 0);
-        ampel_pack_put_word(writer, "account");
-        ampel_pack_put_bytes(writer, none, 0);
-        ampel_pack_put_word(writer, "type");
-        ampel_pack_put_bytes(writer, none, 0);
-        ampel_pack_put_word(writer, "at");
-        ampel_pack_put_bytes(writer, none, 0);
-        ampel_pack_put_word(writer, "extras_offset");
-        ampel_pack_put_bytes(writer, none, bytes);
+        put_number(writer, "events", 0);
+        put_column(writer, "account", none, 0);
+        put_column(writer, "type", none, 0);
+        put_column(writer, "at", none, 0);
+        put_column(writer, "extras_offset", none, bytes);
         hand.bytes[3] = 2;
         if (!ampel_batch_decode(decoder, hand.bytes, hand.writer.size, &batch, &error))
             fail_msg("%s: %s", error.field, error.reason);
@@ -180,16 +180,11 @@ static void a_time_that_cannot_be_is_its_events_own_fault(void **state) {
     struct ampel_pack_writer *writer = hand_open(&hand, 1, "S2");
     ampel_pack_put_word(writer, "columns");
     ampel_pack_put_map(writer, 5);
-    ampel_pack_put_word(writer, "events");
-    ampel_pack_put_integer(writer, 2);
-    ampel_pack_put_word(writer, "account");
-    ampel_pack_put_bytes(writer, accounts, 2);
-    ampel_pack_put_word(writer, "type");
-    ampel_pack_put_bytes(writer, types, 2);
-    ampel_pack_put_word(writer, "at");
-    ampel_pack_put_bytes(writer, after_ms, 2);
-    ampel_pack_put_word(writer, "at_from");
-    ampel_pack_put_integer(writer, AMPEL_TIME_MAX_MS);
+    put_number(writer, "events", 2);
+    put_column(writer, "account", accounts, 2);
+    put_column(writer, "type", types, 2);
+    put_column(writer, "at", after_ms, 2);
+    put_number(writer, "at_from", AMPEL_TIME_MAX_MS);
     hand.bytes[3] = 2;
     assert_true(hand_decode(&hand, &batch, &error));
     assert_int_equal(batch.refused_count, 2);
